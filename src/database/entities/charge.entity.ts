@@ -1,0 +1,19 @@
+import { defineEntity, p } from '@mikro-orm/core';
+
+/** `balance` is the balance after this charge, so that a repeat with the same key gets the same answer. */
+const schema = defineEntity({
+  name: 'Charge',
+  tableName: 'charge',
+  properties: {
+    id: p.uuid().primary(),
+    userId: p.uuid(),
+    idempotencyKey: p.string().length(255),
+    amount: p.bigint('number'),
+    balance: p.bigint('number'),
+    chargedAt: p.datetime(3),
+  },
+  uniques: [{ name: 'charge_idempotency_unique', properties: ['userId', 'idempotencyKey'] }],
+});
+
+export class Charge extends schema.class {}
+schema.setClass(Charge);

@@ -1,0 +1,21 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import type { PassEnding } from '../../domain/states.js';
+
+/** A pass as it was given, written before anyone is told: passes come back from these rows when Redis is lost. */
+const schema = defineEntity({
+  name: 'QueuePass',
+  tableName: 'queue_pass',
+  properties: {
+    concertId: p.uuid().primary(),
+    userId: p.uuid().primary(),
+    place: p.bigint('number').primary(),
+    admittedAt: p.datetime(3),
+    expiresAt: p.datetime(3),
+    endedAt: p.datetime(3).nullable(),
+    endedBy: p.string().length(4).$type<PassEnding>().nullable(),
+  },
+  indexes: [{ name: 'queue_pass_open_index', properties: ['endedAt', 'expiresAt'] }],
+});
+
+export class QueuePass extends schema.class {}
+schema.setClass(QueuePass);

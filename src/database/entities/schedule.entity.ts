@@ -1,0 +1,18 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { Concert } from './concert.entity.js';
+
+const schema = defineEntity({
+  name: 'Schedule',
+  tableName: 'schedule',
+  properties: {
+    id: p.uuid().primary(),
+    concertId: () => p.manyToOne(Concert).mapToPk().index(false).fieldName('concert_id'),
+    startsAt: p.datetime(3),
+    totalSeats: p.integer(),
+    createdAt: p.datetime(3),
+  },
+  indexes: [{ name: 'schedule_concert_index', properties: ['concertId', 'startsAt'] }],
+});
+
+export class Schedule extends schema.class {}
+schema.setClass(Schedule);

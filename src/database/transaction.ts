@@ -1,0 +1,58 @@
+import type { EntityManager, MikroORM } from '@mikro-orm/mysql';
+import { OptimisticLockError } from '@mikro-orm/mysql';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The only place where a transaction is tried again. */
+const ATTEMPTS_MAX = 8;
+const BACKOFF_STEP_MS = 5;
+
+/** Lock wait timeout, deadlock, snapshot conflict: the whole transaction was, or must be, rolled back and may be run again. */
+const RETRIED_ERRNOS = new Set([1205, 1213, 1020]);
+
+/** errno of the driver's error, wherever MikroORM has wrapped it. */
+export function errnoOf(error: unknown): number | undefined {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if ('errno' in cause && typeof cause.errno === 'number') return cause.errno;
+  }
+  return undefined;
+}
+
+const DUPLICATE_KEY = 1062;
+export const isDuplicateKey = (error: unknown, keyName?: string): boolean =>
+  errnoOf(error) === DUPLICATE_KEY && (keyName === undefined || (error as Error).message.includes(keyName));
+
+const reasonToRetry = (error: unknown): string | undefined => {
+  if (error instanceof OptimisticLockError) return 'version';
+  const errno = errnoOf(error);
+  return errno !== undefined && RETRIED_ERRNOS.has(errno) ? String(errno) : undefined;
+};
+
+export class Transactions {
+  constructor(
+    private readonly orm: MikroORM,
+    private readonly onRetry: (reason: string) => void,
+  ) {}
+
+  /**
+   * Runs `work` in a transaction on an EntityManager of its own, and the whole of it again, bounded, after a deadlock, a lock timeout,
+   * a snapshot conflict or a stale version. A dropped connection is not retried: the commit may have happened.
+   */
+  async run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const em = this.orm.em.fork();
+      try {
+        return await em.transactional(work);
+      } catch (error) {
+        const reason = reasonToRetry(error);
+        if (reason === undefined || attempt === ATTEMPTS_MAX) throw error;
+        this.onRetry(reason);
+        await delay(Math.random() * BACKOFF_STEP_MS * 2 ** attempt);
+      }
+    }
+  }
+
+  /** A fresh EntityManager for reads outside a transaction. */
+  fork(): EntityManager {
+    return this.orm.em.fork();
+  }
+}

@@ -1,0 +1,21 @@
+export const SEAT_STATUSES = ['AVAILABLE', 'HELD', 'SOLD'] as const;
+export type SeatStatus = (typeof SEAT_STATUSES)[number];
+
+export const RESERVATION_STATUSES = ['HELD', 'CONFIRMED', 'EXPIRED', 'CANCELLED', 'REFUNDED'] as const;
+export type ReservationStatus = (typeof RESERVATION_STATUSES)[number];
+
+export const PAYMENT_STATUSES = ['PAID', 'REFUNDED'] as const;
+export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
+
+export const QUEUE_STATUSES = ['WAITING', 'ACTIVE', 'COMPLETED', 'EXPIRED'] as const;
+export type QueueStatus = (typeof QUEUE_STATUSES)[number];
+
+export const ROLES = ['USER', 'ADMIN'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Why a pass ended: its time ran out, its reservation was paid, its user left. */
+export const PASS_ENDINGS = ['TIME', 'PAID', 'LEFT'] as const;
+export type PassEnding = (typeof PASS_ENDINGS)[number];
+
+export const LEDGER_KINDS = ['CHARGE', 'PAYMENT', 'REFUND'] as const;
+export type LedgerKind = (typeof LEDGER_KINDS)[number];

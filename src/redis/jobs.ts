@@ -1,0 +1,45 @@
+import { Queue, type JobsOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { keys } from './keys.js';
+
+/** The catalogue of BullMQ jobs: name of the job queue and shape of its payload. */
+export const jobCatalogue = {
+  'hold-expiry': z.object({ reservationId: z.uuid() }),
+  admission: z.object({}),
+  sweep: z.object({}),
+} as const;
+export type JobName = keyof typeof jobCatalogue;
+export type JobPayload<Name extends JobName> = z.infer<(typeof jobCatalogue)[Name]>;
+
+const ATTEMPTS_MAX = 5;
+const FINISHED_KEPT = 100;
+const options: JobsOptions = {
+  attempts: ATTEMPTS_MAX,
+  backoff: { type: 'exponential', delay: 200 },
+  removeOnComplete: { count: FINISHED_KEPT },
+  removeOnFail: { count: FINISHED_KEPT },
+};
+
+export class Jobs {
+  readonly #queues: { [Name in JobName]: Queue };
+
+  constructor(connection: Redis) {
+    const queueOf = (name: JobName): Queue => new Queue(name, { connection, prefix: keys.jobs(), defaultJobOptions: options });
+    this.#queues = { 'hold-expiry': queueOf('hold-expiry'), admission: queueOf('admission'), sweep: queueOf('sweep') };
+  }
+
+  /** Runs once at about `delayMs` from now. The same `id` again is ignored. */
+  async addDelayed<Name extends JobName>(name: Name, id: string, payload: JobPayload<Name>, delayMs: number): Promise<void> {
+    await this.#queues[name].add(name, payload, { jobId: id, delay: Math.max(0, delayMs) });
+  }
+
+  /** Runs every `everyMs`, once for all instances. Calling it again changes the interval. */
+  async schedule<Name extends JobName>(name: Name, everyMs: number, payload: JobPayload<Name>): Promise<void> {
+    await this.#queues[name].upsertJobScheduler(name, { every: everyMs }, { name, data: payload });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#queues).map((queue) => queue.close()));
+  }
+}

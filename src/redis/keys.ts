@@ -1,0 +1,33 @@
+/**
+ * The only place a Redis key is spelled. What belongs to one concert carries the concert's hash tag, so that a script over several of its
+ * keys also runs on a Redis Cluster.
+ */
+const ofConcert = (concertId: string): string => `frontrow:{${concertId}}`;
+
+export const keys = {
+  /** Hash: seat number → `holder|attempt|endsAtMs` of the date's holds, `SOLD` for what is sold. */
+  seatGate: (concertId: string, scheduleId: string): string => `${ofConcert(concertId)}:gate:${scheduleId}`,
+  /** Sorted set: waiting user → place. */
+  queueWaiting: (concertId: string): string => `${ofConcert(concertId)}:queue:waiting`,
+  /** Sorted set: admitted user → end of the pass in ms. */
+  queueActive: (concertId: string): string => `${ofConcert(concertId)}:queue:active`,
+  /** Sorted set: waiting user → last seen in ms. */
+  queueSeen: (concertId: string): string => `${ofConcert(concertId)}:queue:seen`,
+  /** Hash: admitted user → place. */
+  queuePlaces: (concertId: string): string => `${ofConcert(concertId)}:queue:places`,
+  /** Hash: admitted user → reserve attempts. */
+  queueAttempts: (concertId: string): string => `${ofConcert(concertId)}:queue:attempts`,
+  /** Hash: epoch, sequence, admission clock, counters and flags of the queue. */
+  queueState: (concertId: string): string => `${ofConcert(concertId)}:queue:state`,
+  /** List: admissions of the last intervals, newest first. */
+  queueAdmissions: (concertId: string): string => `${ofConcert(concertId)}:queue:admissions`,
+  /** String with a TTL: how and where the user's last place ended. */
+  queueEnded: (concertId: string, userId: string): string => `${ofConcert(concertId)}:queue:ended:${userId}`,
+  /** Set: concerts whose queue the admission job has to look after. */
+  queues: (): string => 'frontrow:queues',
+  /** String with a TTL: `active` or `revoked`; a miss means ask the database. */
+  session: (sessionId: string): string => `frontrow:session:${sessionId}`,
+  rateLimit: (): string => 'frontrow:rate',
+  /** BullMQ's own prefix; the hash tag keeps a job queue on one node of a Redis Cluster. */
+  jobs: (): string => '{frontrow:jobs}',
+} as const;

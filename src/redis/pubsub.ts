@@ -1,0 +1,49 @@
+import { RedisPubSub } from 'graphql-redis-subscriptions';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+
+/** What instances tell each other. Delivery is at most once: every reader must be right, only later, when a message is lost. */
+export interface Messages {
+  /** One user's reservation changed its status. */
+  reservationChanged: { reservationId: string };
+  /** A concert's queue moved; `users` are those whose status changed. `heartbeat` asks every instance to report who is still connected. */
+  queueMoved: { concertId: string; users: string[]; heartbeat: boolean };
+  /** A session was revoked: its sockets must close. */
+  sessionRevoked: { sessionId: string };
+}
+
+export const topics = {
+  reservationChanged: (userId: string): string => `frontrow:reservation-changed:${userId}`,
+  queueMoved: (concertId: string): string => `frontrow:queue-moved:${concertId}`,
+  sessionRevoked: (): string => 'frontrow:session-revoked',
+} as const;
+
+export class PubSub {
+  readonly #pubsub: RedisPubSub;
+
+  constructor(
+    publisher: Redis,
+    subscriber: Redis,
+    private readonly logger: Logger,
+  ) {
+    this.#pubsub = new RedisPubSub({ publisher, subscriber });
+  }
+
+  /** Never fails the caller: what was committed stays committed, and a lost message only delays those who listen. */
+  async publish<Name extends keyof Messages>(topic: string, message: Messages[Name]): Promise<void> {
+    try {
+      await this.#pubsub.publish(topic, message);
+    } catch (error) {
+      this.logger.warn({ err: error, topic }, 'publish failed');
+    }
+  }
+
+  iterate<Name extends keyof Messages>(topic: string): AsyncIterableIterator<Messages[Name]> {
+    return this.#pubsub.asyncIterableIterator<Messages[Name]>(topic);
+  }
+
+  async listen<Name extends keyof Messages>(topic: string, listener: (message: Messages[Name]) => void): Promise<() => void> {
+    const id = await this.#pubsub.subscribe(topic, listener);
+    return () => this.#pubsub.unsubscribe(id);
+  }
+}
