@@ -66,6 +66,7 @@ function ormOptions(address: DatabaseAddress, options: DatabaseOptions, driver: 
     charset: 'utf8mb4',
     collate: 'utf8mb4_bin',
     timezone: 'Z',
+    logger: () => undefined,
     useBatchUpdates: options.useBatchUpdates ?? false,
     pool: { min: 0, max: options.poolMax },
     migrations: { migrationsList: migrations, tableName: 'migration', snapshot: false, transactional: true, allOrNothing: false },

@@ -23,6 +23,7 @@ export const cacheDir = (): string => join(process.env['XDG_CACHE_HOME'] || join
 export async function fetchDebianPackages(name: string, packages: string[], say: (line: string) => void, complete = false): Promise<UnpackedPackages> {
   const target = join(cacheDir(), name);
   if (!existsSync(target)) {
+    say(`Fetching ${packages.join(', ')} from the distribution, once and without root …`);
     mkdirSync(cacheDir(), { recursive: true });
     const work = mkdtempSync(join(cacheDir(), `.${name}-`));
     try {
@@ -56,7 +57,7 @@ async function download(work: string, packages: string[], say: (line: string) =>
     run('apt-get', [...options.flatMap((option) => ['-o', option]), '-qq', ...args], { timeout: APT_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 });
   say('Reading the list of packages …');
   await apt('update');
-  say(`Downloading ${packages.join(', ')} …`);
+  say('Downloading …');
   const reinstall = complete ? [] : ['--reinstall'];
   await apt('install', '-y', '-d', '--no-install-recommends', ...reinstall, ...packages);
 }

@@ -76,7 +76,6 @@ async function findServers(say: (line: string) => void): Promise<Servers> {
   const onMachine = serversBelow(undefined, {});
   if (onMachine) return onMachine;
   if (!canFetchDebianPackages()) throw new LauncherError(noServers('there is no apt-get to fetch them with'));
-  say('No MariaDB and Redis on this machine: fetching them once, without root (about 10 MB).');
   try {
     const { root, env } = await fetchDebianPackages('servers', PACKAGES, say);
     const fetched = serversBelow(root, env);

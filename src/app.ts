@@ -1,0 +1,96 @@
+import type { MikroORM } from '@mikro-orm/mysql';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+import type { Services } from './context.js';
+import { createLoaders, type Loaders } from './database/loaders.js';
+import { connectDatabase, type DatabaseAddress } from './database/orm.config.js';
+import { Transactions } from './database/transaction.js';
+import { Metrics } from './metrics.js';
+import { connectFailFast, connectPatient } from './redis/client.js';
+import { Jobs } from './redis/jobs.js';
+import { PubSub } from './redis/pubsub.js';
+import { SeatGate } from './redis/seat-gate.js';
+import { ClockService } from './services/clock.service.js';
+import { ConcertService } from './services/concert.service.js';
+import { PaymentService } from './services/payment.service.js';
+import { QueueService } from './services/queue.service.js';
+import { ReservationService } from './services/reservation.service.js';
+import { ScheduleService } from './services/schedule.service.js';
+import { SeatService } from './services/seat.service.js';
+import { SessionService } from './services/session.service.js';
+import { TokenService } from './services/token.service.js';
+import { UserService } from './services/user.service.js';
+import { VenueService } from './services/venue.service.js';
+import { WalletService } from './services/wallet.service.js';
+
+/** Where the two stores are. */
+export interface StoreAddresses {
+  database: DatabaseAddress;
+  redis: string;
+}
+
+export interface App {
+  config: Config;
+  logger: Logger;
+  metrics: Metrics;
+  orm: MikroORM;
+  /** For commands; fails fast. Workers and subscribers have connections of their own. */
+  redis: Redis;
+  stores: StoreAddresses;
+  transactions: Transactions;
+  tokens: TokenService;
+  jobs: Jobs;
+  services: Services;
+  createLoaders(): Loaders;
+  close(): Promise<void>;
+}
+
+/** Composition root: the only place that makes clients, stores and services. */
+export async function createApp(config: Config, stores: StoreAddresses, logger: Logger): Promise<App> {
+  const metrics = new Metrics();
+  const orm = await connectDatabase(stores.database, { poolMax: config.databasePoolMax });
+  const redis = await connectFailFast(stores.redis, logger);
+  const subscriber = connectPatient(stores.redis, logger);
+  const pubsub = new PubSub(redis, subscriber, logger);
+  const jobs = new Jobs(redis);
+  const transactions = new Transactions(orm, (reason) => metrics.transactionRetried(reason));
+  const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
+  const gate = new SeatGate(redis);
+
+  const sessions = new SessionService(transactions, redis, pubsub, tokens, config);
+  const queue = new QueueService(transactions, redis, pubsub, tokens, metrics, config);
+  const services: Services = {
+    clock: new ClockService(transactions),
+    sessions,
+    users: new UserService(transactions, sessions),
+    venues: new VenueService(transactions),
+    concerts: new ConcertService(transactions),
+    schedules: new ScheduleService(transactions),
+    seats: new SeatService(transactions),
+    queue,
+    reservations: new ReservationService(transactions, gate, jobs, pubsub, metrics, config),
+    wallets: new WalletService(transactions, config),
+    payments: new PaymentService(transactions, gate, queue, tokens, pubsub, metrics),
+  };
+
+  return {
+    config,
+    logger,
+    metrics,
+    orm,
+    redis,
+    stores,
+    transactions,
+    tokens,
+    jobs,
+    services,
+    createLoaders: () => createLoaders(() => transactions.fork()),
+    close: async () => {
+      await jobs.close();
+      subscriber.disconnect();
+      redis.disconnect();
+      await orm.close();
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Loaders } from './database/loaders.js';
+import type { Viewer } from './domain/viewer.js';
+import type { ClockService } from './services/clock.service.js';
+import type { ConcertService } from './services/concert.service.js';
+import type { PaymentService } from './services/payment.service.js';
+import type { QueueService } from './services/queue.service.js';
+import type { ReservationService } from './services/reservation.service.js';
+import type { ScheduleService } from './services/schedule.service.js';
+import type { SeatService } from './services/seat.service.js';
+import type { SessionService } from './services/session.service.js';
+import type { UserService } from './services/user.service.js';
+import type { VenueService } from './services/venue.service.js';
+import type { WalletService } from './services/wallet.service.js';
+
+export interface Services {
+  clock: ClockService;
+  users: UserService;
+  sessions: SessionService;
+  venues: VenueService;
+  concerts: ConcertService;
+  schedules: ScheduleService;
+  seats: SeatService;
+  queue: QueueService;
+  reservations: ReservationService;
+  wallets: WalletService;
+  payments: PaymentService;
+}
+
+/** What one GraphQL operation knows of its caller; the same over HTTP and websocket. Loaders live for one operation, or one event of a subscription. */
+export interface Context {
+  requestId: string;
+  /** Null without a good access token. */
+  viewer: Viewer | null;
+  queueToken: string | null;
+  /** Address of the client, for rate limits. */
+  address: string;
+  services: Services;
+  loaders: Loaders;
+}

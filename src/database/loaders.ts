@@ -1,0 +1,62 @@
+import DataLoader from 'dataloader';
+import type { EntityManager } from '@mikro-orm/mysql';
+import { notFound } from '../domain/errors.js';
+import { Concert } from './entities/concert.entity.js';
+import { Payment } from './entities/payment.entity.js';
+import type { Reservation } from './entities/reservation.entity.js';
+import { ReservationSeat } from './entities/reservation-seat.entity.js';
+import { Schedule } from './entities/schedule.entity.js';
+import { Venue } from './entities/venue.entity.js';
+import { Wallet } from './entities/wallet.entity.js';
+import { availableSeatsOf, concertsWithSeats } from './repositories/seat.repository.js';
+import { reservationsByIds } from './repositories/reservation.repository.js';
+
+/** One SQL statement per kind for everything an operation asks of it. Made anew for each operation, so nothing stale is ever served. */
+export interface Loaders {
+  venue: DataLoader<string, Venue>;
+  concert: DataLoader<string, Concert>;
+  schedule: DataLoader<string, Schedule>;
+  /** By date: seats that can be reserved now. */
+  availableSeats: DataLoader<string, number>;
+  /** By concert: whether any seat of any date can be reserved now. */
+  concertHasSeats: DataLoader<string, boolean>;
+  /** By user. */
+  balance: DataLoader<string, number>;
+  reservation: DataLoader<string, Reservation>;
+  reservedSeats: DataLoader<string, ReservationSeat[]>;
+  paymentOfReservation: DataLoader<string, Payment | null>;
+}
+
+export function createLoaders(fork: () => EntityManager): Loaders {
+  const byId = <T extends { id: string }>(noun: string, find: (ids: string[]) => Promise<T[]>) =>
+    new DataLoader<string, T>(async (ids) => {
+      const found = new Map((await find([...ids])).map((row) => [row.id, row]));
+      return ids.map((id) => found.get(id) ?? notFound(noun));
+    });
+  return {
+    venue: byId('venue', (ids) => fork().find(Venue, { id: { $in: ids } })),
+    concert: byId('concert', (ids) => fork().find(Concert, { id: { $in: ids } })),
+    schedule: byId('date', (ids) => fork().find(Schedule, { id: { $in: ids } })),
+    reservation: byId('reservation', (ids) => reservationsByIds(fork(), ids)),
+    availableSeats: new DataLoader(async (ids) => {
+      const counts = await availableSeatsOf(fork(), [...ids]);
+      return ids.map((id) => counts.get(id) ?? 0);
+    }),
+    concertHasSeats: new DataLoader(async (ids) => {
+      const open = await concertsWithSeats(fork(), [...ids]);
+      return ids.map((id) => open.has(id));
+    }),
+    balance: new DataLoader<string, number>(async (ids) => {
+      const wallets = new Map((await fork().find(Wallet, { userId: { $in: [...ids] } })).map((wallet) => [wallet.userId, wallet.balance]));
+      return ids.map((id) => wallets.get(id) ?? notFound('user'));
+    }),
+    reservedSeats: new DataLoader(async (ids) => {
+      const seats = await fork().find(ReservationSeat, { reservationId: { $in: [...ids] } }, { orderBy: { number: 'asc' } });
+      return ids.map((id) => seats.filter((seat) => seat.reservationId === id));
+    }),
+    paymentOfReservation: new DataLoader(async (ids) => {
+      const payments = new Map((await fork().find(Payment, { reservationId: { $in: [...ids] } })).map((payment) => [payment.reservationId, payment]));
+      return ids.map((id) => payments.get(id) ?? null);
+    }),
+  };
+}

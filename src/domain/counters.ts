@@ -1,0 +1,15 @@
+import type { ReservationStatus } from './states.js';
+
+/** What services and workers count for the operator; the composition root gives the real ones. */
+export interface Counters {
+  /** A hold reached this status. */
+  reservationBecame(status: ReservationStatus): void;
+  /** A reserve was turned away: at the gate (Redis) or by the database. */
+  reserveRefused(by: 'gate' | 'database'): void;
+  /** A transaction ran again: errno of the driver's error, or `version`. */
+  transactionRetried(reason: string): void;
+  /** Users admitted from a queue. */
+  admitted(count: number): void;
+  /** A job ran this long after it was due. */
+  jobLag(job: string, lagMs: number): void;
+}

@@ -1,0 +1,5 @@
+import type { Redis } from 'ioredis';
+
+export class SeatGate {
+  constructor(readonly redis: Redis) {}
+}

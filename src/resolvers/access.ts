@@ -1,0 +1,74 @@
+import { defaultFieldResolver, isIntrospectionType, isObjectType, type GraphQLField, type GraphQLObjectType, type GraphQLSchema } from 'graphql';
+import { Extensions } from 'type-graphql';
+import type { Context } from '../context.js';
+import { forbidden, unauthenticated } from '../domain/errors.js';
+
+/**
+ * Who may use a field. Decorators only note it; `applyGuards` puts the check in front of the built field (of `subscribe` for a
+ * subscription, so that nothing starts unauthorised) and refuses a schema with a root field that says nothing.
+ */
+export type Access = 'public' | 'signed-in' | 'admin';
+
+/** Which concert's queue guards a field, from its arguments. */
+export interface QueueGuard {
+  scheduleId: (args: Record<string, any>) => string;
+  /** True where a use counts against the pass's bounded number of attempts. */
+  countsAttempt: boolean;
+}
+
+export const Public = (): MethodDecorator => Extensions({ access: 'public' satisfies Access }) as MethodDecorator;
+export const SignedIn = (): MethodDecorator => Extensions({ access: 'signed-in' satisfies Access }) as MethodDecorator;
+export const Admin = (): MethodDecorator => Extensions({ access: 'admin' satisfies Access }) as MethodDecorator;
+/** Puts a field behind the waiting room: it needs an ACTIVE pass for the concert of the date. Implies nothing about sign-in: add `@SignedIn()`. */
+export const BehindQueue = (guard: QueueGuard): MethodDecorator => Extensions({ queue: guard }) as MethodDecorator;
+
+type Field = GraphQLField<unknown, Context>;
+type Guard = (args: Record<string, unknown>, context: Context) => Promise<void> | void;
+
+export function applyGuards(schema: GraphQLSchema): GraphQLSchema {
+  const roots = new Set<GraphQLObjectType>([schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].filter((type) => !!type));
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type) || isIntrospectionType(type)) continue;
+    for (const field of Object.values(type.getFields())) {
+      const { access, queue } = field.extensions as { access?: Access; queue?: QueueGuard };
+      if (roots.has(type) && !access) throw new Error(`${type.name}.${field.name} must say who may use it: @Public(), @SignedIn() or @Admin().`);
+      if (queue && access === 'public') throw new Error(`${type.name}.${field.name} is behind the queue, so it must need sign-in too.`);
+      guardField(field as Field, guardsOf(access ?? 'public', queue), type === schema.getSubscriptionType());
+    }
+  }
+  return schema;
+}
+
+function guardsOf(access: Access, queue: QueueGuard | undefined): Guard[] {
+  const guards: Guard[] = [];
+  if (access !== 'public') guards.push((_args, context) => void viewerOf(context));
+  if (access === 'admin') {
+    guards.push((_args, context) => {
+      if (viewerOf(context).role !== 'ADMIN') throw forbidden();
+    });
+  }
+  if (queue) {
+    guards.push(async (args, context) => {
+      const token = typeof args['queueToken'] === 'string' ? args['queueToken'] : context.queueToken;
+      await context.services.queue.requirePass(viewerOf(context), token, queue.scheduleId(args), queue.countsAttempt);
+    });
+  }
+  return guards;
+}
+
+function guardField(field: Field, guards: Guard[], isSubscription: boolean): void {
+  if (guards.length === 0) return;
+  const inner = isSubscription ? field.subscribe! : (field.resolve ?? defaultFieldResolver);
+  const guarded: typeof inner = async (source, args, context, info) => {
+    for (const guard of guards) await guard(args, context);
+    return inner(source, args, context, info);
+  };
+  if (isSubscription) field.subscribe = guarded;
+  else field.resolve = guarded;
+}
+
+/** The signed-in user; a fault of ours where a field without a guard asks. */
+export function viewerOf(context: Context) {
+  if (!context.viewer) throw unauthenticated();
+  return context.viewer;
+}

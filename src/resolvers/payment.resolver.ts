@@ -1,0 +1,32 @@
+import { Arg, Ctx, FieldResolver, ID, Mutation, Resolver, Root } from 'type-graphql';
+import type { Context } from '../context.js';
+import type { Payment as PaymentEntity } from '../database/entities/payment.entity.js';
+import { PayInput, Payment, PayResult, RefundResult } from '../schema/payment.type.js';
+import { Reservation } from '../schema/reservation.type.js';
+import { SignedIn, viewerOf } from './access.js';
+import { orRefusal } from './result.js';
+
+@Resolver(() => Payment)
+export class PaymentResolver {
+  @SignedIn()
+  @Mutation(() => PayResult, {
+    description:
+      "Pays a held reservation from one's balance. Needs one's queue token for the concert in any state; the live hold stands for the pass. The first payment ends the pass (COMPLETED); other holds stay payable until their own expiresAt. Repeating it for a paid reservation answers with the same payment.",
+  })
+  pay(@Arg('input', () => PayInput, { description: 'What to pay.' }) input: PayInput, @Ctx() context: Context) {
+    return orRefusal(context.services.payments.pay(viewerOf(context), context.queueToken, input.reservationId));
+  }
+
+  @SignedIn()
+  @Mutation(() => RefundResult, {
+    description: 'Returns a payment to the balance and frees its seats, until the date starts. Repeating it returns the same payment.',
+  })
+  refund(@Arg('paymentId', () => ID, { description: 'UUID of the payment.' }) paymentId: string, @Ctx() context: Context) {
+    return orRefusal(context.services.payments.refund(viewerOf(context), paymentId));
+  }
+
+  @FieldResolver(() => Reservation, { description: 'What was paid.' })
+  reservation(@Root() payment: PaymentEntity, @Ctx() context: Context) {
+    return context.loaders.reservation.load(payment.reservationId);
+  }
+}

@@ -1,0 +1,57 @@
+import { Arg, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
+import type { Context } from '../context.js';
+import type { Reservation as ReservationEntity } from '../database/entities/reservation.entity.js';
+import { Payment } from '../schema/payment.type.js';
+import { CancelResult, Reservation, ReservedSeat, ReserveInput, ReserveResult } from '../schema/reservation.type.js';
+import { Schedule } from '../schema/schedule.type.js';
+import { BehindQueue, SignedIn, viewerOf } from './access.js';
+import { orRefusal } from './result.js';
+
+@Resolver(() => Reservation)
+export class ReservationResolver {
+  @SignedIn()
+  @Query(() => Reservation, { nullable: true, description: "One's own reservation." })
+  reservation(@Arg('id', () => ID, { description: 'UUID.' }) id: string, @Ctx() context: Context) {
+    return context.services.reservations.find(viewerOf(context), id);
+  }
+
+  @SignedIn()
+  @BehindQueue({ scheduleId: (args) => args['input'].scheduleId, countsAttempt: true })
+  @Mutation(() => ReserveResult, {
+    description:
+      "Holds seats of a date for the signed-in user, all or none. Needs an ACTIVE pass. Asking for exactly the seats of one's own live hold returns that reservation; any other overlap is SeatsUnavailable.",
+  })
+  reserve(@Arg('input', () => ReserveInput, { description: 'What to hold.' }) input: ReserveInput, @Ctx() context: Context) {
+    return orRefusal(context.services.reservations.reserve(viewerOf(context), input));
+  }
+
+  @SignedIn()
+  @Mutation(() => CancelResult, { description: 'Gives a hold back before it runs out. Cancelling a cancelled one returns it.' })
+  cancelReservation(@Arg('id', () => ID, { description: 'UUID of the reservation.' }) id: string, @Ctx() context: Context) {
+    return orRefusal(context.services.reservations.cancel(viewerOf(context), id));
+  }
+
+  @SignedIn()
+  @Subscription(() => Reservation, {
+    description: "One's own reservations, whenever a status changes.",
+    subscribe: ({ context }: { context: Context }) => context.services.reservations.watch(viewerOf(context)) as never,
+  })
+  reservationChanged(@Root() reservation: ReservationEntity): ReservationEntity {
+    return reservation;
+  }
+
+  @FieldResolver(() => Schedule, { description: 'The date of its seats.' })
+  schedule(@Root() reservation: ReservationEntity, @Ctx() context: Context) {
+    return context.loaders.schedule.load(reservation.scheduleId);
+  }
+
+  @FieldResolver(() => [ReservedSeat], { description: 'The seats as they were reserved, by number.' })
+  seats(@Root() reservation: ReservationEntity, @Ctx() context: Context) {
+    return context.loaders.reservedSeats.load(reservation.id);
+  }
+
+  @FieldResolver(() => Payment, { nullable: true, description: 'Its payment; null until it is paid.' })
+  payment(@Root() reservation: ReservationEntity, @Ctx() context: Context) {
+    return context.loaders.paymentOfReservation.load(reservation.id);
+  }
+}

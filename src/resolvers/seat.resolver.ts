@@ -1,0 +1,23 @@
+import { Arg, Ctx, ID, Int, Query, Resolver } from 'type-graphql';
+import type { Context } from '../context.js';
+import type { SeatStatus } from '../domain/states.js';
+import { SeatStatusEnum } from '../schema/enums.js';
+import { Seat } from '../schema/seat.type.js';
+import { BehindQueue, SignedIn } from './access.js';
+
+@Resolver(() => Seat)
+export class SeatResolver {
+  @SignedIn()
+  @BehindQueue({ scheduleId: (args) => args['scheduleId'], countsAttempt: false })
+  @Query(() => [Seat], { description: "Seats of a date, by number. Needs an ACTIVE pass for the date's concert." })
+  seats(
+    @Arg('scheduleId', () => ID, { description: 'UUID of the date.' }) scheduleId: string,
+    @Arg('status', () => SeatStatusEnum, { nullable: true, description: 'Only seats in this status.' }) status: SeatStatus | null,
+    @Arg('section', () => String, { nullable: true, description: 'Only seats of this section.' }) section: string | null,
+    @Arg('first', () => Int, { nullable: true, description: '1 to 100; all seats if not given.' }) first: number | null,
+    @Arg('afterNumber', () => Int, { nullable: true, description: 'Only seats with a higher number.' }) afterNumber: number | null,
+    @Ctx() context: Context,
+  ) {
+    return context.services.seats.ofSchedule(scheduleId, { status, section, first, afterNumber });
+  }
+}

@@ -1,0 +1,39 @@
+import type { Logger } from 'pino';
+import { createApp, type App, type StoreAddresses } from './app.js';
+import type { Config } from './config.js';
+import { migrate } from './database/migrate.js';
+import { applyGuards } from './resolvers/access.js';
+import { resolvers } from './resolvers/index.js';
+import { buildSchema } from './schema/build-schema.js';
+import { startServer, type Server } from './server.js';
+import { handlersOf } from './workers/index.js';
+import { startWorkers, type Workers } from './workers/start-workers.js';
+
+/** A process of Frontrow in its roles: what index.ts starts and tests start several of. */
+export interface Running {
+  app: App;
+  /** Null without the role api. */
+  url: string | null;
+  close(): Promise<void>;
+}
+
+export async function run(config: Config, stores: StoreAddresses, logger: Logger): Promise<Running> {
+  const app = await createApp(config, stores, logger);
+  await migrate(app.orm);
+  const server = config.roles.includes('api') ? await startServer(app, applyGuards(await buildSchema(resolvers))) : null;
+  const workers = config.roles.includes('worker') ? await startRoleWorker(app) : null;
+  return { app, url: server?.url ?? null, close: () => stop(app, server, workers) };
+}
+
+async function startRoleWorker(app: App): Promise<Workers> {
+  const workers = await startWorkers(handlersOf(app.services), app.stores.redis, app.metrics, app.logger);
+  await app.jobs.schedule('admission', app.config.queue.tickMs, {});
+  await app.jobs.schedule('sweep', app.config.sweepIntervalMs, {});
+  return workers;
+}
+
+async function stop(app: App, server: Server | null, workers: Workers | null): Promise<void> {
+  await server?.close();
+  await workers?.close();
+  await app.close();
+}

@@ -1,0 +1,59 @@
+import { jwtVerify, SignJWT, type JWTPayload } from 'jose';
+import type { QueuePlace } from '../domain/queue.js';
+import type { Role } from '../domain/states.js';
+import type { Viewer } from '../domain/viewer.js';
+
+const ALGORITHM = 'HS256';
+/** The audience keeps one kind of token from passing as the other. */
+const ACCESS = 'frontrow:access';
+const QUEUE = 'frontrow:queue';
+
+/** Signs and checks access and queue tokens. A token it returns a value for was signed here, is of that kind and has not ended. */
+export class TokenService {
+  readonly #key: Uint8Array;
+
+  constructor(
+    secret: string,
+    private readonly accessTtlMs: number,
+    private readonly queueTtlMs: number,
+  ) {
+    this.#key = new TextEncoder().encode(secret);
+  }
+
+  /** The same arguments give the same token. Whole seconds, as JWT has them. */
+  async signAccess(user: { id: string; role: Role }, sessionId: string, issuedAt: Date): Promise<{ token: string; expiresAt: Date }> {
+    const issued = Math.floor(issuedAt.getTime() / 1000);
+    const expires = issued + Math.ceil(this.accessTtlMs / 1000);
+    const token = await this.#sign({ sub: user.id, role: user.role, sid: sessionId }, ACCESS, issued, expires);
+    return { token, expiresAt: new Date(expires * 1000) };
+  }
+
+  async verifyAccess(token: string): Promise<Viewer | null> {
+    const claims = await this.#verify(token, ACCESS);
+    if (!claims?.sub || !claims.exp) return null;
+    return { userId: claims.sub, role: claims['role'] as Role, sessionId: claims['sid'] as string, tokenExpiresAt: new Date(claims.exp * 1000) };
+  }
+
+  signQueue(place: QueuePlace, issuedAt: Date): Promise<string> {
+    const issued = Math.floor(issuedAt.getTime() / 1000);
+    return this.#sign({ sub: place.userId, concert: place.concertId, place: place.place }, QUEUE, issued, issued + Math.ceil(this.queueTtlMs / 1000));
+  }
+
+  async verifyQueue(token: string): Promise<QueuePlace | null> {
+    const claims = await this.#verify(token, QUEUE);
+    if (!claims?.sub) return null;
+    return { userId: claims.sub, concertId: claims['concert'] as string, place: claims['place'] as number };
+  }
+
+  #sign(claims: JWTPayload, audience: string, issued: number, expires: number): Promise<string> {
+    return new SignJWT(claims).setProtectedHeader({ alg: ALGORITHM }).setAudience(audience).setIssuedAt(issued).setExpirationTime(expires).sign(this.#key);
+  }
+
+  async #verify(token: string, audience: string): Promise<JWTPayload | null> {
+    try {
+      return (await jwtVerify(token, this.#key, { algorithms: [ALGORITHM], audience })).payload;
+    } catch {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,8 @@
+import type { QueueService } from '../services/queue.service.js';
+import type { Handler } from './start-workers.js';
+
+/** The beat of every queue. */
+export const admissionWorker =
+  (queue: QueueService): Handler<'admission'> =>
+  () =>
+    queue.tick();

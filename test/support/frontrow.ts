@@ -1,0 +1,56 @@
+import { pino } from 'pino';
+import { readConfig, type Config } from '../../src/config.js';
+import { run, type Running } from '../../src/run.js';
+import type { App } from '../../src/app.js';
+import { Builder } from './builder.js';
+import { graphqlClient, type GraphqlClient } from './client.js';
+import { freshStores } from './stores.js';
+
+/** A running Frontrow of one or more instances on stores of its own, for one test file. */
+export interface Frontrow {
+  instances: Running[];
+  /** App of the first instance: services, stores and EntityManagers for arranging and checking. */
+  app: App;
+  build: Builder;
+  /** A GraphQL client over HTTP of the n-th instance. */
+  client(instance?: number): GraphqlClient;
+  stop(): Promise<void>;
+}
+
+export interface FrontrowOptions {
+  instances?: number;
+  /** Off by default: most tests want to say themselves when a job runs. */
+  worker?: boolean;
+  env?: Record<string, string>;
+}
+
+const TEST_ENV = {
+  NODE_ENV: 'test',
+  PORT: '0',
+  HOST: '127.0.0.1',
+  LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'silent',
+  AUTH_SECRET: 'a-secret-for-tests-only-0123456789',
+  RATE_LIMIT: 'off',
+  SEED_DEMO: 'off',
+};
+
+export const testConfig = (env: Record<string, string> = {}): Config => readConfig({ ...TEST_ENV, ...env });
+
+export async function startFrontrow({ instances = 1, worker = false, env = {} }: FrontrowOptions = {}): Promise<Frontrow> {
+  const stores = await freshStores();
+  const config = testConfig({ ROLES: worker ? 'api,worker' : 'api', ...env });
+  const logger = pino({ level: config.logLevel });
+  const running: Running[] = [];
+  for (let index = 0; index < instances; index += 1) running.push(await run(config, stores, logger));
+  const app = running[0]!.app;
+  return {
+    instances: running,
+    app,
+    build: new Builder(app),
+    client: (instance = 0) => graphqlClient(running[instance]!.url!),
+    stop: async () => {
+      for (const one of running) await one.close();
+      await stores.drop();
+    },
+  };
+}
