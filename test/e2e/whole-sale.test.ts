@@ -1,7 +1,9 @@
 import type { Client } from 'graphql-ws';
 import { collect } from '../support/collect.js';
 import { websocketClient } from '../support/client.js';
+import { subscribed } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { topics } from '../../src/redis/pubsub.js';
 import * as operations from '../graphql/operations.js';
 
 /** The whole sale as a SPA lives it: two instances, HTTP and websocket, real worker; every step goes to another instance than the one before. */
@@ -38,12 +40,12 @@ function socketOf(instance: number, accessToken: string): Client {
   return socket;
 }
 
-async function signUp(name: string): Promise<{ accessToken: string }> {
+async function signUp(name: string): Promise<{ id: string; accessToken: string }> {
   const { data } = await frontrow.client(0).run(operations.SignUpDocument, {
     input: { email: `${name}-${process.pid}@example.com`, password: 'correct horse', name },
   });
   if (data?.signUp.__typename !== 'Session') throw new Error(`sign-up was refused: ${JSON.stringify(data)}`);
-  return { accessToken: data.signUp.accessToken };
+  return { id: data.signUp.user.id as string, accessToken: data.signUp.accessToken };
 }
 
 test('Q1 Q3 Q7 V1 W1 P1 O1: join on one instance, be admitted and notified on the other, hold, charge, pay, own', async () => {
@@ -56,6 +58,7 @@ test('Q1 Q3 Q7 V1 W1 P1 O1: join on one instance, be admitted and notified on th
   const queueToken = joined.data!.joinQueue.token;
   const place = collect(socketOf(1, buyer.accessToken), operations.WatchQueuePositionDocument, { concertId: concert.id });
   const reservations = collect(socketOf(0, buyer.accessToken), operations.WatchReservationsDocument, {});
+  await subscribed(frontrow, topics.reservationChanged(buyer.id));
   await place.until(({ queuePosition }) => queuePosition.status === 'WAITING' && queuePosition.position === 1);
 
   const early = await other.run(operations.SeatsDocument, { scheduleId: concert.scheduleId }, { ...buyer, queueToken });
@@ -102,6 +105,7 @@ test('V2: a hold that is not paid comes free by itself, and its owner is told', 
   const concert = await frontrow.build.concert({ seats: 3, price: SEAT_PRICE });
   const [buyer, next] = await frontrow.build.admit(concert.id, await frontrow.build.buyers(2));
   const reservations = collect(socketOf(1, buyer!.accessToken), operations.WatchReservationsDocument, {});
+  await subscribed(frontrow, topics.reservationChanged(buyer!.id));
   const input = { scheduleId: concert.scheduleId, seatNumbers: [2] };
   const held = await frontrow.client(0).run(operations.ReserveDocument, { input }, buyer);
   expect(held.data!.reserve.__typename).toBe('Reservation');
