@@ -10,9 +10,12 @@ import { Metrics } from './metrics.js';
 import { connectFailFast, connectPatient } from './redis/client.js';
 import { Jobs } from './redis/jobs.js';
 import { PubSub } from './redis/pubsub.js';
+import { RateLimiter } from './redis/rate-limiter.js';
 import { SeatGate } from './redis/seat-gate.js';
+import { SessionCache } from './redis/session-cache.js';
 import { ClockService } from './services/clock.service.js';
 import { ConcertService } from './services/concert.service.js';
+import { PasswordService } from './services/password.service.js';
 import { PaymentService } from './services/payment.service.js';
 import { QueueService } from './services/queue.service.js';
 import { ReservationService } from './services/reservation.service.js';
@@ -40,6 +43,8 @@ export interface App {
   stores: StoreAddresses;
   transactions: Transactions;
   tokens: TokenService;
+  passwords: PasswordService;
+  limiter: RateLimiter;
   jobs: Jobs;
   services: Services;
   createLoaders(): Loaders;
@@ -58,12 +63,14 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
   const gate = new SeatGate(redis);
 
-  const sessions = new SessionService(transactions, redis, pubsub, tokens, config);
+  const limiter = new RateLimiter(redis, config.rateLimit);
+  const passwords = new PasswordService();
+  const sessions = new SessionService(transactions, new SessionCache(redis, config.accessTokenTtlMs, logger), pubsub, tokens, config);
   const queue = new QueueService(transactions, redis, pubsub, tokens, metrics, config);
   const services: Services = {
     clock: new ClockService(transactions),
     sessions,
-    users: new UserService(transactions, sessions),
+    users: new UserService(transactions, sessions, passwords, limiter),
     venues: new VenueService(transactions),
     concerts: new ConcertService(transactions),
     schedules: new ScheduleService(transactions),
@@ -83,6 +90,8 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     stores,
     transactions,
     tokens,
+    passwords,
+    limiter,
     jobs,
     services,
     createLoaders: () => createLoaders(() => transactions.fork()),

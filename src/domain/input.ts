@@ -39,6 +39,12 @@ export function passwordOf(field: string, value: string): string {
   return value;
 }
 
+/** A password offered at sign-in: only bounded, since anything else about it would tell what passwords look like. */
+export function givenPasswordOf(field: string, value: string): string {
+  if ([...value].length > PASSWORD_MAX) throw badInput(field, `A password has at most ${PASSWORD_MAX} characters.`);
+  return value;
+}
+
 /** Text that people read: trimmed, not empty, bounded, without control characters. */
 export function textOf(field: string, value: string, max: number): string {
   const text = value.trim();

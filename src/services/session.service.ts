@@ -1,9 +1,16 @@
-import type { Redis } from 'ioredis';
+import { LockMode, type EntityManager } from '@mikro-orm/mysql';
+import { v7 as uuid } from 'uuid';
 import type { Config } from '../config.js';
-import type { User } from '../database/entities/user.entity.js';
+import { databaseNow } from '../database/clock.js';
+import { Session } from '../database/entities/session.entity.js';
+import { User } from '../database/entities/user.entity.js';
+import { revokeSession, sessionRemainingMs } from '../database/repositories/session.repository.js';
 import type { Transactions } from '../database/transaction.js';
+import { unauthenticated } from '../domain/errors.js';
+import { refreshVerdict } from '../domain/session.js';
 import type { Viewer } from '../domain/viewer.js';
-import type { PubSub } from '../redis/pubsub.js';
+import { topics, type PubSub } from '../redis/pubsub.js';
+import type { SessionCache } from '../redis/session-cache.js';
 import type { TokenService } from './token.service.js';
 
 export interface IssuedSession {
@@ -13,31 +20,88 @@ export interface IssuedSession {
   user: User;
 }
 
+/**
+ * A session is a row; Redis only remembers what the row said. Of a family of refresh tokens one is good at a time, and a revoked session
+ * stays dead whatever happens to Redis.
+ */
 export class SessionService {
   constructor(
-    readonly transactions: Transactions,
-    readonly redis: Redis,
-    readonly pubsub: PubSub,
-    readonly tokens: TokenService,
-    readonly config: Config,
+    private readonly transactions: Transactions,
+    private readonly cache: SessionCache,
+    private readonly pubsub: PubSub,
+    private readonly tokens: TokenService,
+    private readonly config: Config,
   ) {}
 
-  /** Starts a family of refresh tokens for a user who has proven who they are. */
-  start(_user: User): Promise<IssuedSession> {
-    throw new Error('stub');
+  /** Starts a family of refresh tokens for a user who has proven who they are; inside the caller's transaction, if there is one. */
+  async start(user: User, em: EntityManager = this.transactions.fork()): Promise<IssuedSession> {
+    const now = await databaseNow(em);
+    const session = { id: uuid(), userId: user.id, generation: 1, rotatedAt: now, expiresAt: this.#expiryFrom(now), revokedAt: null, createdAt: now };
+    await em.insert(Session, session);
+    return this.#issue(session, user);
   }
-  refresh(_refreshToken: string): Promise<IssuedSession> {
-    throw new Error('stub');
+
+  /** The row's lock makes requests with the same token come one after the other: one rotates, the others are told what it became. */
+  async refresh(refreshToken: string): Promise<IssuedSession> {
+    const proof = this.tokens.verifyRefresh(refreshToken);
+    if (!proof) throw unauthenticated();
+    const outcome = await this.transactions.run(async (em) => {
+      const session = await em.findOne(Session, proof.sessionId, { lockMode: LockMode.PESSIMISTIC_WRITE });
+      if (!session) return 'dead';
+      const now = await databaseNow(em);
+      const verdict = refreshVerdict(session, proof.generation, now);
+      if (verdict === 'dead') return verdict;
+      if (verdict === 'reused') {
+        session.revokedAt = now;
+        return verdict;
+      }
+      if (verdict === 'rotate') Object.assign(session, { generation: session.generation + 1, rotatedAt: now, expiresAt: this.#expiryFrom(now) });
+      return this.#issue(session, await em.findOneOrFail(User, session.userId));
+    });
+    if (outcome === 'reused') await this.#announceRevoked(proof.sessionId);
+    if (typeof outcome === 'string') throw unauthenticated();
+    return outcome;
   }
-  signOut(_viewer: Viewer): Promise<boolean> {
-    throw new Error('stub');
+
+  async signOut(viewer: Viewer): Promise<boolean> {
+    await revokeSession(this.transactions.fork(), viewer.sessionId);
+    await this.#announceRevoked(viewer.sessionId);
+    return true;
   }
+
   /** The viewer of an access token, or null when it is forged, expired or revoked. */
   async authenticate(accessToken: string): Promise<Viewer | null> {
-    return this.tokens.verifyAccess(accessToken);
+    const viewer = await this.tokens.verifyAccess(accessToken);
+    if (!viewer) return null;
+    const state = (await this.cache.read(viewer.sessionId)) ?? (await this.#stateInDatabase(viewer));
+    return state === 'active' ? viewer : null;
   }
-  /** Calls the listener with the id of every session that is revoked, on whatever instance. */
-  onRevoked(_listener: (sessionId: string) => void): Promise<() => void> {
-    throw new Error('stub');
+
+  /** Calls the listener with the id of every session that is revoked, on whatever instance. All listeners share one subscription. */
+  onRevoked(listener: (sessionId: string) => void): Promise<() => void> {
+    return this.pubsub.listen<'sessionRevoked'>(topics.sessionRevoked(), ({ sessionId }) => listener(sessionId));
+  }
+
+  async #stateInDatabase(viewer: Viewer): Promise<'active' | 'revoked'> {
+    const remainingMs = await sessionRemainingMs(this.transactions.fork(), viewer.sessionId, viewer.userId);
+    const state = remainingMs > 0 ? 'active' : 'revoked';
+    await this.cache.remember(viewer.sessionId, state, remainingMs > 0 ? remainingMs : Infinity);
+    return state;
+  }
+
+  async #announceRevoked(sessionId: string): Promise<void> {
+    await this.cache.revoke(sessionId);
+    await this.pubsub.publish<'sessionRevoked'>(topics.sessionRevoked(), { sessionId });
+  }
+
+  /** From the row alone, so that repeating a refresh gives the very same tokens. */
+  async #issue(session: Pick<Session, 'id' | 'generation' | 'rotatedAt'>, user: User): Promise<IssuedSession> {
+    const { token, expiresAt } = await this.tokens.signAccess(user, session.id, session.rotatedAt);
+    return { accessToken: token, accessTokenExpiresAt: expiresAt, refreshToken: this.tokens.signRefresh(session.id, session.generation), user };
+  }
+
+  /** Every rotation starts the time anew: a session ends when it was not refreshed for this long. */
+  #expiryFrom(now: Date): Date {
+    return new Date(now.getTime() + this.config.refreshTokenTtlMs);
   }
 }

@@ -1,3 +1,4 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import type { QueuePlace } from '../domain/queue.js';
 import type { Role } from '../domain/states.js';
@@ -7,10 +8,13 @@ const ALGORITHM = 'HS256';
 /** The audience keeps one kind of token from passing as the other. */
 const ACCESS = 'frontrow:access';
 const QUEUE = 'frontrow:queue';
+const REFRESH = 'frontrow:refresh';
+const REFRESH_SHAPE = /^([0-9a-f-]{36})\.([1-9]\d{0,8})\.[\w-]{43}$/;
 
-/** Signs and checks access and queue tokens. A token it returns a value for was signed here, is of that kind and has not ended. */
+/** Signs and checks access, queue and refresh tokens. A token it returns a value for was signed here, is of that kind and has not ended. */
 export class TokenService {
   readonly #key: Uint8Array;
+  readonly #refreshKey: Buffer;
 
   constructor(
     secret: string,
@@ -18,6 +22,7 @@ export class TokenService {
     private readonly queueTtlMs: number,
   ) {
     this.#key = new TextEncoder().encode(secret);
+    this.#refreshKey = createHmac('sha256', secret).update(REFRESH).digest();
   }
 
   /** The same arguments give the same token. Whole seconds, as JWT has them. */
@@ -43,6 +48,19 @@ export class TokenService {
     const claims = await this.#verify(token, QUEUE);
     if (!claims?.sub) return null;
     return { userId: claims.sub, concertId: claims['concert'] as string, place: claims['place'] as number };
+  }
+
+  /** `session.generation.mac`: proves itself, so nothing has to be stored that a thief of the database could use. */
+  signRefresh(sessionId: string, generation: number): string {
+    const claim = `${sessionId}.${generation}`;
+    return `${claim}.${createHmac('sha256', this.#refreshKey).update(claim).digest('base64url')}`;
+  }
+
+  verifyRefresh(token: string): { sessionId: string; generation: number } | null {
+    const [, sessionId, digits] = REFRESH_SHAPE.exec(token) ?? [];
+    if (!sessionId || !digits) return null;
+    const generation = Number(digits);
+    return timingSafeEqual(Buffer.from(this.signRefresh(sessionId, generation)), Buffer.from(token)) ? { sessionId, generation } : null;
   }
 
   #sign(claims: JWTPayload, audience: string, issued: number, expires: number): Promise<string> {

@@ -1,20 +1,55 @@
-import type { User } from '../database/entities/user.entity.js';
-import type { Transactions } from '../database/transaction.js';
+import { v7 as uuid } from 'uuid';
+import { databaseNow } from '../database/clock.js';
+import { User } from '../database/entities/user.entity.js';
+import { Wallet } from '../database/entities/wallet.entity.js';
+import { isDuplicateKey, type Transactions } from '../database/transaction.js';
+import { notFound } from '../domain/errors.js';
+import { emailOf, givenPasswordOf, NAME_MAX, passwordOf, textOf } from '../domain/input.js';
+import { EmailTaken, InvalidCredentials } from '../domain/refusals.js';
+import type { RateLimiter } from '../redis/rate-limiter.js';
+import type { PasswordService } from './password.service.js';
 import type { IssuedSession, SessionService } from './session.service.js';
 
+/** One account per e-mail, whatever its case, each with exactly one wallet. Who signs in with a wrong password learns nothing about the e-mail. */
 export class UserService {
   constructor(
-    readonly transactions: Transactions,
-    readonly sessions: SessionService,
+    private readonly transactions: Transactions,
+    private readonly sessions: SessionService,
+    private readonly passwords: PasswordService,
+    private readonly limiter: RateLimiter,
   ) {}
 
-  signUp(_input: { email: string; password: string; name: string }, _address: string): Promise<IssuedSession> {
-    throw new Error('stub');
+  async signUp(input: { email: string; password: string; name: string }, address: string): Promise<IssuedSession> {
+    const email = emailOf('email', input.email);
+    const password = passwordOf('password', input.password);
+    const name = textOf('name', input.name, NAME_MAX);
+    await this.limiter.consume('signUp', address);
+    const passwordHash = await this.passwords.hash(password);
+    try {
+      return await this.transactions.run(async (em) => {
+        const user = em.create(User, { id: uuid(), email, name, passwordHash, role: 'USER', createdAt: await databaseNow(em) });
+        em.create(Wallet, { userId: user.id, balance: 0 });
+        await em.flush();
+        return this.sessions.start(user, em);
+      });
+    } catch (error) {
+      if (isDuplicateKey(error, 'user_email_unique')) throw new EmailTaken();
+      throw error;
+    }
   }
-  signIn(_input: { email: string; password: string }, _address: string): Promise<IssuedSession> {
-    throw new Error('stub');
+
+  async signIn(input: { email: string; password: string }, address: string): Promise<IssuedSession> {
+    const email = emailOf('email', input.email);
+    const password = givenPasswordOf('password', input.password);
+    await this.limiter.consume('signIn', `${email}|${address}`);
+    const user = await this.transactions.fork().findOne(User, { email });
+    if (!(await this.passwords.verify(user?.passwordHash ?? null, password)) || !user) throw new InvalidCredentials();
+    return this.sessions.start(user);
   }
-  user(_id: string): Promise<User> {
-    throw new Error('stub');
+
+  async user(id: string): Promise<User> {
+    const user = await this.transactions.fork().findOne(User, { id });
+    if (!user) throw notFound('user');
+    return user;
   }
 }

@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Config } from '../config.js';
+import { rateLimited } from '../domain/errors.js';
+import { keys } from './keys.js';
+
+/**
+ * Nobody gets more than a limit's number of uses in its window, counted over all instances in Redis. While Redis is away every process
+ * counts for itself, so that a lost Redis neither opens the doors nor closes them.
+ */
+
+/** Seconds a window lasts; it begins with the first use. */
+export const RATE_WINDOWS_S = { user: 10, address: 10, signIn: 60, signUp: 3600 } as const;
+export type RateLimitKind = keyof typeof RATE_WINDOWS_S;
+
+export class RateLimiter {
+  readonly #enabled: boolean;
+  readonly #limiters: Record<RateLimitKind, RateLimiterRedis>;
+
+  constructor(redis: Redis, limits: Config['rateLimit']) {
+    const limiterOf = (kind: RateLimitKind, points: number): RateLimiterRedis => {
+      const window = { points, duration: RATE_WINDOWS_S[kind], keyPrefix: `${keys.rateLimit()}:${kind}` };
+      return new RateLimiterRedis({ ...window, storeClient: redis, rejectIfRedisNotReady: true, insuranceLimiter: new RateLimiterMemory(window) });
+    };
+    this.#enabled = limits.enabled;
+    this.#limiters = {
+      user: limiterOf('user', limits.userMax),
+      address: limiterOf('address', limits.addressMax),
+      signIn: limiterOf('signIn', limits.signInMax),
+      signUp: limiterOf('signUp', limits.signUpMax),
+    };
+  }
+
+  /** Counts one use; RATE_LIMITED, with the seconds until the window ends, when there are none left. */
+  async consume(kind: RateLimitKind, subject: string): Promise<void> {
+    if (!this.#enabled) return;
+    try {
+      await this.#limiters[kind].consume(subject);
+    } catch (rejection) {
+      if (!(rejection instanceof RateLimiterRes)) throw rejection;
+      throw rateLimited(Math.max(1, Math.ceil(rejection.msBeforeNext / 1000)));
+    }
+  }
+}
