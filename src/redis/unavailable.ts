@@ -1,0 +1,16 @@
+import { ReplyError } from 'ioredis';
+import { RequestError, serviceUnavailable } from '../domain/errors.js';
+
+/** Replies of a Redis that runs but cannot serve yet, or no longer. */
+const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|MISCONF|OOM|NOREPLICAS)\b/;
+
+/** A Redis that is away is no fault of the request: answered at once with SERVICE_UNAVAILABLE. A Redis that says our command is wrong stays a fault. */
+export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof RequestError) throw error;
+    const wrongCommand = error instanceof ReplyError && !NOT_SERVING.test((error as Error).message);
+    throw wrongCommand ? error : serviceUnavailable();
+  }
+}
