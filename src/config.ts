@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -35,7 +35,7 @@ const environment = z.object({
     .default([...ROLE_NAMES]),
   NODE_ENV: z.enum(['development', 'test', 'production'], 'must be development, test or production').default('development'),
   AUTH_SECRET: z.string().min(AUTH_SECRET_LENGTH_MIN, `must have at least ${AUTH_SECRET_LENGTH_MIN} characters`).optional(),
-  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug'], 'must be silent, fatal, error, warn, info or debug').default('info'),
+  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug'], 'must be silent, fatal, error, warn, info or debug').optional(),
   HOLD_TTL_MS: wholeNumber(1, DAY_MS).default(300_000),
   QUEUE_ADMIT_COUNT: wholeNumber(1, COUNT_MAX).default(200),
   QUEUE_ADMIT_INTERVAL_MS: wholeNumber(1, DAY_MS).default(10_000),
@@ -98,7 +98,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     roles: values.ROLES as ProcessRole[],
     production,
     authSecret: values.AUTH_SECRET ?? ownSecret(values.DATA_DIR),
-    logLevel: values.LOG_LEVEL,
+    logLevel: values.LOG_LEVEL ?? (production ? 'info' : 'warn'),
     holdTtlMs: values.HOLD_TTL_MS,
     queue: Object.freeze({
       admitCount: values.QUEUE_ADMIT_COUNT,
@@ -125,7 +125,7 @@ export function readConfig(env: Record<string, string | undefined>) {
       signInMax: values.RATE_LIMIT_SIGN_IN_MAX,
       signUpMax: values.RATE_LIMIT_SIGN_UP_MAX,
     }),
-    seedDemo: values.SEED_DEMO ?? values.NODE_ENV === 'development',
+    seedDemo: !production && (values.SEED_DEMO ?? values.NODE_ENV === 'development'),
     corsOrigins: values.CORS_ORIGINS,
     trustProxyHops: values.TRUST_PROXY_HOPS,
     databasePoolMax: values.DATABASE_POOL_MAX,
@@ -133,12 +133,24 @@ export function readConfig(env: Record<string, string | undefined>) {
   });
 }
 
-/** With the own database the secret lives beside its data, so that tokens outlive a restart. */
+/** With the own database the secret lives beside its data, so that tokens outlive a restart. Whole or not there: two processes may start at once, or be killed. */
 function ownSecret(dataDir: string): string {
   const file = join(dataDir, 'auth-secret');
-  if (!existsSync(file)) {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    writeFileSync(file, randomBytes(48).toString('base64url'), { mode: 0o600, flag: 'wx' });
+  try {
+    if (!existsSync(file)) {
+      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+      const unfinished = `${file}.${process.pid}`;
+      writeFileSync(unfinished, randomBytes(48).toString('base64url'), { mode: 0o600 });
+      try {
+        linkSync(unfinished, file);
+      } catch (error) {
+        if (!existsSync(file)) throw error;
+      } finally {
+        rmSync(unfinished);
+      }
+    }
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`DATA_DIR ${dataDir} cannot be used: ${error instanceof Error ? error.message : String(error)}`]);
   }
-  return readFileSync(file, 'utf8');
 }

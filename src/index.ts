@@ -1,28 +1,34 @@
-import { pino } from 'pino';
-import { ConfigError, readConfig } from './config.js';
-import { LauncherError, startOwnStores } from './launcher/own-stores.js';
+import { destination, pino } from 'pino';
+import { readConfig, type Config } from './config.js';
+import { explain } from './launcher/explain.js';
+import { greeting } from './launcher/greeting.js';
+import { startOwnStores, type OwnStores } from './launcher/own-stores.js';
+import { stopOnSignal } from './launcher/stop-signals.js';
 import { run } from './run.js';
 
+/** Standard output is for people and tools that start us; logs go to standard error. */
+const say = (line: string): void => console.log(line);
+let config: Config | undefined;
+let own: OwnStores | undefined;
+
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
-  const logger = pino({ level: config.logLevel });
-  const say = (line: string): void => console.log(line);
-  const own = config.databaseUrl && config.redisUrl ? null : await startOwnStores(config.dataDir, say);
-  const stores = {
-    database: config.databaseUrl ? { url: config.databaseUrl } : own!.database,
-    redis: config.redisUrl ?? own!.redis,
-  };
-  const running = await run(config, stores, logger);
-  if (running.url) say(`Frontrow is ready: ${running.url}/graphiql`);
+  config = readConfig(process.env);
+  const logger = pino({ level: config.logLevel }, destination(2));
+  const needed = { database: !config.databaseUrl, redis: !config.redisUrl };
+  if (needed.database || needed.redis) own = await startOwnStores(config.dataDir, say, needed);
+  const database = config.databaseUrl ? { url: config.databaseUrl } : own!.database;
+  const running = await run(config, { database, redis: config.redisUrl ?? own!.redis }, logger);
+  for (const line of greeting(config, running.url)) say(line);
   const stop = async (): Promise<void> => {
     await running.close();
     await own?.stop();
+    say('Stopped.');
   };
-  process.once('SIGTERM', () => void stop());
-  process.once('SIGINT', () => void stop());
+  stopOnSignal(stop, say, process.env['npm_lifecycle_event'] !== undefined);
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof ConfigError || error instanceof LauncherError ? error.message : error);
-  process.exitCode = 1;
+main().catch(async (error: unknown) => {
+  console.error(explain(error, config));
+  await own?.stop();
+  process.exit(1);
 });

@@ -1,0 +1,37 @@
+/** npm passes a Ctrl-C on that the terminal has already sent to us: what comes this soon is the same one. */
+const SAME_SIGNAL_MS = 1000;
+const PARENT_POLL_MS = 1000;
+const EXIT_CODE_INTERRUPTED = 130;
+
+/** Stops in order on Ctrl-C or SIGTERM, and when the npm that started us is killed; exits at once on a second signal. */
+export function stopOnSignal(stop: () => Promise<void>, say: (line: string) => void, startedByNpm: boolean): void {
+  let stoppingSince: number | undefined;
+  const onSignal = (): void => {
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(EXIT_CODE_INTERRUPTED);
+      return;
+    }
+    stoppingSince = performance.now();
+    say('Stopping: what runs is finished first. Again to stop at once.');
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  if (startedByNpm) whenParentEnds(onSignal);
+}
+
+/** `kill -9` of npm reaches nobody else: without this the server would go on unseen. */
+function whenParentEnds(then: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    then();
+  }, PARENT_POLL_MS);
+  timer.unref();
+}

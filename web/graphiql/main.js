@@ -1,0 +1,25 @@
+import { createElement } from 'react';
+import { createRoot } from 'react-dom/client';
+import { GraphiQL } from 'graphiql';
+import 'graphiql/style.css';
+import { createFetcher } from './fetcher.js';
+import { tabsOf } from './tabs.js';
+
+globalThis.MonacoEnvironment = {
+  getWorker: (_id, label) => new Worker(`/graphiql/${label === 'json' || label === 'graphql' ? label : 'editor'}.worker.js`),
+};
+
+/* global EXAMPLE_TABS -- put in by the build */
+createRoot(document.getElementById('graphiql')).render(
+  createElement(
+    GraphiQL,
+    {
+      fetcher: createFetcher(location.origin, sessionStorage),
+      defaultTabs: tabsOf(EXAMPLE_TABS),
+      isHeadersEditorEnabled: true,
+      shouldPersistHeaders: false,
+      defaultEditorToolsVisibility: true,
+    },
+    createElement(GraphiQL.Logo, null, 'Frontrow'),
+  ),
+);
