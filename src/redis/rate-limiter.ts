@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, RLWrapperTimeouts } from 'rate-limiter-flexible';
 import type { Config } from '../config.js';
 import { rateLimited } from '../domain/errors.js';
 import { keys } from './keys.js';
+import { REDIS_PATIENCE_MS } from './within.js';
 
 /**
  * Nobody gets more than a limit's number of uses in its window, counted over all instances in Redis. While Redis is away every process
@@ -15,12 +16,13 @@ export type RateLimitKind = keyof typeof RATE_WINDOWS_S;
 
 export class RateLimiter {
   readonly #enabled: boolean;
-  readonly #limiters: Record<RateLimitKind, RateLimiterRedis>;
+  readonly #limiters: Record<RateLimitKind, RLWrapperTimeouts>;
 
   constructor(redis: Redis, limits: Config['rateLimit']) {
-    const limiterOf = (kind: RateLimitKind, points: number): RateLimiterRedis => {
+    const limiterOf = (kind: RateLimitKind, points: number): RLWrapperTimeouts => {
       const window = { points, duration: RATE_WINDOWS_S[kind], keyPrefix: `${keys.rateLimit()}:${kind}` };
-      return new RateLimiterRedis({ ...window, storeClient: redis, rejectIfRedisNotReady: true, insuranceLimiter: new RateLimiterMemory(window) });
+      const limiter = new RateLimiterRedis({ ...window, storeClient: redis, rejectIfRedisNotReady: true, insuranceLimiter: new RateLimiterMemory(window) });
+      return new RLWrapperTimeouts({ limiter, timeoutMs: REDIS_PATIENCE_MS });
     };
     this.#enabled = limits.enabled;
     this.#limiters = {

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { keys } from './keys.js';
+import { within } from './within.js';
 
 /**
  * Spares the database most looks at a session's row, and never says `active` once a revocation reached it: a revocation overwrites, a
@@ -15,45 +16,51 @@ export const ACTIVE_CACHED_MS = 60_000;
 const REVOKED_MARGIN_MS = 5000;
 
 export class SessionCache {
-  /** Revocations that Redis could not take; said again as soon as it is back, before any other command of this process. */
-  readonly #unsaid = new Set<string>();
+  /** Revocations that Redis could not take, and when: said again as soon as it is back, before any other command of this process. */
+  readonly #unsaid = new Map<string, number>();
 
   constructor(
     private readonly redis: Redis,
     private readonly accessTokenTtlMs: number,
     private readonly logger: Logger,
   ) {
-    redis.on('ready', () => void Promise.all([...this.#unsaid].map((sessionId) => this.revoke(sessionId))));
+    redis.on('ready', () => {
+      for (const sessionId of this.#unsaid.keys()) void this.revoke(sessionId);
+    });
   }
 
   /** Null: ask the database. */
   async read(sessionId: string): Promise<SessionState | null> {
     if (this.#unsaid.has(sessionId)) return 'revoked';
     try {
-      return (await this.redis.get(keys.session(sessionId))) as SessionState | null;
+      return (await within(this.redis.get(keys.session(sessionId)))) as SessionState | null;
     } catch {
       return null;
     }
   }
 
   /** What a reader found in the row, at most `remainingMs`. Never over what a revocation has written meanwhile. */
-  async remember(sessionId: string, state: SessionState, remainingMs: number): Promise<void> {
+  remember(sessionId: string, state: SessionState, remainingMs: number): void {
     const ttlMs = Math.max(1, Math.min(ACTIVE_CACHED_MS, Math.floor(remainingMs)));
-    try {
-      await this.redis.set(keys.session(sessionId), state, 'PX', ttlMs, 'NX');
-    } catch (error) {
-      this.logger.debug({ err: error }, 'session not cached');
-    }
+    this.redis.set(keys.session(sessionId), state, 'PX', ttlMs, 'NX').catch((error: unknown) => this.logger.debug({ err: error }, 'session not cached'));
   }
 
   /** After the row says so. */
   async revoke(sessionId: string): Promise<void> {
     try {
-      await this.redis.set(keys.session(sessionId), 'revoked' satisfies SessionState, 'PX', this.accessTokenTtlMs + REVOKED_MARGIN_MS);
+      await within(this.redis.set(keys.session(sessionId), 'revoked' satisfies SessionState, 'PX', this.accessTokenTtlMs + REVOKED_MARGIN_MS));
       this.#unsaid.delete(sessionId);
     } catch (error) {
-      this.#unsaid.add(sessionId);
+      this.#forgetOld();
+      if (!this.#unsaid.has(sessionId)) this.#unsaid.set(sessionId, Date.now());
       this.logger.warn({ err: error, sessionId }, 'revocation not cached yet');
+    }
+  }
+
+  /** What was cached before a revocation is gone by itself after ACTIVE_CACHED_MS, so the list never grows beyond that. */
+  #forgetOld(): void {
+    for (const [sessionId, sinceMs] of this.#unsaid) {
+      if (Date.now() - sinceMs > ACTIVE_CACHED_MS) this.#unsaid.delete(sessionId);
     }
   }
 }

@@ -1,12 +1,12 @@
 import { Field, Int, InterfaceType, ObjectType } from 'type-graphql';
-import { Refusal as DomainRefusal } from '../domain/refusals.js';
+import type { Refusal as DomainRefusal } from '../domain/refusals.js';
 import type { ReservationStatus } from '../domain/states.js';
 import { ReservationStatusEnum } from './enums.js';
 import { DateTime, Money } from './scalars.js';
 
 @InterfaceType({
   description: 'A refusal that a client is expected to meet. Everything else is a top-level error with extensions.code.',
-  resolveType: (value: DomainRefusal) => value.typeName,
+  resolveType: (value: Pick<DomainRefusal, 'typeName'>) => value.typeName,
 })
 export abstract class Refusal {
   @Field(() => String, { description: 'What was refused and why, in English, for people.' })
@@ -92,4 +92,4 @@ export class SeatsNotRemovable extends Refusal {
 export const resultTypeOf =
   (success: string) =>
   (value: object): string =>
-    value instanceof DomainRefusal ? value.typeName : success;
+    'typeName' in value ? String(value.typeName) : success;

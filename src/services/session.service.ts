@@ -85,13 +85,13 @@ export class SessionService {
   async #stateInDatabase(viewer: Viewer): Promise<'active' | 'revoked'> {
     const remainingMs = await sessionRemainingMs(this.transactions.fork(), viewer.sessionId, viewer.userId);
     const state = remainingMs > 0 ? 'active' : 'revoked';
-    await this.cache.remember(viewer.sessionId, state, remainingMs > 0 ? remainingMs : Infinity);
+    this.cache.remember(viewer.sessionId, state, remainingMs > 0 ? remainingMs : Infinity);
     return state;
   }
 
   async #announceRevoked(sessionId: string): Promise<void> {
     await this.cache.revoke(sessionId);
-    await this.pubsub.publish<'sessionRevoked'>(topics.sessionRevoked(), { sessionId });
+    void this.pubsub.publish<'sessionRevoked'>(topics.sessionRevoked(), { sessionId });
   }
 
   /** From the row alone, so that repeating a refresh gives the very same tokens. */

@@ -3,6 +3,7 @@ import { databaseNow } from '../database/clock.js';
 import { User } from '../database/entities/user.entity.js';
 import { Wallet } from '../database/entities/wallet.entity.js';
 import { isDuplicateKey, type Transactions } from '../database/transaction.js';
+import { networkOf } from '../domain/address.js';
 import { notFound } from '../domain/errors.js';
 import { emailOf, givenPasswordOf, NAME_MAX, passwordOf, textOf } from '../domain/input.js';
 import { EmailTaken, InvalidCredentials } from '../domain/refusals.js';
@@ -23,7 +24,7 @@ export class UserService {
     const email = emailOf('email', input.email);
     const password = passwordOf('password', input.password);
     const name = textOf('name', input.name, NAME_MAX);
-    await this.limiter.consume('signUp', address);
+    await this.limiter.consume('signUp', networkOf(address));
     const passwordHash = await this.passwords.hash(password);
     try {
       return await this.transactions.run(async (em) => {
@@ -41,7 +42,7 @@ export class UserService {
   async signIn(input: { email: string; password: string }, address: string): Promise<IssuedSession> {
     const email = emailOf('email', input.email);
     const password = givenPasswordOf('password', input.password);
-    await this.limiter.consume('signIn', `${email}|${address}`);
+    await this.limiter.consume('signIn', `${email}|${networkOf(address)}`);
     const user = await this.transactions.fork().findOne(User, { email });
     if (!(await this.passwords.verify(user?.passwordHash ?? null, password)) || !user) throw new InvalidCredentials();
     return this.sessions.start(user);
