@@ -19,7 +19,7 @@ if (!(ifStale && isFresh())) await alone(() => (ifStale && isFresh() ? undefined
 
 async function build() {
   rmSync('dist', { recursive: true, force: true });
-  step('Compiling the server', () => execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' }));
+  await step('Compiling the server', () => execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' }));
   for (const file of globSync('src/**/*.{lua,graphql}')) cpSync(file, file.replace(/^src/, 'dist'));
   const { buildGraphiql } = await import('./build-graphiql.mjs');
   await step('Bundling GraphiQL', () => buildGraphiql('dist/graphiql'));

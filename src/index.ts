@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { destination, pino } from 'pino';
 import { readConfig, type Config } from './config.js';
 import { explain } from './launcher/explain.js';
@@ -12,6 +13,7 @@ let config: Config | undefined;
 let own: OwnStores | undefined;
 
 async function main(): Promise<void> {
+  if (existsSync('.env')) process.loadEnvFile('.env');
   config = readConfig(process.env);
   const logger = pino({ level: config.logLevel }, destination(2));
   const needed = { database: !config.databaseUrl, redis: !config.redisUrl };
