@@ -72,7 +72,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     sessions,
     users: new UserService(transactions, sessions, passwords, limiter),
     venues: new VenueService(transactions),
-    concerts: new ConcertService(transactions),
+    concerts: new ConcertService(transactions, config.queue),
     schedules: new ScheduleService(transactions),
     seats: new SeatService(transactions),
     queue,

@@ -2,13 +2,15 @@ import DataLoader from 'dataloader';
 import type { EntityManager } from '@mikro-orm/mysql';
 import { notFound } from '../domain/errors.js';
 import { Concert } from './entities/concert.entity.js';
+import { ConcertPrice } from './entities/concert-price.entity.js';
 import { Payment } from './entities/payment.entity.js';
 import type { Reservation } from './entities/reservation.entity.js';
 import { ReservationSeat } from './entities/reservation-seat.entity.js';
 import { Schedule } from './entities/schedule.entity.js';
 import { Venue } from './entities/venue.entity.js';
 import { Wallet } from './entities/wallet.entity.js';
-import { availableSeatsOf, concertsWithSeats } from './repositories/seat.repository.js';
+import { datesOfConcerts } from './repositories/schedule.repository.js';
+import { availableSeatsOf, soldOutConcerts } from './repositories/seat.repository.js';
 import { reservationsByIds } from './repositories/reservation.repository.js';
 
 /** One SQL statement per kind for everything an operation asks of it. Made anew for each operation, so nothing stale is ever served. */
@@ -18,8 +20,12 @@ export interface Loaders {
   schedule: DataLoader<string, Schedule>;
   /** By date: seats that can be reserved now. */
   availableSeats: DataLoader<string, number>;
-  /** By concert: whether any seat of any date can be reserved now. */
-  concertHasSeats: DataLoader<string, boolean>;
+  /** By concert: true when it has dates and no seat of any can be reserved now. */
+  soldOut: DataLoader<string, boolean>;
+  /** By concert, earliest first. */
+  datesOfConcert: DataLoader<string, Schedule[]>;
+  /** By concert, highest first. */
+  pricesOfConcert: DataLoader<string, ConcertPrice[]>;
   /** By user. */
   balance: DataLoader<string, number>;
   reservation: DataLoader<string, Reservation>;
@@ -42,9 +48,18 @@ export function createLoaders(fork: () => EntityManager): Loaders {
       const counts = await availableSeatsOf(fork(), [...ids]);
       return ids.map((id) => counts.get(id) ?? 0);
     }),
-    concertHasSeats: new DataLoader(async (ids) => {
-      const open = await concertsWithSeats(fork(), [...ids]);
-      return ids.map((id) => open.has(id));
+    soldOut: new DataLoader(async (ids) => {
+      const soldOut = await soldOutConcerts(fork(), [...ids]);
+      return ids.map((id) => soldOut.has(id));
+    }),
+    datesOfConcert: new DataLoader(async (ids) => {
+      const dates = byConcert(await datesOfConcerts(fork(), [...ids]));
+      return ids.map((id) => dates.get(id) ?? []);
+    }),
+    pricesOfConcert: new DataLoader(async (ids) => {
+      const found = await fork().find(ConcertPrice, { concertId: { $in: [...ids] } }, { orderBy: { amount: 'desc', grade: 'asc' } });
+      const prices = byConcert(found);
+      return ids.map((id) => prices.get(id) ?? []);
     }),
     balance: new DataLoader<string, number>(async (ids) => {
       const wallets = new Map((await fork().find(Wallet, { userId: { $in: [...ids] } })).map((wallet) => [wallet.userId, wallet.balance]));
@@ -59,4 +74,14 @@ export function createLoaders(fork: () => EntityManager): Loaders {
       return ids.map((id) => payments.get(id) ?? null);
     }),
   };
+}
+
+function byConcert<T extends { concertId: string }>(rows: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const group = groups.get(row.concertId);
+    if (group) group.push(row);
+    else groups.set(row.concertId, [row]);
+  }
+  return groups;
 }

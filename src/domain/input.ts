@@ -62,9 +62,9 @@ export function idempotencyKeyOf(field: string, value: string): string {
 }
 
 /** Seat numbers asked for: ascending, none doubled, from 1 to the date's capacity. */
-export function seatNumbersOf(field: string, numbers: readonly number[], capacity: number): number[] {
+export function seatNumbersOf(field: string, numbers: readonly number[], capacity: number, max = SEATS_PER_REQUEST_MAX): number[] {
   if (numbers.length === 0) throw badInput(field, 'Ask for at least one seat.');
-  if (numbers.length > SEATS_PER_REQUEST_MAX) throw badInput(field, `Ask for at most ${SEATS_PER_REQUEST_MAX} seats at once.`);
+  if (numbers.length > max) throw badInput(field, `Ask for at most ${max} seats at once.`);
   if (new Set(numbers).size !== numbers.length) throw badInput(field, 'A seat number is doubled.');
   const outside = numbers.filter((number) => !Number.isInteger(number) || number < 1 || number > capacity);
   if (outside.length > 0) throw badInput(field, `The date has no seat ${outside.join(', ')}; its seats are 1 to ${capacity}.`);

@@ -1,7 +1,7 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.js';
 import type { Concert as ConcertEntity } from '../database/entities/concert.entity.js';
-import { Concert, ConcertConnection } from '../schema/concert.type.js';
+import { Concert, ConcertConnection, ConcertPrice } from '../schema/concert.type.js';
 import { Schedule } from '../schema/schedule.type.js';
 import { Venue } from '../schema/venue.type.js';
 import { Public } from './access.js';
@@ -9,7 +9,7 @@ import { Public } from './access.js';
 @Resolver(() => Concert)
 export class ConcertResolver {
   @Public()
-  @Query(() => ConcertConnection, { description: 'first: 1 to 100, here and everywhere.' })
+  @Query(() => ConcertConnection, { description: 'Concerts, newest first. first: 1 to 100, here and everywhere.' })
   concerts(
     @Arg('first', () => Int, { defaultValue: 20, description: '1 to 100.' }) first: number,
     @Arg('after', () => String, { nullable: true, description: 'endCursor of the page before.' }) after: string | null,
@@ -29,9 +29,9 @@ export class ConcertResolver {
     return context.loaders.venue.load(concert.venueId);
   }
 
-  @FieldResolver(() => Boolean, { description: 'True when no seat of any date is left.' })
-  async soldOut(@Root() concert: ConcertEntity, @Ctx() context: Context) {
-    return !(await context.loaders.concertHasSeats.load(concert.id));
+  @FieldResolver(() => Boolean, { description: 'True when it has dates and no seat of any date can be reserved now. False while it has no dates.' })
+  soldOut(@Root() concert: ConcertEntity, @Ctx() context: Context) {
+    return context.loaders.soldOut.load(concert.id);
   }
 
   @FieldResolver(() => [Schedule], { description: 'Its dates, earliest first. availableOnly leaves out those with no seat left.' })
@@ -40,6 +40,11 @@ export class ConcertResolver {
     @Arg('availableOnly', () => Boolean, { defaultValue: false, description: 'Leave out dates with no seat left.' }) availableOnly: boolean,
     @Ctx() context: Context,
   ) {
-    return context.services.schedules.ofConcert(concert.id, availableOnly, context.loaders);
+    return context.services.schedules.datesOf(concert.id, availableOnly, context.loaders);
+  }
+
+  @FieldResolver(() => [ConcertPrice], { description: 'Its prices by grade, highest first.' })
+  prices(@Root() concert: ConcertEntity, @Ctx() context: Context) {
+    return context.loaders.pricesOfConcert.load(concert.id);
   }
 }

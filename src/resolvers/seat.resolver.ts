@@ -13,11 +13,11 @@ export class SeatResolver {
   seats(
     @Arg('scheduleId', () => ID, { description: 'UUID of the date.' }) scheduleId: string,
     @Arg('status', () => SeatStatusEnum, { nullable: true, description: 'Only seats in this status.' }) status: SeatStatus | null,
-    @Arg('section', () => String, { nullable: true, description: 'Only seats of this section.' }) section: string | null,
+    @Arg('section', () => String, { nullable: true, description: 'Only seats of this section; an unknown one has none.' }) section: string | null,
     @Arg('first', () => Int, { nullable: true, description: '1 to 100; all seats if not given.' }) first: number | null,
-    @Arg('afterNumber', () => Int, { nullable: true, description: 'Only seats with a higher number.' }) afterNumber: number | null,
+    @Arg('afterNumber', () => Int, { nullable: true, description: 'Only seats with a higher number; 0 or more.' }) afterNumber: number | null,
     @Ctx() context: Context,
   ) {
-    return context.services.seats.ofSchedule(scheduleId, { status, section, first, afterNumber });
+    return context.services.seats.ofSchedule(scheduleId, { status: status ?? null, section: section ?? null, first: first ?? null, afterNumber: afterNumber ?? null });
   }
 }

@@ -1,6 +1,6 @@
 import { Field, ID, ObjectType } from 'type-graphql';
 import { PageInfo } from './page-info.type.js';
-import { DateTime } from './scalars.js';
+import { DateTime, Money } from './scalars.js';
 
 @ObjectType({ description: 'A concert, sold on one or more dates.' })
 export class Concert {
@@ -18,6 +18,15 @@ export class Concert {
 
   @Field(() => DateTime, { nullable: true, description: 'Null: until the last date begins.' })
   saleClosesAt!: Date | null;
+}
+
+@ObjectType({ description: 'What a seat of a grade costs at a concert.', simpleResolvers: true })
+export class ConcertPrice {
+  @Field(() => String, { description: 'Such as VIP, R or S.' })
+  grade!: string;
+
+  @Field(() => Money, { description: 'What an available seat of the grade costs.' })
+  amount!: number;
 }
 
 @ObjectType({ description: 'A page of concerts, newest first.' })

@@ -1,4 +1,5 @@
-import { Field, ID, Int, ObjectType } from 'type-graphql';
+import { createUnionType, Field, ID, Int, ObjectType } from 'type-graphql';
+import { resultTypeOf, SeatsNotRemovable } from './refusal.type.js';
 import { DateTime } from './scalars.js';
 
 @ObjectType({ description: 'A date of a concert.' })
@@ -9,6 +10,20 @@ export class Schedule {
   @Field(() => DateTime, { description: 'When the concert begins. Nothing is sold or refunded from then on.' })
   startsAt!: Date;
 
-  @Field(() => Int, { description: 'Seats of the date; their numbers are 1 to this unless seats were removed.' })
+  @Field(() => Int, { description: 'Seats of the date. Their numbers are 1 to this unless seats were removed: the others keep their numbers.' })
   totalSeats!: number;
 }
+
+export const RemoveSeatsResult = createUnionType({
+  name: 'RemoveSeatsResult',
+  description: 'The date without the seats, or why they stay.',
+  types: () => [Schedule, SeatsNotRemovable] as const,
+  resolveType: resultTypeOf('Schedule'),
+});
+
+export const DeleteScheduleResult = createUnionType({
+  name: 'DeleteScheduleResult',
+  description: 'The date as it was deleted, or why it stays.',
+  types: () => [Schedule, SeatsNotRemovable] as const,
+  resolveType: resultTypeOf('Schedule'),
+});

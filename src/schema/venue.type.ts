@@ -1,4 +1,5 @@
-import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import { Field, ID, Int, ObjectType } from 'type-graphql';
+import { PageInfo } from './page-info.type.js';
 
 @ObjectType({ description: 'A row of a section.', simpleResolvers: true })
 export class VenueRow {
@@ -39,23 +40,11 @@ export class Venue {
   sections!: VenueSection[];
 }
 
-@InputType({ description: 'A row of a section.' })
-export class RowInput {
-  @Field(() => String, { description: '1 to 20 characters, unique in its section.' })
-  name!: string;
+@ObjectType({ description: 'A page of venues, newest first.' })
+export class VenueConnection {
+  @Field(() => [Venue], { description: 'The venues of this page.' })
+  nodes!: Venue[];
 
-  @Field(() => String, { description: '1 to 20 characters, such as VIP, R or S.' })
-  grade!: string;
-
-  @Field(() => Int, { description: '1 to 100,000.' })
-  seatCount!: number;
-}
-
-@InputType({ description: 'A section with its rows. Seats are numbered through, in the order given.' })
-export class SectionInput {
-  @Field(() => String, { description: '1 to 50 characters, unique in the layout.' })
-  name!: string;
-
-  @Field(() => [RowInput], { description: 'At least one row.' })
-  rows!: RowInput[];
+  @Field(() => PageInfo, { description: 'How to go on.' })
+  pageInfo!: PageInfo;
 }

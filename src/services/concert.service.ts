@@ -1,14 +1,103 @@
-import type { Concert } from '../database/entities/concert.entity.js';
+import { v7 as uuid } from 'uuid';
+import { Concert } from '../database/entities/concert.entity.js';
+import { Venue } from '../database/entities/venue.entity.js';
+import { lockConcert, putPrices } from '../database/repositories/concert.repository.js';
+import { datesOfConcerts } from '../database/repositories/schedule.repository.js';
+import { repriceAvailable } from '../database/repositories/seat.repository.js';
 import type { Transactions } from '../database/transaction.js';
-import type { Page } from '../domain/cursor.js';
+import { ARTIST_MAX, changedOr, pricesOf, saleWindowOf, TITLE_MAX, type GradePrice } from '../domain/catalogue.js';
+import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
+import { badInput, notFound } from '../domain/errors.js';
+import { pageSizeOf, textOf, uuidOf } from '../domain/input.js';
+import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
+import type { QueuePolicy } from '../domain/queue.js';
 
+export interface NewConcert {
+  venueId: string;
+  title: string;
+  artist: string;
+  saleOpensAt: Date;
+  saleClosesAt?: Date | null;
+  prices: GradePrice[];
+}
+
+export type ConcertChange = { [Field in 'title' | 'artist' | 'saleOpensAt' | 'saleClosesAt']?: NewConcert[Field] | null };
+
+/** Every answer is what the database holds at that moment: nothing here is cached, so readers see a change with its commit. */
 export class ConcertService {
-  constructor(readonly transactions: Transactions) {}
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly queueDefaults: QueuePolicy,
+  ) {}
 
-  page(_first: number, _after: string | null): Promise<Page<Concert>> {
-    throw new Error('stub');
+  async page(first: number, after: string | null): Promise<Page<Concert>> {
+    const size = pageSizeOf('first', first);
+    const where = after === null ? {} : { id: { $lt: idOfCursor('after', after) } };
+    return pageOf(await this.transactions.fork().find(Concert, where, { orderBy: { id: 'desc' }, limit: size + 1 }), size);
   }
-  find(_id: string): Promise<Concert | null> {
-    throw new Error('stub');
+
+  find(id: string): Promise<Concert | null> {
+    return this.transactions.fork().findOne(Concert, { id: uuidOf('id', id) });
+  }
+
+  create(input: NewConcert): Promise<Concert> {
+    const venueId = uuidOf('venueId', input.venueId);
+    const prices = pricesOf('prices', input.prices);
+    const values = {
+      title: textOf('title', input.title, TITLE_MAX),
+      artist: textOf('artist', input.artist, ARTIST_MAX),
+      ...saleWindowOf(input.saleOpensAt, input.saleClosesAt ?? null),
+    };
+    return this.transactions.run(async (em) => {
+      if (!(await em.findOne(Venue, { id: venueId }, { fields: ['id'] }))) throw badInput('venueId', 'There is no such venue.');
+      const own = { queueAdmitCount: null, queueAdmitIntervalMs: null, queueActiveMax: null };
+      const concert = em.create(Concert, { id: uuid(), venueId, ...values, ...own, createdAt: new Date() });
+      await em.persist(concert).flush();
+      await putPrices(em, concert.id, prices);
+      return concert;
+    });
+  }
+
+  update(id: string, change: ConcertChange): Promise<Concert> {
+    const concertId = uuidOf('id', id);
+    return this.transactions.run(async (em) => {
+      const concert = await lockConcert(em, concertId);
+      concert.title = textOf('title', changedOr('title', change.title, concert.title), TITLE_MAX);
+      concert.artist = textOf('artist', changedOr('artist', change.artist, concert.artist), ARTIST_MAX);
+      const opensAt = changedOr('saleOpensAt', change.saleOpensAt, concert.saleOpensAt);
+      const closesAt = change.saleClosesAt === undefined ? concert.saleClosesAt : change.saleClosesAt;
+      Object.assign(concert, saleWindowOf(opensAt, closesAt ?? null));
+      await em.flush();
+      return concert;
+    });
+  }
+
+  /** The list and every seat that is available get the new prices together. What is held or sold keeps the price it was taken at. */
+  setPrices(concertId: string, prices: readonly GradePrice[]): Promise<Concert> {
+    const id = uuidOf('concertId', concertId);
+    const checked = pricesOf('prices', prices);
+    return this.transactions.run(async (em) => {
+      const concert = await lockConcert(em, id);
+      await putPrices(em, id, checked);
+      const dates = (await datesOfConcerts(em, [id])).map((date) => date.id).sort();
+      for (const scheduleId of dates) await repriceAvailable(em, scheduleId, checked);
+      return concert;
+    });
+  }
+
+  setQueuePolicy(concertId: string, change: QueuePolicyChange): Promise<QueuePolicy> {
+    const id = uuidOf('concertId', concertId);
+    return this.transactions.run(async (em) => {
+      const concert = await lockConcert(em, id);
+      Object.assign(concert, changedQueuePolicy(concert, change));
+      await em.flush();
+      return queuePolicyOf(concert, this.queueDefaults);
+    });
+  }
+
+  async queuePolicy(concertId: string): Promise<QueuePolicy> {
+    const concert = await this.transactions.fork().findOne(Concert, { id: uuidOf('concertId', concertId) });
+    if (!concert) throw notFound('concert');
+    return queuePolicyOf(concert, this.queueDefaults);
   }
 }

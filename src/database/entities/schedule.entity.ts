@@ -1,6 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import { Concert } from './concert.entity.js';
 
+/** A deleted date keeps its row for the reservations that name it; its seats are gone. */
 const schema = defineEntity({
   name: 'Schedule',
   tableName: 'schedule',
@@ -10,6 +11,7 @@ const schema = defineEntity({
     startsAt: p.datetime(3),
     totalSeats: p.integer(),
     createdAt: p.datetime(3),
+    deletedAt: p.datetime(3).nullable(),
   },
   indexes: [{ name: 'schedule_concert_index', properties: ['concertId', 'startsAt'] }],
 });

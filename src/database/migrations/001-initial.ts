@@ -143,6 +143,7 @@ const STATEMENTS = [
       starts_at datetime(3) not null,
       total_seats int not null,
       created_at datetime(3) not null,
+      deleted_at datetime(3) null,
       primary key (id)
     ) default character set utf8mb4 collate utf8mb4_bin engine = InnoDB`,
     `alter table schedule add index schedule_concert_index (concert_id, starts_at)`,

@@ -1,0 +1,13 @@
+import { Field, Int, ObjectType } from 'type-graphql';
+
+@ObjectType({ description: "How fast and how far a concert's queue admits: what an admin set for the concert, else the configured default.", simpleResolvers: true })
+export class QueuePolicy {
+  @Field(() => Int, { description: 'How many are admitted each interval.' })
+  admitCount!: number;
+
+  @Field(() => Int, { description: 'The interval in ms.' })
+  admitIntervalMs!: number;
+
+  @Field(() => Int, { description: 'How many may be ACTIVE at once.' })
+  activeMax!: number;
+}
