@@ -5,7 +5,7 @@
 const ofConcert = (concertId: string): string => `frontrow:{${concertId}}`;
 
 export const keys = {
-  /** Hash: seat number → `holder|attempt|endsAtMs` of the date's holds, `SOLD` for what is sold. */
+  /** Hash: seat number → `holder|reservation|end`; the end in ms of Redis's clock, or SOLD. */
   seatGate: (concertId: string, scheduleId: string): string => `${ofConcert(concertId)}:gate:${scheduleId}`,
   /** Sorted set: waiting user → place. */
   queueWaiting: (concertId: string): string => `${ofConcert(concertId)}:queue:waiting`,

@@ -1,5 +1,83 @@
 import type { Redis } from 'ioredis';
+import { keys } from './keys.js';
+import { Script } from './script.js';
+
+/**
+ * Keeps the crowd away from the database: of all who ask for a seat at once one passes, the others are turned away here. It may forget or
+ * be late, never the other way round: an entry ends no later than the hold it stands for, and the database decides.
+ */
+
+/** Seats of one date. */
+export interface GateSeats {
+  concertId: string;
+  scheduleId: string;
+  numbers: readonly number[];
+}
+
+/** One try to reserve; its id becomes the reservation's when it succeeds. */
+export interface Attempt extends GateSeats {
+  userId: string;
+  attemptId: string;
+}
+
+export interface Taken {
+  /** Seats that are held or sold; empty when the attempt may go on. */
+  taken: number[];
+  /** Redis's clock when the attempt passed. What the database says is counted from here, so that no entry outlives its row. */
+  takenAt: number;
+}
+
+/** A seat that the database found taken: by whom, and for how long from the attempt on; null when it is sold. */
+export interface LearnedSeat {
+  number: number;
+  userId: string;
+  reservationId: string;
+  remainingMs: number | null;
+}
+
+/** An attempt whose process died gives its seats back after this. */
+const PENDING_MS = 10_000;
+/** What was read in the database is believed this long. */
+const LEARNED_MAX_MS = 1000;
+const GATE_KEPT_MS = 30 * 86_400_000;
+
+const SOLD = 'SOLD';
+const take = new Script<['FREE', number] | ['TAKEN', ...number[]]>('seat-take');
+const keep = new Script<number>('seat-keep');
+const free = new Script<number>('seat-free');
+const learn = new Script<number>('seat-learn');
+
+const keyOf = (seats: GateSeats): string[] => [keys.seatGate(seats.concertId, seats.scheduleId)];
 
 export class SeatGate {
   constructor(readonly redis: Redis) {}
+
+  /** All seats or none. Entries of the same user let pass: the database tells a repeated reserve from a second one. */
+  async take(attempt: Attempt): Promise<Taken> {
+    const reply = await take.run(this.redis, keyOf(attempt), [attempt.userId, attempt.attemptId, PENDING_MS, GATE_KEPT_MS, ...attempt.numbers]);
+    return reply[0] === 'FREE' ? { taken: [], takenAt: reply[1] } : { taken: reply.slice(1) as number[], takenAt: 0 };
+  }
+
+  /** The attempt was committed as this hold; `endsAt` is by Redis's clock. */
+  async confirm(attempt: Attempt, reservationId: string, endsAt: number): Promise<void> {
+    await keep.run(this.redis, keyOf(attempt), [attempt.attemptId, `${attempt.userId}|${reservationId}|${Math.floor(endsAt)}`, ...attempt.numbers]);
+  }
+
+  async sold(seats: GateSeats, userId: string, reservationId: string): Promise<void> {
+    await keep.run(this.redis, keyOf(seats), [reservationId, `${userId}|${reservationId}|${SOLD}`, ...seats.numbers]);
+  }
+
+  /** The entries of this hold or attempt end; anyone else's stay. */
+  async free(seats: GateSeats, id: string): Promise<void> {
+    await free.run(this.redis, keyOf(seats), [id, ...seats.numbers]);
+  }
+
+  async learn(attempt: Attempt, takenAt: number, seats: readonly LearnedSeat[]): Promise<void> {
+    const found = seats.flatMap((seat) => [
+      seat.number,
+      `${seat.userId}|${seat.reservationId}`,
+      seat.remainingMs === null ? SOLD : Math.floor(takenAt + seat.remainingMs),
+    ]);
+    await learn.run(this.redis, keyOf(attempt), [attempt.attemptId, LEARNED_MAX_MS, ...found]);
+  }
 }

@@ -1,13 +1,38 @@
-import type { Payment } from '../database/entities/payment.entity.js';
+import { LockMode, type EntityManager } from '@mikro-orm/mysql';
+import { v7 as uuid } from 'uuid';
+import { databaseNow } from '../database/clock.js';
+import { LedgerEntry } from '../database/entities/ledger-entry.entity.js';
+import { Payment } from '../database/entities/payment.entity.js';
+import { Reservation } from '../database/entities/reservation.entity.js';
+import { Schedule } from '../database/entities/schedule.entity.js';
+import { Seat } from '../database/entities/seat.entity.js';
+import { Wallet } from '../database/entities/wallet.entity.js';
+import { endPass } from '../database/repositories/queue.repository.js';
+import { endReservations, isOver, lockReservations, numbersOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
 import type { Transactions } from '../database/transaction.js';
-import type { Page } from '../domain/cursor.js';
 import type { Counters } from '../domain/counters.js';
+import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
+import { notFound, queueTokenRequired } from '../domain/errors.js';
+import { pageSizeOf, uuidOf } from '../domain/input.js';
+import type { QueuePlace } from '../domain/queue.js';
+import { InsufficientBalance, PaymentNotRefundable, ReservationNotPayable } from '../domain/refusals.js';
 import type { Viewer } from '../domain/viewer.js';
-import type { PubSub } from '../redis/pubsub.js';
+import { topics, type PubSub } from '../redis/pubsub.js';
 import type { SeatGate } from '../redis/seat-gate.js';
+import { afterCommit } from './after-commit.js';
 import type { QueueService } from './queue.service.js';
 import type { TokenService } from './token.service.js';
 
+/** What a first payment brings along for those who are told after the commit; null when it was paid before. */
+interface Paid {
+  payment: Payment;
+  sold: number[] | null;
+}
+
+/**
+ * A reservation is paid at most once and a payment refunded at most once; money, seats, reservation and queue pass change together. Neither
+ * needs Redis.
+ */
 export class PaymentService {
   constructor(
     readonly transactions: Transactions,
@@ -18,13 +43,101 @@ export class PaymentService {
     readonly counters: Counters,
   ) {}
 
-  pay(_viewer: Viewer, _queueToken: string | null, _reservationId: string): Promise<Payment> {
-    throw new Error('stub');
+  async pay(viewer: Viewer, queueToken: string | null, reservationId: string): Promise<Payment> {
+    const id = uuidOf('reservationId', reservationId);
+    const reservation = await this.transactions.fork().findOne(Reservation, { id, userId: viewer.userId });
+    if (!reservation) throw notFound('reservation');
+    const place = await this.#placeOf(viewer, queueToken, reservation.concertId);
+    const { payment, sold } = await this.transactions.run((em) => payHold(em, viewer.userId, id, place));
+    if (sold) await this.#announcePaid(reservation, place, sold);
+    return payment;
   }
-  refund(_viewer: Viewer, _paymentId: string): Promise<Payment> {
-    throw new Error('stub');
+
+  async refund(viewer: Viewer, paymentId: string): Promise<Payment> {
+    const id = uuidOf('paymentId', paymentId);
+    const found = await this.transactions.fork().findOne(Payment, { id, userId: viewer.userId });
+    if (!found) throw notFound('payment');
+    const { payment, ended } = await this.transactions.run((em) => refundPayment(em, found));
+    for (const reservation of ended) await this.#announceRefunded(reservation);
+    return payment;
   }
-  pageOfUser(_userId: string, _first: number, _after: string | null): Promise<Page<Payment>> {
-    throw new Error('stub');
+
+  async pageOfUser(userId: string, first: number, after: string | null): Promise<Page<Payment>> {
+    const size = pageSizeOf('first', first);
+    const where = { userId, ...(after === null ? {} : { id: { $lt: idOfCursor('after', after) } }) };
+    return pageOf(await this.transactions.fork().find(Payment, where, { orderBy: { id: 'desc' }, limit: size + 1 }), size);
   }
+
+  /** The place its queue token proves, in any state: the live hold stands for the pass. */
+  async #placeOf(viewer: Viewer, queueToken: string | null, concertId: string): Promise<QueuePlace> {
+    const place = queueToken === null ? null : await this.tokens.verifyQueue(queueToken);
+    if (place?.userId !== viewer.userId || place.concertId !== concertId) throw queueTokenRequired();
+    return place;
+  }
+
+  async #announcePaid({ id, userId, concertId, scheduleId }: Reservation, place: QueuePlace, numbers: number[]): Promise<void> {
+    this.counters.reservationBecame('CONFIRMED');
+    await afterCommit(this.counters, {
+      'gate-sold': () => this.gate.sold({ concertId, scheduleId, numbers }, userId, id),
+      'queue-complete': () => this.queue.complete(concertId, userId, place.place),
+      publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId: id }),
+    });
+  }
+
+  async #announceRefunded(reservation: EndedReservation): Promise<void> {
+    this.counters.reservationBecame('REFUNDED');
+    await afterCommit(this.counters, {
+      'gate-free': () => this.gate.free(reservation, reservation.id),
+      publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(reservation.userId), { reservationId: reservation.id }),
+    });
+  }
+}
+
+const lockWallet = (em: EntityManager, userId: string): Promise<Wallet> => em.findOneOrFail(Wallet, { userId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+
+/** The hold is judged when its row is locked: whether this payment or the end of the hold was first is decided there, once. */
+async function payHold(em: EntityManager, userId: string, reservationId: string, place: QueuePlace): Promise<Paid> {
+  const wallet = await lockWallet(em, userId);
+  const [reservation] = await lockReservations(em, [reservationId]);
+  if (!reservation) throw notFound('reservation');
+  if (reservation.status === 'CONFIRMED') return { payment: await em.findOneOrFail(Payment, { reservationId }), sold: null };
+  const now = await databaseNow(em);
+  if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');
+  if (reservation.status !== 'HELD') throw new ReservationNotPayable(reservation.status);
+  if (wallet.balance < reservation.totalPrice) throw new InsufficientBalance(wallet.balance, reservation.totalPrice);
+
+  const amount = reservation.totalPrice;
+  wallet.balance -= amount;
+  reservation.status = 'CONFIRMED';
+  reservation.updatedAt = now;
+  const payment = em.create(Payment, { id: uuid(), reservationId, userId, status: 'PAID', amount, balance: wallet.balance, paidAt: now, refundedAt: null });
+  em.create(LedgerEntry, { userId, kind: 'PAYMENT', amount: -amount, balanceAfter: wallet.balance, sourceId: payment.id, createdAt: now });
+  await em.flush();
+  const sold = await sellSeats(em, reservation);
+  await endPass(em, place, 'PAID');
+  return { payment, sold };
+}
+
+async function sellSeats(em: EntityManager, { id, scheduleId, seatCount }: Reservation): Promise<number[]> {
+  const numbers = (await numbersOf(em, [id])).get(id) ?? [];
+  const sold = await em.nativeUpdate(Seat, { scheduleId, number: { $in: numbers }, reservationId: id, status: 'HELD' }, { status: 'SOLD', heldUntil: null });
+  if (sold !== seatCount) throw new Error(`Reservation ${id} is live but holds ${sold} of its ${seatCount} seats.`);
+  return numbers;
+}
+
+async function refundPayment(em: EntityManager, { id, userId, reservationId }: Payment): Promise<{ payment: Payment; ended: EndedReservation[] }> {
+  const wallet = await lockWallet(em, userId);
+  const [reservation] = await lockReservations(em, [reservationId]);
+  const payment = await em.findOneOrFail(Payment, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (payment.status === 'REFUNDED') return { payment, ended: [] };
+  const { startsAt } = await em.findOneOrFail(Schedule, { id: reservation!.scheduleId });
+  const now = await databaseNow(em);
+  if (startsAt <= now) throw new PaymentNotRefundable(reservation!.status);
+
+  wallet.balance += payment.amount;
+  payment.status = 'REFUNDED';
+  payment.refundedAt = now;
+  em.create(LedgerEntry, { userId, kind: 'REFUND', amount: payment.amount, balanceAfter: wallet.balance, sourceId: id, createdAt: now });
+  await em.flush();
+  return { payment, ended: await endReservations(em, [reservation!], 'REFUNDED', now) };
 }

@@ -1,8 +1,17 @@
+import { LockMode, type EntityManager } from '@mikro-orm/mysql';
+import { v7 as uuid } from 'uuid';
 import type { Config } from '../config.js';
-import type { Charge } from '../database/entities/charge.entity.js';
+import { databaseNow } from '../database/clock.js';
+import { Charge } from '../database/entities/charge.entity.js';
+import { LedgerEntry } from '../database/entities/ledger-entry.entity.js';
+import { Wallet } from '../database/entities/wallet.entity.js';
 import type { Transactions } from '../database/transaction.js';
+import { idempotencyKeyOf } from '../domain/input.js';
+import { assertAmount } from '../domain/money.js';
+import { BalanceLimitExceeded, IdempotencyKeyReused } from '../domain/refusals.js';
 import type { Viewer } from '../domain/viewer.js';
 
+/** A charge is added once for each idempotency key, and every change of a balance has its ledger row. */
 export class WalletService {
   readonly currency: string;
 
@@ -13,7 +22,32 @@ export class WalletService {
     this.currency = config.currency;
   }
 
-  charge(_viewer: Viewer, _input: { amount: number; idempotencyKey: string }): Promise<Charge> {
-    throw new Error('stub');
+  async charge(viewer: Viewer, input: { amount: number; idempotencyKey: string }): Promise<Charge> {
+    assertAmount('amount', input.amount, this.config.chargeMax);
+    const idempotencyKey = idempotencyKeyOf('idempotencyKey', input.idempotencyKey);
+    return this.transactions.run((em) => addCharge(em, { userId: viewer.userId, amount: input.amount, idempotencyKey, balanceMax: this.config.balanceMax }));
   }
+}
+
+interface NewCharge {
+  userId: string;
+  amount: number;
+  idempotencyKey: string;
+  balanceMax: number;
+}
+
+/** The wallet's row is locked first, so the second of two equal keys finds the charge of the first. */
+async function addCharge(em: EntityManager, { userId, amount, idempotencyKey, balanceMax }: NewCharge): Promise<Charge> {
+  const wallet = await em.findOneOrFail(Wallet, { userId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  const earlier = await em.findOne(Charge, { userId, idempotencyKey });
+  if (earlier) {
+    if (earlier.amount !== amount) throw new IdempotencyKeyReused();
+    return earlier;
+  }
+  if (wallet.balance + amount > balanceMax) throw new BalanceLimitExceeded(balanceMax, wallet.balance);
+  const chargedAt = await databaseNow(em);
+  wallet.balance += amount;
+  const charge = em.create(Charge, { id: uuid(), userId, idempotencyKey, amount, balance: wallet.balance, chargedAt });
+  em.create(LedgerEntry, { userId, kind: 'CHARGE', amount, balanceAfter: wallet.balance, sourceId: charge.id, createdAt: chargedAt });
+  return charge;
 }

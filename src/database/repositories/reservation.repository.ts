@@ -1,6 +1,9 @@
-import type { EntityManager } from '@mikro-orm/mysql';
-import { databaseNow } from '../clock.js';
+import { LockMode, type EntityManager } from '@mikro-orm/mysql';
+import { databaseNow, instantOf, type RawInstant } from '../clock.js';
 import { Reservation } from '../entities/reservation.entity.js';
+import { ReservationSeat } from '../entities/reservation-seat.entity.js';
+import { Seat } from '../entities/seat.entity.js';
+import type { ReservationStatus } from '../../domain/states.js';
 
 /** Reservations as they are at this moment: a hold whose end has come reads EXPIRED, whatever its row still says. */
 export async function reservationsByIds(em: EntityManager, ids: string[]): Promise<Reservation[]> {
@@ -10,7 +13,107 @@ export async function reservationsByIds(em: EntityManager, ids: string[]): Promi
 
 export function asOf(reservations: Reservation[], now: Date): Reservation[] {
   for (const reservation of reservations) {
-    if (reservation.status === 'HELD' && reservation.expiresAt <= now) reservation.status = 'EXPIRED';
+    if (isOver(reservation, now)) reservation.status = 'EXPIRED';
   }
   return reservations;
+}
+
+/** A hold whose end has come, though nobody has written it down yet. */
+export const isOver = (reservation: Reservation, now: Date): boolean => reservation.status === 'HELD' && reservation.expiresAt <= now;
+
+/** One's own reservations, newest first, from after the cursor's. */
+export async function reservationsOfUser(em: EntityManager, userId: string, afterId: string | null, limit: number): Promise<Reservation[]> {
+  const where = { userId, ...(afterId ? { id: { $lt: afterId } } : {}) };
+  const reservations = await em.find(Reservation, where, { orderBy: { id: 'desc' }, limit });
+  return asOf(reservations, await databaseNow(em));
+}
+
+/** Concert and highest seat number of a date that is not deleted. */
+export async function dateOf(em: EntityManager, scheduleId: string): Promise<{ concertId: string; capacity: number } | null> {
+  const [row] = await em.execute<{ concertId: string; capacity: number | null }[]>(
+    `select d.concert_id as concertId, (select max(number) from seat where schedule_id = d.id) as capacity
+     from schedule d where d.id = ? and d.deleted_at is null`,
+    [scheduleId],
+  );
+  return row ? { concertId: row.concertId, capacity: row.capacity ?? 0 } : null;
+}
+
+export interface SaleWindow {
+  now: Date;
+  opensAt: Date;
+  closesAt: Date | null;
+  startsAt: Date;
+}
+
+/** When seats of a date are sold, and the clock that decides. */
+export async function saleWindowOf(em: EntityManager, scheduleId: string): Promise<SaleWindow> {
+  const [row] = await em.execute<{ now: RawInstant; opensAt: RawInstant; closesAt: RawInstant | null; startsAt: RawInstant }[]>(
+    `select sysdate(3) as now, c.sale_opens_at as opensAt, c.sale_closes_at as closesAt, d.starts_at as startsAt
+     from schedule d join concert c on c.id = d.concert_id where d.id = ?`,
+    [scheduleId],
+  );
+  const { now, opensAt, closesAt, startsAt } = row!;
+  return { now: instantOf(now), opensAt: instantOf(opensAt), closesAt: closesAt === null ? null : instantOf(closesAt), startsAt: instantOf(startsAt) };
+}
+
+/**
+ * Locks the user's quota row of the concert, made if it is new. One statement: a plain insert would first take a shared lock, and two of
+ * those deadlock.
+ */
+export async function lockQuota(em: EntityManager, userId: string, concertId: string): Promise<void> {
+  await em.execute('insert into reservation_quota (user_id, concert_id) values (?, ?) on duplicate key update user_id = user_id', [userId, concertId]);
+}
+
+/** What a user holds or owns of a concert, locked, so that none of it is paid or given back while the seats are counted. */
+export const lockReservationsOfQuota = (em: EntityManager, userId: string, concertId: string): Promise<Reservation[]> =>
+  em.find(Reservation, { userId, concertId, status: { $in: ['HELD', 'CONFIRMED'] } }, { lockMode: LockMode.PESSIMISTIC_WRITE, orderBy: { id: 'asc' } });
+
+export const lockReservations = (em: EntityManager, ids: readonly string[], lockMode: LockMode.PESSIMISTIC_WRITE | LockMode.PESSIMISTIC_PARTIAL_WRITE = LockMode.PESSIMISTIC_WRITE): Promise<Reservation[]> =>
+  em.find(Reservation, { id: { $in: [...ids] } }, { lockMode, orderBy: { id: 'asc' } });
+
+export const seatsOf = (em: EntityManager, scheduleId: string, numbers: readonly number[]): Promise<Seat[]> =>
+  em.find(Seat, { scheduleId, number: { $in: [...numbers] } }, { orderBy: { number: 'asc' } });
+
+export const lockSeats = (em: EntityManager, scheduleId: string, numbers: readonly number[]): Promise<Seat[]> =>
+  em.find(Seat, { scheduleId, number: { $in: [...numbers] } }, { lockMode: LockMode.PESSIMISTIC_WRITE, orderBy: { number: 'asc' } });
+
+/** Holds whose end has come but is not written yet, the longest over first. */
+export async function overdueHolds(em: EntityManager, limit: number): Promise<string[]> {
+  const rows = await em.execute<{ id: string }[]>(
+    "select id from reservation where status = 'HELD' and expires_at <= sysdate(3) order by expires_at limit ?",
+    [limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Numbers of a reservation's seats, ascending. */
+export async function numbersOf(em: EntityManager, reservationIds: readonly string[]): Promise<Map<string, number[]>> {
+  const seats = await em.find(ReservationSeat, { reservationId: { $in: [...reservationIds] } }, { orderBy: { number: 'asc' } });
+  const numbers = new Map<string, number[]>();
+  for (const { reservationId, number } of seats) numbers.set(reservationId, [...(numbers.get(reservationId) ?? []), number]);
+  return numbers;
+}
+
+/** A live reservation that ended: whose, and which seats it gave back. */
+export interface EndedReservation {
+  id: string;
+  userId: string;
+  concertId: string;
+  scheduleId: string;
+  status: ReservationStatus;
+  numbers: number[];
+}
+
+/** Ends live reservations wholly: their seats can be reserved again. The rows must be locked, so that they are still what the caller judged. */
+export async function endReservations(em: EntityManager, reservations: readonly Reservation[], status: ReservationStatus, now: Date): Promise<EndedReservation[]> {
+  const ids = reservations.map(({ id }) => id);
+  if (ids.length === 0) return [];
+  const numbers = await numbersOf(em, ids);
+  await em.nativeUpdate(Reservation, { id: { $in: ids } }, { status, updatedAt: now });
+  await em.nativeUpdate(ReservationSeat, { reservationId: { $in: ids } }, { liveSeatId: null });
+  const ended = reservations.map(({ id, userId, concertId, scheduleId }) => ({ id, userId, concertId, scheduleId, status, numbers: numbers.get(id) ?? [] }));
+  for (const { id, scheduleId, numbers: freed } of ended) {
+    await em.nativeUpdate(Seat, { scheduleId, number: { $in: freed }, reservationId: id }, { status: 'AVAILABLE', reservationId: null, heldUntil: null });
+  }
+  return ended;
 }
