@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -79,12 +79,13 @@ const multiarchFolders = (folder: string): string[] =>
   existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('-linux-gnu')).map((name) => join(folder, name)) : [];
 
 /** Whether this machine can fetch packages at all. */
-export const canFetchDebianPackages = (): boolean => findProgram(['apt-get']) !== undefined && findProgram(['dpkg']) !== undefined;
+export const canFetchDebianPackages = (): boolean => ['apt-get', 'dpkg'].every((name) => findProgram([name]) !== undefined);
 
-/** The first of the programs that is on the PATH or where servers are usually installed, or below `root`. */
+/** The first of the programs that is below `root`, or else on the PATH or in the sbin folder beside one of it: servers live there, and users seldom have it on their PATH. */
 export function findProgram(names: string[], root?: string): string | undefined {
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
   const folders = root
     ? ['usr/sbin', 'usr/bin', 'sbin', 'bin'].map((folder) => join(root, folder))
-    : [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin'];
+    : [...onPath, ...onPath.map((folder) => join(dirname(folder), 'sbin'))];
   return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((file) => existsSync(file));
 }
