@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+
+/** A way to the run's Redis that one test can cut or silence without touching the others. */
+export interface RedisProxy {
+  /** Of the same logical Redis as `address`. */
+  address: string;
+  /** Takes commands and answers none of them. */
+  silence(): void;
+  /** Drops all connections and takes no new ones until `restore`. */
+  cut(): Promise<void>;
+  restore(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function redisProxy(address: string): Promise<RedisProxy> {
+  const [realPath, query = ''] = address.split('?');
+  const path = join(tmpdir(), `frontrow-proxy-${randomBytes(6).toString('hex')}.sock`);
+  const pairs = new Map<Socket, Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(realPath!);
+    pairs.set(client, upstream);
+    client.pipe(upstream).pipe(client);
+    const end = (): void => {
+      client.destroy();
+      upstream.destroy();
+      pairs.delete(client);
+    };
+    for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
+  });
+  const restore = async (): Promise<void> => {
+    server.listen(path);
+    await once(server, 'listening');
+  };
+  const cut = async (): Promise<void> => {
+    const closed = once(server, 'close');
+    server.close();
+    for (const client of pairs.keys()) client.destroy();
+    await closed;
+    rmSync(path, { force: true });
+  };
+  await restore();
+  return {
+    address: query ? `${path}?${query}` : path,
+    silence: () => {
+      for (const [client, upstream] of pairs) upstream.unpipe(client);
+    },
+    cut,
+    restore,
+    close: async () => {
+      if (server.listening) await cut();
+    },
+  };
+}
