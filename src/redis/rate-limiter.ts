@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, RLWrapperTimeouts } from 'rate-limiter-flexible';
 import type { Config } from '../config.js';
+import { networkOf } from '../domain/address.js';
 import { rateLimited } from '../domain/errors.js';
 import { keys } from './keys.js';
 import { REDIS_PATIENCE_MS } from './within.js';
@@ -13,6 +14,8 @@ import { REDIS_PATIENCE_MS } from './within.js';
 /** Seconds a window lasts; it begins with the first use. */
 export const RATE_WINDOWS_S = { user: 10, address: 10, signIn: 60, signUp: 3600 } as const;
 export type RateLimitKind = keyof typeof RATE_WINDOWS_S;
+/** Kinds whose subject is an address. */
+const BY_NETWORK: ReadonlySet<RateLimitKind> = new Set(['address', 'signUp']);
 
 export class RateLimiter {
   readonly #enabled: boolean;
@@ -37,7 +40,7 @@ export class RateLimiter {
   async consume(kind: RateLimitKind, subject: string): Promise<void> {
     if (!this.#enabled) return;
     try {
-      await this.#limiters[kind].consume(subject);
+      await this.#limiters[kind].consume(BY_NETWORK.has(kind) ? networkOf(subject) : subject);
     } catch (rejection) {
       if (!(rejection instanceof RateLimiterRes)) throw rejection;
       throw rateLimited(Math.max(1, Math.ceil(rejection.msBeforeNext / 1000)));

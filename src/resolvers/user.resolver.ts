@@ -16,13 +16,13 @@ export class UserResolver {
   }
 
   @Public()
-  @Mutation(() => SignUpResult, { description: 'Opens an account and signs in. Limited per address (RATE_LIMITED).' })
+  @Mutation(() => SignUpResult, { description: 'Opens an account and signs in. BAD_USER_INPUT names the field: email, password or name. Limited per address, and by how many passwords can be hashed at once (RATE_LIMITED).' })
   signUp(@Arg('input', () => SignUpInput, { description: 'The new account.' }) input: SignUpInput, @Ctx() context: Context) {
     return orRefusal(context.services.users.signUp(input, context.address));
   }
 
   @Public()
-  @Mutation(() => SignInResult, { description: 'Starts a session. Limited per e-mail and address (RATE_LIMITED).' })
+  @Mutation(() => SignInResult, { description: 'Starts a session. An unknown e-mail and a wrong password get the same answer. Limited per e-mail and address, and by how many passwords can be hashed at once (RATE_LIMITED).' })
   signIn(@Arg('input', () => SignInInput, { description: 'Who signs in.' }) input: SignInInput, @Ctx() context: Context) {
     return orRefusal(context.services.users.signIn(input, context.address));
   }
@@ -30,7 +30,7 @@ export class UserResolver {
   @Public()
   @Mutation(() => Session, {
     description:
-      'Exchanges a refresh token for a new session. The same token again within 10 s answers with the same new session; later it revokes the whole session. UNAUTHENTICATED if it is not good.',
+      'Exchanges a refresh token for a new session, whose refresh token is good for 7 days from now. The same token again within 10 s answers with the same new session; later, or after another refresh, it revokes the whole session. UNAUTHENTICATED if it is not good.',
   })
   refreshSession(@Arg('refreshToken', () => String, { description: 'The newest refresh token.' }) refreshToken: string, @Ctx() context: Context) {
     return context.services.sessions.refresh(refreshToken);

@@ -22,7 +22,7 @@ export class Session {
   @Field(() => DateTime, { description: 'Refresh the session before this instant.' })
   accessTokenExpiresAt!: Date;
 
-  @Field(() => String, { description: 'Good for one refreshSession; keep it secret.' })
+  @Field(() => String, { description: 'Good for one refreshSession within 7 days; keep it secret.' })
   refreshToken!: string;
 
   @Field(() => User, { description: 'Who is signed in.' })

@@ -24,7 +24,7 @@ export class UserService {
     const email = emailOf('email', input.email);
     const password = passwordOf('password', input.password);
     const name = textOf('name', input.name, NAME_MAX);
-    await this.limiter.consume('signUp', networkOf(address));
+    await this.limiter.consume('signUp', address);
     const passwordHash = await this.passwords.hash(password);
     try {
       return await this.transactions.run(async (em) => {
