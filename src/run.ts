@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import { createApp, type App, type StoreAddresses } from './app.js';
 import type { Config } from './config.js';
 import { migrate } from './database/migrate.js';
+import { measurePoolWait } from './database/pool-wait.js';
+import { seedDemo } from './database/seeds/demo.js';
 import { applyGuards } from './resolvers/access.js';
 import { resolvers } from './resolvers/index.js';
 import { buildSchema } from './schema/build-schema.js';
@@ -20,9 +22,23 @@ export interface Running {
 export async function run(config: Config, stores: StoreAddresses, logger: Logger): Promise<Running> {
   const app = await createApp(config, stores, logger);
   await migrate(app.orm);
-  const server = config.roles.includes('api') ? await startServer(app, applyGuards(await buildSchema(resolvers))) : null;
+  await measurePoolWait(app.orm, (seconds) => app.metrics.poolWaited(seconds));
+  if (config.seedDemo) await seedDemo(app.transactions, (password) => app.passwords.hash(password));
+  const isApi = config.roles.includes('api');
+  const server = isApi ? await startServer(app, applyGuards(await buildSchema(resolvers))) : await startOperatorServer(app);
   const workers = config.roles.includes('worker') ? await startRoleWorker(app) : null;
-  return { app, url: server?.url ?? null, close: () => stop(app, server, workers) };
+  return { app, url: isApi ? server!.url : null, close: () => stop(app, server, workers) };
+}
+
+/** A worker has health and metrics of its own, but beside an api on the same machine and port it works without them. */
+async function startOperatorServer(app: App): Promise<Server | null> {
+  try {
+    return await startServer(app, null);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    app.logger.warn({ port: app.config.port }, 'the port is taken: this worker has no health and no metrics');
+    return null;
+  }
 }
 
 async function startRoleWorker(app: App): Promise<Workers> {
