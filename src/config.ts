@@ -20,6 +20,10 @@ const switchOf = z.enum(['on', 'off'], 'must be on or off').transform((value) =>
 const listOf = z.string().transform((value) => value.split(',').map((item) => item.trim()).filter(Boolean));
 const urlOf = (protocols: string[]) =>
   z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `must be a URL that starts with ${protocols[0]}//`);
+const databaseUrl = urlOf(['mysql:', 'mariadb:']).refine(
+  (value) => !URL.canParse(value) || new URL(value).pathname.length > 1,
+  'must name a database: mysql://user:password@host:port/name',
+);
 
 const DAY_MS = 86_400_000;
 const COUNT_MAX = 1_000_000;
@@ -27,7 +31,7 @@ const COUNT_MAX = 1_000_000;
 const environment = z.object({
   PORT: wholeNumber(0, 65_535).default(4000),
   HOST: z.string().default('0.0.0.0'),
-  DATABASE_URL: urlOf(['mysql:', 'mariadb:']).optional(),
+  DATABASE_URL: databaseUrl.optional(),
   REDIS_URL: urlOf(['redis:', 'rediss:']).optional(),
   DATA_DIR: z.string().default('.data'),
   ROLES: listOf
@@ -49,7 +53,7 @@ const environment = z.object({
   ACCESS_TOKEN_TTL_MS: wholeNumber(1000, DAY_MS).default(900_000),
   REFRESH_TOKEN_TTL_MS: wholeNumber(1000, 366 * DAY_MS).default(604_800_000),
   QUEUE_TOKEN_TTL_MS: wholeNumber(1000, 366 * DAY_MS).default(DAY_MS),
-  CURRENCY: z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as KRW').default('KRW'),
+  CURRENCY: z.string().refine((code) => Intl.supportedValuesOf('currency').includes(code), 'must be an ISO 4217 code such as KRW').default('KRW'),
   CHARGE_MAX: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(10_000_000),
   BALANCE_MAX: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(1_000_000_000),
   SEATS_PER_USER_MAX: wholeNumber(1, 100).default(4),
