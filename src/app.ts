@@ -66,7 +66,8 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const limiter = new RateLimiter(redis, config.rateLimit);
   const passwords = new PasswordService();
   const sessions = new SessionService(transactions, new SessionCache(redis, config.accessTokenTtlMs, logger), pubsub, tokens, config);
-  const queue = new QueueService(transactions, redis, pubsub, tokens, metrics, config);
+  const queue = new QueueService(transactions, redis, pubsub, tokens, metrics, config, logger);
+  metrics.watchQueues(() => queue.totals());
   const services: Services = {
     clock: new ClockService(transactions),
     sessions,

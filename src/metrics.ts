@@ -1,5 +1,16 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Counters } from './domain/counters.js';
+
+/** Reading the queues costs Redis a few commands for each of them; scrapes that come closer together share one reading. */
+const QUEUE_TOTALS_MEMO_MS = 1000;
+const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** An operation by the schema's names; what a client calls it is never a label. */
+export interface OperationLabels {
+  type: string;
+  field: string;
+  code: string;
+}
 
 /** Everything `/metrics` shows. */
 export class Metrics implements Counters {
@@ -10,6 +21,13 @@ export class Metrics implements Counters {
   readonly #retries = new Counter({ name: 'frontrow_transaction_retries_total', help: 'Transactions run again, by errno or version.', labelNames: ['reason'], registers: [this.registry] });
   readonly #admitted = new Counter({ name: 'frontrow_queue_admitted_total', help: 'Users admitted from a queue.', registers: [this.registry] });
   readonly #lag = new Histogram({ name: 'frontrow_job_lag_seconds', help: 'How long after it was due a job ran.', labelNames: ['job'], registers: [this.registry] });
+
+  readonly #operations = new Counter({ name: 'frontrow_operations_total', help: 'GraphQL operations answered, by root field and code of the first error.', labelNames: ['type', 'field', 'code'], registers: [this.registry] });
+  readonly #duration = new Histogram({ name: 'frontrow_operation_seconds', help: 'From the request to its answer, over HTTP.', labelNames: ['type', 'field'], buckets: FAST_SECONDS, registers: [this.registry] });
+  readonly #sockets = new Gauge({ name: 'frontrow_sockets_open', help: 'Websockets open.', registers: [this.registry] });
+  readonly #subscriptions = new Gauge({ name: 'frontrow_subscriptions_open', help: 'Subscriptions running.', labelNames: ['field'], registers: [this.registry] });
+  readonly #events = new Counter({ name: 'frontrow_subscription_events_total', help: 'Results sent to subscribers.', labelNames: ['field'], registers: [this.registry] });
+  readonly #poolWait = new Histogram({ name: 'frontrow_database_pool_wait_seconds', help: 'Wait for a database connection.', buckets: FAST_SECONDS, registers: [this.registry] });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -32,5 +50,50 @@ export class Metrics implements Counters {
   }
   jobLag(job: string, lagMs: number): void {
     this.#lag.observe({ job }, lagMs / 1000);
+  }
+
+  /** `seconds` is left out where an operation has no end of its own. */
+  operationAnswered({ type, field, code }: OperationLabels, seconds?: number): void {
+    this.#operations.inc({ type, field, code });
+    if (seconds !== undefined) this.#duration.observe({ type, field }, seconds);
+  }
+  socketOpened(): void {
+    this.#sockets.inc();
+  }
+  socketClosed(): void {
+    this.#sockets.dec();
+  }
+  subscriptionStarted(field: string): void {
+    this.#subscriptions.inc({ field });
+  }
+  subscriptionEnded(field: string): void {
+    this.#subscriptions.dec({ field });
+  }
+  eventSent(field: string): void {
+    this.#events.inc({ field });
+  }
+  poolWaited(seconds: number): void {
+    this.#poolWait.observe(seconds);
+  }
+
+  /** The queues are counted when somebody looks. A Redis that is away must not hide the other figures. */
+  watchQueues(totals: () => Promise<{ waiting: number; active: number }>): void {
+    let read = { at: -Infinity, totals: Promise.resolve({ waiting: Number.NaN, active: Number.NaN }) };
+    const current = () => {
+      if (performance.now() - read.at > QUEUE_TOTALS_MEMO_MS) {
+        read = { at: performance.now(), totals: Promise.resolve().then(totals).catch(() => ({ waiting: Number.NaN, active: Number.NaN })) };
+      }
+      return read.totals;
+    };
+    for (const state of ['waiting', 'active'] as const) {
+      new Gauge({
+        name: `frontrow_queue_${state}`,
+        help: `Users ${state} in all queues.`,
+        registers: [this.registry],
+        async collect() {
+          this.set((await current())[state]);
+        },
+      });
+    }
   }
 }

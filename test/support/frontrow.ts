@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { createLogger } from '../../src/logging.js';
 import { readConfig, type Config } from '../../src/config.js';
 import { run, type Running } from '../../src/run.js';
 import type { App } from '../../src/app.js';
@@ -39,7 +39,7 @@ export const testConfig = (env: Record<string, string> = {}): Config => readConf
 export async function startFrontrow({ instances = 1, worker = false, env = {} }: FrontrowOptions = {}): Promise<Frontrow> {
   const stores = await freshStores();
   const config = testConfig({ ROLES: worker ? 'api,worker' : 'api', ...env });
-  const logger = pino({ level: config.logLevel });
+  const logger = createLogger(config.logLevel);
   const running: Running[] = [];
   for (let index = 0; index < instances; index += 1) running.push(await run(config, stores, logger));
   const app = running[0]!.app;

@@ -1,0 +1,113 @@
+import { ApolloServer, HeaderMap, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginLandingPageDisabled, ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphQLSchema } from 'graphql';
+import type { App } from '../app.js';
+import type { Context } from '../context.js';
+import type { ErrorEdge } from './errors.js';
+import { extraRules, labelOf, PARSE_OPTIONS, validationOptions } from './operation-rules.js';
+import { admitSender, bearerOf, contextOf, refusedWithStatus, tokenOf } from './request-context.js';
+import { currentScope, inScope, newScope } from './request-scope.js';
+import { ERRORS_MAX } from './limits.js';
+
+const METHODS = ['GET', 'POST'];
+
+/** Queries by GET and POST, mutations by POST. */
+export async function serveGraphqlHttp(http: FastifyInstance, app: App, schema: GraphQLSchema, edge: ErrorEdge): Promise<ApolloServer<Context>> {
+  const apollo = new ApolloServer<Context>({
+    schema,
+    persistedQueries: false,
+    allowBatchedHttpRequests: false,
+    csrfPrevention: true,
+    // Closed by our own rule, which the websocket shares.
+    introspection: true,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    logger: app.logger,
+    parseOptions: PARSE_OPTIONS,
+    validationRules: extraRules(app.config.production),
+    validationOptions: validationOptions(app.config.production),
+    plugins: [
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      labelsOperations(schema),
+      boundsErrors,
+      answersJsonClientsWith200,
+    ],
+    formatError: (_formatted, error) => edge.toClient(error),
+  });
+  await apollo.start();
+  http.route({ method: METHODS, url: '/graphql', handler: (request, reply) => answer(apollo, app, request, reply) });
+  return apollo;
+}
+
+async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  const started = performance.now();
+  const scope = newScope(request.id);
+  const result = await inScope(scope, () =>
+    apollo.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: {
+        method: request.method,
+        headers: headersOf(request),
+        search: request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '',
+        body: request.body,
+      },
+      context: () => httpContext(app, request),
+    }),
+  );
+  app.metrics.operationAnswered({ ...scope.operation, code: scope.code }, (performance.now() - started) / 1000);
+  for (const [name, value] of result.headers) void reply.header(name, value);
+  void reply.code(result.status ?? 200).header('cache-control', 'no-store');
+  return result.body.kind === 'complete' ? result.body.string : '';
+}
+
+function headersOf(request: FastifyRequest): HeaderMap {
+  const headers = new HeaderMap();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  }
+  return headers;
+}
+
+async function httpContext(app: App, request: FastifyRequest): Promise<Context> {
+  const sender = {
+    requestId: request.id,
+    accessToken: bearerOf(request.headers.authorization),
+    queueToken: tokenOf(request.headers['x-queue-token']),
+    address: request.ip,
+  };
+  try {
+    return contextOf(app, sender, await admitSender(app, sender));
+  } catch (error) {
+    throw refusedWithStatus(error);
+  }
+}
+
+const labelsOperations = (schema: GraphQLSchema): ApolloServerPlugin<Context> => ({
+  requestDidStart: async () => ({
+    didResolveOperation: async ({ operation }) => {
+      const scope = currentScope();
+      if (scope) scope.operation = labelOf(schema, operation);
+    },
+  }),
+});
+
+const boundsErrors: ApolloServerPlugin<Context> = {
+  requestDidStart: async () => ({
+    willSendResponse: async ({ response: { body } }) => {
+      if (body.kind === 'single' && body.singleResult.errors) body.singleResult.errors = body.singleResult.errors.slice(0, ERRORS_MAX);
+    },
+  }),
+};
+
+/** Clients that know only application/json read the body whatever happened; GraphQL over HTTP asks for 200 when they sent a document that was read and refused. */
+const answersJsonClientsWith200: ApolloServerPlugin<Context> = {
+  requestDidStart: async () => ({
+    willSendResponse: async ({ request, source, response }) => {
+      const accept = request.http?.headers.get('accept') ?? '';
+      const onlyJson = accept.includes('application/json') && !accept.includes('application/graphql-response+json') && !accept.includes('*/*');
+      if (onlyJson && source !== undefined && response.http.status === 400) response.http.status = 200;
+    },
+  }),
+};

@@ -1,0 +1,122 @@
+import { GraphQLError, type ExecutionArgs, type GraphQLSchema } from 'graphql';
+import { makeServer, type Context as Connection, type Server, type SubscribePayload } from 'graphql-ws';
+import type { App } from '../app.js';
+import { badInput, RequestError } from '../domain/errors.js';
+import type { ErrorEdge } from './errors.js';
+import { INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
+import { checkedDocument, labelOf, operationOf } from './operation-rules.js';
+import { admitSender, bearerOf, contextOf, tokenOf } from './request-context.js';
+import { currentScope } from './request-scope.js';
+import { CLOSE_FORBIDDEN, CLOSE_TOO_MANY_SOCKETS, type Closable, type SocketRegistry } from './socket-registry.js';
+import { subscribe } from './subscribe.js';
+
+/** One websocket, as far as GraphQL knows it. */
+export interface SocketState extends Closable {
+  requestId: string;
+  address: string;
+  accessToken: string | null;
+  queueToken: string | null;
+  isOpen(): boolean;
+  acknowledged(): void;
+  /** Running subscriptions by id, with their field for the metrics. */
+  running: Map<string, string>;
+}
+
+type Socket = Connection<Record<string, unknown>, SocketState>;
+
+const CLOSE_BAD_REQUEST = 4400;
+/** "Try again later": clients of graphql-ws do. */
+const CLOSE_TRY_LATER = 1013;
+
+/** The protocol of subscriptions, behind the same checks and with the same errors as HTTP. Queries and mutations belong there. */
+export function createGraphqlWs(app: App, schema: GraphQLSchema, edge: ErrorEdge, registry: SocketRegistry<SocketState>): Server<SocketState> {
+  return makeServer<Record<string, unknown>, SocketState>({
+    connectionInitWaitTimeout: INIT_TIMEOUT_MS,
+    onConnect: (socket) => connect(app, registry, socket),
+    onSubscribe: async (socket, _id, payload) => {
+      try {
+        return await operationArgs(app, schema, socket, payload);
+      } catch (error) {
+        return [error instanceof GraphQLError ? error : new GraphQLError('Refused.', { originalError: error as Error })];
+      }
+    },
+    subscribe: (args) => subscribe(args, app.createLoaders),
+    onOperation: ({ extra }, id, _payload, _args, result) => {
+      if (!(Symbol.asyncIterator in result)) return;
+      const label = currentScope()!.operation;
+      extra.running.set(id, label.field);
+      app.metrics.subscriptionStarted(label.field);
+      app.metrics.operationAnswered({ ...label, code: 'OK' });
+    },
+    onNext: ({ extra }, id, _payload, _args, result) => {
+      const scope = currentScope()!;
+      scope.faults.clear();
+      scope.code = 'OK';
+      const shown = result.errors ? { ...result, errors: edge.allToClient(result.errors) } : undefined;
+      if (extra.running.has(id)) app.metrics.eventSent(scope.operation.field);
+      else app.metrics.operationAnswered({ ...scope.operation, code: scope.code });
+      return shown as never;
+    },
+    onError: (_socket, _id, _payload, errors) => {
+      const scope = currentScope()!;
+      scope.code = 'OK';
+      const shown = edge.allToClient(errors);
+      app.metrics.operationAnswered({ ...scope.operation, code: scope.code });
+      return shown;
+    },
+    onComplete: ({ extra }, id) => {
+      const field = extra.running.get(id);
+      if (field !== undefined && extra.running.delete(id)) app.metrics.subscriptionEnded(field);
+    },
+  });
+}
+
+/** A missing token is a guest, a bad one is turned away: its owner must know before waiting for events that never come. */
+async function connect(app: App, registry: SocketRegistry<SocketState>, { extra, connectionParams = {} }: Socket): Promise<boolean | Record<string, unknown>> {
+  const { authorization, queueToken } = connectionParams;
+  const refuse = (code: number, reason: string): false => {
+    extra.close(code, reason);
+    return false;
+  };
+  if (!isTextOrMissing(authorization) || !isTextOrMissing(queueToken)) return refuse(CLOSE_BAD_REQUEST, 'authorization and queueToken must be strings');
+  extra.accessToken = bearerOf(authorization);
+  extra.queueToken = tokenOf(queueToken);
+  if (authorization && !extra.accessToken) return refuse(CLOSE_FORBIDDEN, 'Forbidden');
+  try {
+    const viewer = await admitSender(app, extra);
+    if (extra.accessToken && !viewer) return refuse(CLOSE_FORBIDDEN, 'Forbidden');
+    if (!extra.isOpen()) return false;
+    if (viewer && !registry.add(extra, viewer)) return refuse(CLOSE_TOO_MANY_SOCKETS, 'Too many sockets of this user');
+  } catch (error) {
+    if (!(error instanceof RequestError)) app.logger.error({ err: error }, 'connect');
+    return refuse(CLOSE_TRY_LATER, 'Try again later');
+  }
+  extra.acknowledged();
+  return { requestId: extra.requestId };
+}
+
+const isTextOrMissing = (value: unknown): value is string | null | undefined => value === undefined || value === null || typeof value === 'string';
+
+async function operationArgs(app: App, schema: GraphQLSchema, { extra, subscriptions }: Socket, payload: SubscribePayload): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  if (Object.keys(subscriptions).length > SUBSCRIPTIONS_PER_SOCKET_MAX) {
+    throw new RequestError('BAD_USER_INPUT', `A socket carries at most ${SUBSCRIPTIONS_PER_SOCKET_MAX} subscriptions.`);
+  }
+  const viewer = await admitSender(app, extra);
+  // A lost message may have told us of a sign-out; whoever subscribes again meets it here.
+  if (extra.accessToken && !viewer) extra.close(CLOSE_FORBIDDEN, 'Forbidden');
+  const checked = checkedDocument(schema, payload.query, app.config.production);
+  if ('errors' in checked) return checked.errors;
+  const operation = operationOf(checked.document, payload.operationName);
+  const scope = currentScope()!;
+  scope.operation = labelOf(schema, operation);
+  if (!operation) throw badInput('operationName', 'The document has no such operation.');
+  if (operation.operation !== 'subscription') throw new RequestError('BAD_USER_INPUT', 'The websocket is for subscriptions; send queries and mutations over HTTP.');
+  return {
+    schema,
+    document: checked.document,
+    operationName: payload.operationName,
+    variableValues: payload.variables,
+    contextValue: contextOf(app, { ...extra, requestId: scope.requestId }, viewer),
+    hideSuggestions: app.config.production,
+  };
+}

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import cors from '@fastify/cors';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify';
+import type { App } from '../app.js';
+import type { Config } from '../config.js';
+import type { ErrorCode } from '../domain/errors.js';
+import type { ErrorEdge } from './errors.js';
+import { HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MESSAGE_MAX_BYTES, REQUEST_TIMEOUT_MS } from './limits.js';
+import { inScope, newScope } from './request-scope.js';
+import { isListedOrigin } from './origin.js';
+
+const REQUEST_ID = /^[\w.:-]{1,64}$/;
+const GRAPHQL_METHODS = 'GET, POST';
+
+/** Taken from the proxy in front, if it is one, so that its log and ours speak of the same request. */
+export function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** The HTTP server and what is true of every answer: its headers, its request id, and errors in GraphQL's shape. */
+export async function createHttp(app: App, edge: ErrorEdge): Promise<FastifyInstance> {
+  const { config, logger } = app;
+  const options: FastifyServerOptions = {
+    bodyLimit: MESSAGE_MAX_BYTES,
+    trustProxy: (_address: string, hop: number) => hop < config.trustProxyHops,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    genReqId: requestIdOf,
+    // What came in over a connection that was kept alive is answered too; the listener is closed already.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void sendError(edge, error, request as FastifyRequest, reply as FastifyReply),
+    clientErrorHandler,
+  };
+  const http = fastify(options);
+  http.server.headersTimeout = HEADERS_TIMEOUT_MS;
+  http.removeContentTypeParser('text/plain');
+  addHeaders(http, config);
+  await http.register(cors, {
+    origin: (origin, done) => done(null, origin !== undefined && isListedOrigin(origin, config)),
+    methods: GRAPHQL_METHODS,
+    allowedHeaders: ['content-type', 'authorization', 'x-queue-token', 'x-request-id', 'apollo-require-preflight', 'x-apollo-operation-name'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
+    maxAge: 600,
+  });
+  http.addHook('onResponse', async (request, reply) => {
+    logger.debug({ requestId: request.id, method: request.method, path: request.url.split('?')[0], status: reply.statusCode, ms: reply.elapsedTime }, 'answered');
+  });
+  http.setErrorHandler<FastifyError>((error, request, reply) => sendError(edge, error, request, reply));
+  http.setNotFoundHandler((request, reply) => {
+    if (request.url.split('?')[0] !== '/graphql') return send(reply, 404, 'NOT_FOUND', 'No such path; GraphQL is at /graphql.');
+    return send(reply.header('allow', GRAPHQL_METHODS), 405, 'BAD_USER_INPUT', 'GraphQL takes GET for queries and POST for everything.');
+  });
+  return http;
+}
+
+function addHeaders(http: FastifyInstance, config: Config): void {
+  http.addHook('onRequest', async (request, reply) => {
+    void reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'content-security-policy': "frame-ancestors 'none'",
+      'referrer-policy': 'no-referrer',
+      ...(config.production ? { 'cross-origin-resource-policy': 'same-site' } : {}),
+    });
+  });
+}
+
+const MESSAGES: Record<string, string> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: `A request has at most ${MESSAGE_MAX_BYTES} bytes.`,
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'Send the operation as application/json.',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty: send {"query": "…"}.',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',
+  FST_ERR_BAD_URL: 'The address is not a valid URL.',
+};
+
+function sendError(edge: ErrorEdge, error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) {
+    const isJson = error instanceof SyntaxError || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY';
+    return send(reply, status, 'BAD_USER_INPUT', isJson ? MESSAGES['FST_ERR_CTP_INVALID_JSON_BODY']! : (MESSAGES[error.code] ?? 'The request is not valid.'));
+  }
+  const shown = inScope(newScope(request.id), () => edge.toClient(error));
+  return reply.code(500).type('application/json; charset=utf-8').send({ errors: [shown] });
+}
+
+function send(reply: FastifyReply, status: number, code: ErrorCode, message: string): FastifyReply {
+  return reply.code(status).type('application/json; charset=utf-8').send(errorBody(code, message));
+}
+
+export const errorBody = (code: ErrorCode, message: string) => ({ errors: [{ message, extensions: { code } }] });
+
+/** What is not even HTTP, or comes too slowly. */
+function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const tooSlow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const status = tooLarge ? '431 Request Header Fields Too Large' : tooSlow ? '408 Request Timeout' : '400 Bad Request';
+  rejectSocket(socket, status, 'BAD_USER_INPUT', tooLarge ? 'The headers are too large.' : tooSlow ? 'The request came too slowly.' : 'Not a valid HTTP request.', randomUUID());
+}
+
+/** An answer on a connection that has no HTTP response object. */
+export function rejectSocket(socket: Socket, status: string, code: ErrorCode, message: string, requestId: string, headers: Record<string, string> = {}): void {
+  const body = JSON.stringify(errorBody(code, message));
+  const head = { connection: 'close', 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(body)), 'x-request-id': requestId, ...headers };
+  const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`);
+}

@@ -1,0 +1,27 @@
+/** What one client may ask of the edge. The same on HTTP and websocket; each has a test at the limit and one above. */
+export const TOKENS_MAX = 1000;
+export const DEPTH_MAX = 10;
+export const FIELDS_MAX = 300;
+export const ALIASES_MAX = 20;
+export const ROOT_FIELDS_MAX = 10;
+export const MUTATIONS_MAX = 1;
+export const ERRORS_MAX = 5;
+export const MESSAGE_MAX_BYTES = 64 * 1024;
+export const SUBSCRIPTIONS_PER_SOCKET_MAX = 10;
+export const SOCKETS_PER_USER_MAX = 5;
+export const INIT_TIMEOUT_MS = 3000;
+export const UNACKNOWLEDGED_SOCKETS_MAX = 1000;
+
+/** Below the 60 s after which proxies close an idle connection of their own accord. */
+export const SOCKET_PING_MS = 12_000;
+/** A reader this far behind is cut off: what it has not read is kept in our memory. */
+export const SOCKET_BACKLOG_MAX_BYTES = 1024 * 1024;
+
+/** Longer than nginx keeps an idle upstream connection (60 s), so that nginx never sends into one that we are closing. */
+export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+export const HEADERS_TIMEOUT_MS = 10_000;
+/** To receive a whole request: 64 KiB need no longer. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+
+/** A message echoes what the client sent; this much of it is enough to find the mistake. */
+export const ERROR_MESSAGE_MAX_LENGTH = 500;

@@ -1,0 +1,54 @@
+import { GraphQLError } from 'graphql';
+import type { App } from '../app.js';
+import type { Context } from '../context.js';
+import { RequestError } from '../domain/errors.js';
+import type { Viewer } from '../domain/viewer.js';
+
+/** What a request says of its sender, however it came. */
+export interface Sender {
+  requestId: string;
+  accessToken: string | null;
+  queueToken: string | null;
+  address: string;
+}
+
+const BEARER = /^Bearer ([\w.~+/-]+=*)$/i;
+/** Longer than any token of ours; not worth checking a signature over. */
+const TOKEN_MAX_LENGTH = 4096;
+
+export const bearerOf = (authorization: unknown): string | null => {
+  if (typeof authorization !== 'string' || authorization.length > TOKEN_MAX_LENGTH) return null;
+  return BEARER.exec(authorization)?.[1] ?? null;
+};
+
+export const tokenOf = (value: unknown): string | null =>
+  typeof value === 'string' && value !== '' && value.length <= TOKEN_MAX_LENGTH ? value : null;
+
+export const viewerOfToken = async (app: App, accessToken: string | null): Promise<Viewer | null> =>
+  accessToken === null ? null : app.services.sessions.authenticate(accessToken);
+
+/** The one place where an operation is counted: once by its address, before anything is looked up for it, and once by its user. */
+export async function admitSender(app: App, sender: Sender): Promise<Viewer | null> {
+  await app.limiter.consume('address', sender.address);
+  const viewer = await viewerOfToken(app, sender.accessToken);
+  if (viewer) await app.limiter.consume('user', viewer.userId);
+  return viewer;
+}
+
+export function contextOf(app: App, sender: Sender, viewer: Viewer | null): Context {
+  return { requestId: sender.requestId, viewer, queueToken: sender.queueToken, address: sender.address, services: app.services, loaders: app.createLoaders() };
+}
+
+const STATUS_OF: Partial<Record<string, number>> = { RATE_LIMITED: 429, SERVICE_UNAVAILABLE: 503, UNAUTHENTICATED: 401, FORBIDDEN: 403 };
+
+/** An operation that was refused before it began: over HTTP the status says so too, for proxies and for clients that look no further. */
+export function refusedWithStatus(error: unknown): unknown {
+  if (!(error instanceof RequestError)) return error;
+  const seconds = error.extensions.retryAfterSeconds;
+  return new GraphQLError(error.message, {
+    originalError: error,
+    extensions: {
+      http: { status: STATUS_OF[error.code] ?? 400, headers: new Map(seconds === undefined ? [] : [['retry-after', String(seconds)]]) },
+    },
+  });
+}

@@ -1,0 +1,59 @@
+import type { Viewer } from '../domain/viewer.js';
+import { SOCKETS_PER_USER_MAX } from './limits.js';
+
+/** What the registry asks of a socket. */
+export interface Closable {
+  close(code: number, reason: string): void;
+}
+
+/** Close codes of our own; clients of graphql-ws try 4403 again, with the token they have by then, and never 4429. */
+export const CLOSE_FORBIDDEN = 4403;
+export const CLOSE_TOO_MANY_SOCKETS = 4429;
+
+interface Entry {
+  viewer: Viewer;
+  expiry: NodeJS.Timeout;
+}
+
+/** Signed-in sockets of this process: at most so many for each user, none past the end of its access token or of its session. */
+export class SocketRegistry<Socket extends Closable> {
+  readonly #entries = new Map<Socket, Entry>();
+  readonly #byUser = new Map<string, Set<Socket>>();
+  readonly #bySession = new Map<string, Set<Socket>>();
+
+  /** False when the user has as many as are allowed. */
+  add(socket: Socket, viewer: Viewer): boolean {
+    if ((this.#byUser.get(viewer.userId)?.size ?? 0) >= SOCKETS_PER_USER_MAX) return false;
+    const remainingMs = Math.max(0, viewer.tokenExpiresAt.getTime() - Date.now());
+    const expiry = setTimeout(() => socket.close(CLOSE_FORBIDDEN, 'Access token expired'), remainingMs);
+    expiry.unref();
+    this.#entries.set(socket, { viewer, expiry });
+    enter(this.#byUser, viewer.userId, socket);
+    enter(this.#bySession, viewer.sessionId, socket);
+    return true;
+  }
+
+  remove(socket: Socket): void {
+    const entry = this.#entries.get(socket);
+    if (!entry) return;
+    clearTimeout(entry.expiry);
+    this.#entries.delete(socket);
+    leave(this.#byUser, entry.viewer.userId, socket);
+    leave(this.#bySession, entry.viewer.sessionId, socket);
+  }
+
+  closeSession(sessionId: string): void {
+    for (const socket of this.#bySession.get(sessionId) ?? []) socket.close(CLOSE_FORBIDDEN, 'Signed out');
+  }
+}
+
+function enter<Socket>(index: Map<string, Set<Socket>>, key: string, socket: Socket): void {
+  const sockets = index.get(key) ?? new Set();
+  index.set(key, sockets.add(socket));
+}
+
+function leave<Socket>(index: Map<string, Set<Socket>>, key: string, socket: Socket): void {
+  const sockets = index.get(key);
+  sockets?.delete(socket);
+  if (sockets?.size === 0) index.delete(key);
+}
