@@ -36,11 +36,49 @@ export const ESTIMATE_INTERVALS = 5;
 const SEQUENCE_BITS = 40;
 /** Newer epochs stand behind older ones whatever their sequence; exact up to epoch 8191 as a double. */
 export const placeOf = (epoch: number, sequence: number): number => epoch * 2 ** SEQUENCE_BITS + sequence;
+/** The epoch after every place handed out so far. */
+export const epochAfter = (lastPlace: number | null): number => (lastPlace === null ? 0 : Math.floor(lastPlace / 2 ** SEQUENCE_BITS) + 1);
 
-/** Seconds until `position` is next at the pace of the last intervals; null while nothing is known or nothing moves. */
-export function estimatedWaitSeconds(position: number, admissions: readonly number[], intervalMs: number): number | null {
-  const admitted = admissions.slice(0, ESTIMATE_INTERVALS).reduce((sum, count) => sum + count, 0);
-  if (admitted === 0) return null;
-  const perInterval = admitted / Math.min(admissions.length, ESTIMATE_INTERVALS);
-  return Math.ceil((position / perInterval) * (intervalMs / 1000));
+/** What admission did lately. */
+export interface Pace {
+  /** Of the last whole intervals, newest first. */
+  admissions: readonly number[];
+  intervalMs: number;
+  /** Null before the first admission. */
+  sinceAdmissionMs: number | null;
+  /** As many are active as may be. */
+  full: boolean;
 }
+
+/** With room for more, whole intervals without an admission this often in a row mean that admission stands still; without room, once. */
+const STILL_INTERVALS = 2;
+
+const standsStill = ({ intervalMs, sinceAdmissionMs, full }: Pace): boolean =>
+  sinceAdmissionMs === null || sinceAdmissionMs >= intervalMs * (full ? 1 : STILL_INTERVALS);
+
+/** Seconds until `position` is next at the pace of the last intervals; null until one has passed and while admission stands still. */
+export function estimatedWaitSeconds(position: number, pace: Pace): number | null {
+  const intervals = pace.admissions.slice(0, ESTIMATE_INTERVALS);
+  const admitted = intervals.reduce((sum, count) => sum + count, 0);
+  if (admitted === 0 || standsStill(pace)) return null;
+  return Math.ceil((position / (admitted / intervals.length)) * (pace.intervalMs / 1000));
+}
+
+/** When one may join, by the database's clock. */
+export type JoinWindow = 'early' | 'open' | 'closed';
+
+export function joinWindow(now: Date, saleOpensAt: Date, saleEndsAt: Date | null): JoinWindow {
+  if (now.getTime() < saleOpensAt.getTime() - JOIN_LEAD_MS) return 'early';
+  return saleEndsAt !== null && saleEndsAt <= now ? 'closed' : 'open';
+}
+
+/** Whether a watcher needs to hear of it: the crowd's size alone is no news, or every join would be told to everyone. */
+export const isNews = (known: QueuePosition | null, now: QueuePosition): boolean =>
+  known === null ||
+  known.status !== now.status ||
+  known.position !== now.position ||
+  known.expiresAt?.getTime() !== now.expiresAt?.getTime() ||
+  known.seatsMayRemain !== now.seatsMayRemain ||
+  (known.estimatedWaitSeconds === null) !== (now.estimatedWaitSeconds === null);
+
+export const hasEnded = (position: QueuePosition): boolean => position.status === 'COMPLETED' || position.status === 'EXPIRED';

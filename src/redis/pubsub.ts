@@ -6,8 +6,11 @@ import type { Logger } from 'pino';
 export interface Messages {
   /** One user's reservation changed its status. */
   reservationChanged: { reservationId: string };
-  /** A concert's queue moved; `users` are those whose status changed. `heartbeat` asks every instance to report who is still connected. */
-  queueMoved: { concertId: string; users: string[]; heartbeat: boolean };
+  /**
+   * A concert's queue: `users` are those whose status changed, `moved` says that positions of others changed too, `heartbeat` asks every
+   * instance to report who is still connected.
+   */
+  queueMoved: { concertId: string; users: string[]; moved: boolean; heartbeat: boolean };
   /** A session was revoked: its sockets must close. */
   sessionRevoked: { sessionId: string };
 }

@@ -9,9 +9,9 @@ import { forbidden, unauthenticated } from '../domain/errors.js';
  */
 export type Access = 'public' | 'signed-in' | 'admin';
 
-/** Which concert's queue guards a field, from its arguments. */
+/** Which date's concert guards a field: from its arguments, or from the object it is a field of. */
 export interface QueueGuard {
-  scheduleId: (args: Record<string, any>) => string;
+  scheduleId: (args: Record<string, any>, source: any) => string;
   /** True where a use counts against the pass's bounded number of attempts. */
   countsAttempt: boolean;
 }
@@ -19,11 +19,11 @@ export interface QueueGuard {
 export const Public = (): MethodDecorator => Extensions({ access: 'public' satisfies Access }) as MethodDecorator;
 export const SignedIn = (): MethodDecorator => Extensions({ access: 'signed-in' satisfies Access }) as MethodDecorator;
 export const Admin = (): MethodDecorator => Extensions({ access: 'admin' satisfies Access }) as MethodDecorator;
-/** Puts a field behind the waiting room: it needs an ACTIVE pass for the concert of the date. Implies nothing about sign-in: add `@SignedIn()`. */
-export const BehindQueue = (guard: QueueGuard): MethodDecorator => Extensions({ queue: guard }) as MethodDecorator;
+/** Puts any field behind the waiting room: it needs an ACTIVE pass for the concert of the date, so it also needs sign-in. On a root field add `@SignedIn()`. */
+export const BehindQueue = (guard: QueueGuard): MethodDecorator & PropertyDecorator => Extensions({ queue: guard }) as MethodDecorator & PropertyDecorator;
 
 type Field = GraphQLField<unknown, Context>;
-type Guard = (args: Record<string, unknown>, context: Context) => Promise<void> | void;
+type Guard = (args: Record<string, unknown>, context: Context, source: unknown) => Promise<void> | void;
 
 export function applyGuards(schema: GraphQLSchema): GraphQLSchema {
   const roots = new Set<GraphQLObjectType>([schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].filter((type) => !!type));
@@ -48,9 +48,9 @@ function guardsOf(access: Access, queue: QueueGuard | undefined): Guard[] {
     });
   }
   if (queue) {
-    guards.push(async (args, context) => {
+    guards.push(async (args, context, source) => {
       const token = typeof args['queueToken'] === 'string' ? args['queueToken'] : context.queueToken;
-      await context.services.queue.requirePass(viewerOf(context), token, queue.scheduleId(args), queue.countsAttempt);
+      await context.services.queue.requirePass(viewerOf(context), token, queue.scheduleId(args, source), queue.countsAttempt);
     });
   }
   return guards;
@@ -60,7 +60,7 @@ function guardField(field: Field, guards: Guard[], isSubscription: boolean): voi
   if (guards.length === 0) return;
   const inner = isSubscription ? field.subscribe! : (field.resolve ?? defaultFieldResolver);
   const guarded: typeof inner = async (source, args, context, info) => {
-    for (const guard of guards) await guard(args, context);
+    for (const guard of guards) await guard(args, context, source);
     return inner(source, args, context, info);
   };
   if (isSubscription) field.subscribe = guarded;

@@ -1,11 +1,100 @@
 import type { EntityManager } from '@mikro-orm/mysql';
-import type { QueuePlace } from '../../domain/queue.js';
+import type { QueuePlace, QueuePolicy } from '../../domain/queue.js';
 import type { PassEnding } from '../../domain/states.js';
+import { instantOf, type RawInstant } from '../clock.js';
+import { Schedule } from '../entities/schedule.entity.js';
+
+/** What outlives Redis of a queue: who was given a pass, and how it ended. */
 
 /** Writes how a pass ended; a pass that ended before keeps its first ending. */
 export async function endPass(em: EntityManager, { concertId, userId, place }: QueuePlace, endedBy: PassEnding): Promise<void> {
   await em.execute(
     'update queue_pass set ended_at = sysdate(3), ended_by = ? where concert_id = ? and user_id = ? and place = ? and ended_at is null',
     [endedBy, concertId, userId, place],
+  );
+}
+
+/**
+ * One statement for all. Given again after a crash a pass counts from now; one that was paid or left stays ended. A row that only time has
+ * ended is of a place that still waited, because an admission was cut short.
+ */
+export async function givePasses(em: EntityManager, concertId: string, places: readonly Omit<QueuePlace, 'concertId'>[], passTtlMs: number): Promise<void> {
+  const row = '(?, ?, ?, sysdate(3), sysdate(3) + interval ? microsecond)';
+  await em.execute(
+    `insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at) values ${places.map(() => row).join(', ')}
+     on duplicate key update
+       expires_at = if(ended_by is null or ended_by = 'TIME', values(expires_at), expires_at),
+       ended_at = if(ended_by is null or ended_by = 'TIME', null, ended_at),
+       ended_by = if(ended_by = 'TIME', null, ended_by)`,
+    places.flatMap(({ userId, place }) => [concertId, userId, place, passTtlMs * 1000]),
+  );
+}
+
+/** Places that ended before their pass was handed over. */
+export async function withdrawPasses(em: EntityManager, concertId: string, places: readonly Omit<QueuePlace, 'concertId'>[]): Promise<void> {
+  for (const place of places) await endPass(em, { concertId, ...place }, 'LEFT');
+}
+
+/** Redis counts a pass from a moment later than its row, so a payment in between must still find the row open. */
+const PASS_LAG_S = 1;
+
+export async function endPassesByTime(em: EntityManager, most: number): Promise<void> {
+  await em.execute(
+    `update queue_pass set ended_at = expires_at, ended_by = 'TIME'
+     where ended_at is null and expires_at <= sysdate(3) - interval ${PASS_LAG_S} second order by expires_at limit ?`,
+    [most],
+  );
+}
+
+/** The highest place that ever had a pass. */
+export async function lastPlaceOf(em: EntityManager, concertId: string): Promise<number | null> {
+  const [row] = await em.execute<{ place: number | string | null }[]>('select max(place) as place from queue_pass where concert_id = ?', [concertId]);
+  return row?.place == null ? null : Number(row.place);
+}
+
+export interface Sale {
+  now: Date;
+  opensAt: Date;
+  /** As set, or when the last date begins; null for a concert that has neither. */
+  endsAt: Date | null;
+}
+
+export async function saleOf(em: EntityManager, concertId: string): Promise<Sale | null> {
+  const [row] = await em.execute<{ now: RawInstant; opensAt: RawInstant; endsAt: RawInstant | null }[]>(
+    `select sysdate(3) as now, sale_opens_at as opensAt,
+       coalesce(sale_closes_at, (select max(starts_at) from schedule where concert_id = concert.id)) as endsAt
+     from concert where id = ?`,
+    [concertId],
+  );
+  return row ? { now: instantOf(row.now), opensAt: instantOf(row.opensAt), endsAt: row.endsAt === null ? null : instantOf(row.endsAt) } : null;
+}
+
+export async function concertExists(em: EntityManager, concertId: string): Promise<boolean> {
+  return (await em.execute('select 1 from concert where id = ?', [concertId])).length > 0;
+}
+
+export async function concertOfSchedule(em: EntityManager, scheduleId: string): Promise<string | null> {
+  return (await em.findOne(Schedule, scheduleId))?.concertId ?? null;
+}
+
+/** What an admission needs to know of a concert now. */
+export interface QueueFacts {
+  saleIsOpen: boolean;
+  /** What an admin set; null where the configured default holds. */
+  policy: { [Setting in keyof QueuePolicy]: number | null };
+  seatsMayRemain: boolean;
+}
+
+export async function queueFactsOf(em: EntityManager, concertIds: readonly string[]): Promise<Map<string, QueueFacts>> {
+  type Row = { id: string; saleIsOpen: number; admitCount: number | null; admitIntervalMs: number | null; activeMax: number | null; seatsMayRemain: number };
+  const rows = await em.execute<Row[]>(
+    `select c.id, c.sale_opens_at <= sysdate(3) as saleIsOpen, c.queue_admit_count as admitCount, c.queue_admit_interval_ms as admitIntervalMs,
+       c.queue_active_max as activeMax, exists (
+         select 1 from schedule d join seat s on s.schedule_id = d.id where d.concert_id = c.id and s.status in ('AVAILABLE', 'HELD')) as seatsMayRemain
+     from concert c where c.id in (?)`,
+    [concertIds],
+  );
+  return new Map(
+    rows.map(({ id, saleIsOpen, seatsMayRemain, ...policy }) => [id, { saleIsOpen: Number(saleIsOpen) === 1, policy, seatsMayRemain: Number(seatsMayRemain) === 1 }]),
   );
 }

@@ -1,0 +1,33 @@
+-- Turns proposed waiters into active ones, in the order given, each at most once and within rate and maximum as they are at this moment.
+-- KEYS: waiting, active, seen, places, attempts, state
+-- ARGV: N of the interval, most active at once, ms a pass lasts, then user and place of each
+-- Replies: for each 'ADMITTED' | 'ALREADY' this place is active | 'WAITING' no room left | 'GONE' the place ended meanwhile
+local waiting, active, seen, places, attempts, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local perInterval, activeMax, passMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local count = tonumber(redis.call('HGET', state, 'count') or 0)
+local free = math.min(perInterval - count, activeMax - redis.call('ZCOUNT', active, '(' .. now, '+inf'))
+local admitted = 0
+local replies = {}
+for index = 4, #ARGV, 2 do
+  local user, place = ARGV[index], tonumber(ARGV[index + 1])
+  local reply
+  if tonumber(redis.call('ZSCORE', waiting, user) or -1) ~= place then
+    reply = tonumber(redis.call('HGET', places, user) or -1) == place and 'ALREADY' or 'GONE'
+  elseif admitted >= free then
+    reply = 'WAITING'
+  else
+    redis.call('ZREM', waiting, user)
+    redis.call('ZREM', seen, user)
+    redis.call('ZADD', active, now + passMs, user)
+    redis.call('HSET', places, user, ARGV[index + 1])
+    redis.call('HDEL', attempts, user)
+    admitted = admitted + 1
+    reply = 'ADMITTED'
+  end
+  replies[#replies + 1] = reply
+end
+if admitted > 0 then redis.call('HSET', state, 'count', count + admitted, 'admitted_at', now) end
+return replies

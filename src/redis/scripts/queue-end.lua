@@ -1,0 +1,44 @@
+-- Ends places for a cause that still holds at this moment; any other place of the same user is left alone.
+-- KEYS: waiting, active, seen, places, attempts, state, then the ended marker of each user
+-- ARGV: cause, ms for which an ending is remembered, ms a waiter may be absent, then user and place of each
+--       causes: 'PAID' an ACTIVE pass; 'TIME' a pass whose end has come; 'ABSENT' a waiter not seen for that long
+-- Replies: the users whose place was ended
+local waiting, active, seen, places, attempts, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local cause, keptMs, absentMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function endWaiting(user, place)
+  local held = redis.call('ZSCORE', waiting, user)
+  if not held then redis.call('ZREM', seen, user) end
+  if tonumber(held or -1) ~= place then return false end
+  if tonumber(redis.call('ZSCORE', seen, user) or 0) > now - absentMs then return false end
+  redis.call('ZREM', waiting, user)
+  redis.call('ZREM', seen, user)
+  redis.call('HSET', state, 'dirty', 1)
+  return keptMs
+end
+
+local function endPass(user, place)
+  local passEnd = tonumber(redis.call('ZSCORE', active, user) or -1)
+  if passEnd < 0 or tonumber(redis.call('HGET', places, user) or 0) ~= place then return false end
+  if (cause == 'TIME') ~= (passEnd <= now) then return false end
+  redis.call('ZREM', active, user)
+  redis.call('HDEL', places, user)
+  redis.call('HDEL', attempts, user)
+  return keptMs - math.max(0, now - passEnd)
+end
+
+local users = {}
+for index = 4, #ARGV, 2 do
+  local user, place = ARGV[index], tonumber(ARGV[index + 1])
+  local kept
+  if cause == 'ABSENT' then kept = endWaiting(user, place) else kept = endPass(user, place) end
+  if kept then
+    local marker = KEYS[6 + (index - 2) / 2]
+    local status = cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
+    if kept > 0 then redis.call('SET', marker, status .. '|' .. ARGV[index + 1], 'PX', kept) end
+    users[#users + 1] = user
+  end
+end
+return users

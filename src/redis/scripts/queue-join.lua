@@ -1,0 +1,30 @@
+-- Takes a place in the line, or finds the one held: the order of the line is the order in which Redis runs this script, never a clock.
+-- KEYS: waiting, active, seen, places, state, ended marker of the user
+-- ARGV: user, '1' if a new place may be taken
+-- Replies: {'WAITING'|'ACTIVE', place} the place held before; {'JOINED', place} a new one; {'CLOSED'} none, and none may be taken;
+--          {'UNCOUNTED'} the queue has no epoch yet: give it one and ask again
+local waiting, active, seen, places, state, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local user = ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local held = redis.call('ZSCORE', waiting, user)
+if held then
+  redis.call('ZADD', seen, now, user)
+  return { 'WAITING', held }
+end
+local passEnd = redis.call('ZSCORE', active, user)
+if passEnd and tonumber(passEnd) > now then return { 'ACTIVE', redis.call('HGET', places, user) } end
+if ARGV[2] ~= '1' then return { 'CLOSED' } end
+
+local epoch = redis.call('HGET', state, 'epoch')
+if not epoch then return { 'UNCOUNTED' } end
+local sequence = redis.call('HINCRBY', state, 'sequence', 1)
+local place = string.format('%.0f', epoch * 2 ^ 40 + sequence)
+-- A pass that ran out unnoticed makes way: a user is never in both sets.
+redis.call('ZREM', active, user)
+redis.call('HDEL', places, user)
+redis.call('ZADD', waiting, place, user)
+redis.call('ZADD', seen, now, user)
+redis.call('DEL', ended)
+return { 'JOINED', place }

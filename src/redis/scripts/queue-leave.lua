@@ -1,0 +1,25 @@
+-- Gives up the place or pass a user has now, whatever it is, and remembers for a while that it ended.
+-- KEYS: waiting, active, seen, places, attempts, state, ended marker of the user
+-- ARGV: user, ms for which the ending is remembered
+-- Replies: {'WAITING'|'ACTIVE', place} what was given up; {'NONE'}
+local waiting, active, seen, places, attempts, state, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local user = ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local place = redis.call('ZSCORE', waiting, user)
+if place then
+  redis.call('ZREM', waiting, user)
+  redis.call('ZREM', seen, user)
+  redis.call('HSET', state, 'dirty', 1)
+  redis.call('SET', ended, 'EXPIRED|' .. place, 'PX', ARGV[2])
+  return { 'WAITING', place }
+end
+local passEnd = redis.call('ZSCORE', active, user)
+if not passEnd or tonumber(passEnd) <= now then return { 'NONE' } end
+place = redis.call('HGET', places, user)
+redis.call('ZREM', active, user)
+redis.call('HDEL', places, user)
+redis.call('HDEL', attempts, user)
+redis.call('SET', ended, 'EXPIRED|' .. place, 'PX', ARGV[2])
+return { 'ACTIVE', place }

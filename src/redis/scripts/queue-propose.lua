@@ -1,0 +1,29 @@
+-- Who may be admitted next: at most N in each interval, never more active than the maximum. Moves nobody; asking again is harmless.
+-- KEYS: waiting, active, state, admissions
+-- ARGV: N, interval in ms, most active at once, the most to propose
+-- Replies: { user, place, … } from the head of the line
+local waiting, active, state, admissions = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local perInterval, intervalMs, activeMax, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local since = tonumber(redis.call('HGET', state, 'interval_at') or now)
+local count = tonumber(redis.call('HGET', state, 'count') or 0)
+local people = redis.call('ZCARD', waiting)
+-- Intervals follow each other on a fixed grid, however late this runs: neither drift nor a burst that makes up for what was missed.
+local passed = math.floor((now - since) / intervalMs)
+if passed > 0 then
+  redis.call('LPUSH', admissions, count)
+  for _ = 2, math.min(passed, 6) do redis.call('LPUSH', admissions, 0) end
+  redis.call('LTRIM', admissions, 0, 4)
+  -- An interval in which nobody came says nothing about the pace.
+  if people == 0 and (count == 0 or passed > 1) then redis.call('DEL', admissions) end
+  since = since + passed * intervalMs
+  count = 0
+end
+local activeNow = redis.call('ZCOUNT', active, '(' .. now, '+inf')
+redis.call('HSET', state, 'interval_at', string.format('%.0f', since), 'count', count, 'interval', ARGV[2], 'full', activeNow >= activeMax and '1' or '0')
+
+local free = math.min(perInterval - count, activeMax - activeNow, most)
+if free <= 0 then return {} end
+return redis.call('ZRANGE', waiting, 0, free - 1, 'WITHSCORES')

@@ -1,0 +1,120 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
+import { endPassesByTime, givePasses, queueFactsOf, withdrawPasses, type QueueFacts } from '../database/repositories/queue.repository.js';
+import type { Transactions } from '../database/transaction.js';
+import type { Counters } from '../domain/counters.js';
+import { ENDED_KEPT_MS, type QueuePolicy } from '../domain/queue.js';
+import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
+import { QUEUE_BATCH, type EndCause, type Look, type Place, type QueueStore } from '../redis/queue-store.js';
+
+/**
+ * The beat of the queues: ends what is over, admits whose turn has come, tells who listens. It may be cut short anywhere and may run twice at
+ * once: rate, maximum and order are kept by the scripts, and a pass is in the database before anyone is told of it.
+ */
+
+/** A line shortens or grows by at most this many batches in one beat. */
+const BATCHES_MAX = 20;
+/** Without a beat for this long nobody could be seen. */
+const OUTAGE_MS = 5000;
+const OUTAGE_BEATS = 20;
+const REPORT_EVERY_MS = 5000;
+/** Several reports fit into the grace, so that a lost one costs nobody the place. */
+const REPORTS_PER_GRACE = 3;
+const USERS_PER_MESSAGE = 200;
+
+export class QueueAdmission {
+  constructor(
+    private readonly store: QueueStore,
+    private readonly transactions: Transactions,
+    private readonly pubsub: PubSub,
+    private readonly counters: Counters,
+    private readonly config: Config['queue'],
+    private readonly logger: Logger,
+  ) {}
+
+  async tick(): Promise<void> {
+    const concertIds = await this.store.queues();
+    await this.transactions.run((em) => endPassesByTime(em, QUEUE_BATCH));
+    if (concertIds.length === 0) return;
+    const facts = await queueFactsOf(this.transactions.fork(), concertIds);
+    const failures: unknown[] = [];
+    for (const concertId of concertIds) {
+      // One broken queue does not stop the others.
+      await this.#beat(concertId, facts.get(concertId)).catch((error: unknown) => {
+        this.logger.error({ err: error, concertId }, 'beat of a queue failed');
+        failures.push(error);
+      });
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #beat(concertId: string, facts: QueueFacts | undefined): Promise<void> {
+    if (!facts) return this.store.forget(concertId);
+    const look = await this.#look(concertId, facts);
+    const ended = await this.#endWhatIsOver(concertId, facts, look);
+    const admitted = await this.#admit(concertId, facts);
+    await this.#tell(concertId, [...ended, ...admitted], look.moved || ended.length + admitted.length > 0, look.reportDue);
+    if (look.idle) await this.store.forget(concertId);
+  }
+
+  #look(concertId: string, facts: QueueFacts): Promise<Look> {
+    return this.store.look(concertId, {
+      outageMs: Math.max(OUTAGE_MS, OUTAGE_BEATS * this.config.tickMs),
+      absenceGraceMs: this.config.absenceGraceMs,
+      reportMs: Math.min(REPORT_EVERY_MS, Math.floor(this.config.absenceGraceMs / REPORTS_PER_GRACE)),
+      seatsMayRemain: facts.seatsMayRemain,
+    });
+  }
+
+  async #endWhatIsOver(concertId: string, facts: QueueFacts, first: Look): Promise<string[]> {
+    const ended: string[] = [];
+    let look = first;
+    for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
+      ended.push(...(await this.#end(concertId, 'TIME', look.overdue)), ...(await this.#end(concertId, 'ABSENT', look.absent)));
+      if (look.overdue.length < QUEUE_BATCH && look.absent.length < QUEUE_BATCH) break;
+      look = await this.#look(concertId, facts);
+    }
+    return ended;
+  }
+
+  #end(concertId: string, cause: EndCause, places: readonly Place[]): Promise<string[]> {
+    return this.store.end(concertId, cause, places, ENDED_KEPT_MS, this.config.absenceGraceMs);
+  }
+
+  /** Propose, write the passes, then hand them over: a crash in between leaves rows that the next beat writes again. */
+  async #admit(concertId: string, facts: QueueFacts): Promise<string[]> {
+    if (!facts.saleIsOpen) return [];
+    const policy = this.#policyOf(facts);
+    const admitted: string[] = [];
+    for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
+      const proposed = await this.store.propose(concertId, policy);
+      if (proposed.length === 0) break;
+      await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));
+      const outcomes = await this.store.admit(concertId, policy, this.config.passTtlMs, proposed);
+      const taken = proposed.filter((_, index) => outcomes[index] === 'ADMITTED').map(({ userId }) => userId);
+      admitted.push(...taken);
+      this.counters.admitted(taken.length);
+      const gone = proposed.filter((_, index) => outcomes[index] === 'GONE');
+      if (gone.length > 0) await this.transactions.run((em) => withdrawPasses(em, concertId, gone));
+      if (proposed.length < QUEUE_BATCH) break;
+    }
+    return admitted;
+  }
+
+  #policyOf({ policy }: QueueFacts): QueuePolicy {
+    return {
+      admitCount: policy.admitCount ?? this.config.admitCount,
+      admitIntervalMs: policy.admitIntervalMs ?? this.config.admitIntervalMs,
+      activeMax: policy.activeMax ?? this.config.activeMax,
+    };
+  }
+
+  async #tell(concertId: string, users: string[], moved: boolean, heartbeat: boolean): Promise<void> {
+    if (!moved && !heartbeat) return;
+    const messages: Messages['queueMoved'][] = [{ concertId, users: users.slice(0, USERS_PER_MESSAGE), moved, heartbeat }];
+    for (let from = USERS_PER_MESSAGE; from < users.length; from += USERS_PER_MESSAGE) {
+      messages.push({ concertId, users: users.slice(from, from + USERS_PER_MESSAGE), moved: false, heartbeat: false });
+    }
+    await Promise.all(messages.map((message) => this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), message)));
+  }
+}

@@ -1,0 +1,176 @@
+import type { Logger } from 'pino';
+import { hasEnded, isNews, type QueuePosition } from '../domain/queue.js';
+import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
+
+/**
+ * All who watch one queue from this process share one listener and one reading at a time, so that a watcher costs next to nothing. What a
+ * watcher is sent never goes back in time, and one who reads slowly misses positions in between, never the last.
+ */
+
+/** Positions of those users that have one, at one instant; `present` counts them as being here. */
+export type ReadPositions = (concertId: string, userIds: string[], present: boolean) => Promise<QueuePosition[]>;
+
+const READ_AT_ONCE = 500;
+
+/** One subscription: holds the latest position not yet taken, and ends after COMPLETED or EXPIRED. */
+class Watcher implements AsyncIterableIterator<QueuePosition> {
+  #known: QueuePosition | null = null;
+  #untaken: QueuePosition | null = null;
+  #takers: ((result: IteratorResult<QueuePosition>) => void)[] = [];
+  #left = false;
+
+  constructor(
+    readonly userId: string,
+    private readonly onLeave: (watcher: Watcher) => void,
+  ) {}
+
+  offer(position: QueuePosition): void {
+    if (this.#left || !isNews(this.#known, position)) return;
+    this.#known = position;
+    const take = this.#takers.shift();
+    if (take) take({ value: position, done: false });
+    else this.#untaken = position;
+    if (hasEnded(position)) this.#leave();
+  }
+
+  next(): Promise<IteratorResult<QueuePosition>> {
+    const position = this.#untaken;
+    this.#untaken = null;
+    if (position) return Promise.resolve({ value: position, done: false });
+    if (this.#left) return Promise.resolve({ value: undefined, done: true });
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  return(): Promise<IteratorResult<QueuePosition>> {
+    this.#untaken = null;
+    this.#leave();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  throw(error: unknown): Promise<IteratorResult<QueuePosition>> {
+    void this.return();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    for (const take of this.#takers) take({ value: undefined, done: true });
+    this.onLeave(this);
+  }
+}
+
+class Room {
+  readonly listening: Promise<() => void>;
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  /** Who is to be read next; everyone when true. */
+  #due: Set<string> | true = new Set();
+  #present = false;
+  #reading = false;
+
+  constructor(
+    readonly concertId: string,
+    pubsub: PubSub,
+    private readonly read: ReadPositions,
+    private readonly logger: Logger,
+  ) {
+    this.listening = pubsub.listen<'queueMoved'>(topics.queueMoved(concertId), (message) => this.#hear(message));
+  }
+
+  get empty(): boolean {
+    return this.#watchers.size === 0;
+  }
+
+  add(watcher: Watcher): void {
+    const ofUser = this.#watchers.get(watcher.userId) ?? new Set();
+    this.#watchers.set(watcher.userId, ofUser.add(watcher));
+  }
+
+  remove(watcher: Watcher): void {
+    const ofUser = this.#watchers.get(watcher.userId);
+    ofUser?.delete(watcher);
+    if (ofUser?.size === 0) this.#watchers.delete(watcher.userId);
+  }
+
+  refresh(users: readonly string[] | true): void {
+    if (users === true) this.#due = true;
+    else if (this.#due !== true) for (const userId of users) this.#due.add(userId);
+    if (!this.#reading) void this.#readDue();
+  }
+
+  #hear({ users, moved, heartbeat }: Messages['queueMoved']): void {
+    if (heartbeat) this.#present = true;
+    // A heartbeat reads everyone too: it makes good for messages that were lost.
+    this.refresh(moved || heartbeat ? true : users);
+  }
+
+  /** One reading at a time; what falls due meanwhile is read once more after it. */
+  async #readDue(): Promise<void> {
+    this.#reading = true;
+    try {
+      for (let users = this.#takeDue(); users.length > 0; users = this.#takeDue()) {
+        const present = this.#present;
+        this.#present = false;
+        for (let from = 0; from < users.length; from += READ_AT_ONCE) await this.#readSome(users.slice(from, from + READ_AT_ONCE), present);
+      }
+    } catch (error) {
+      this.logger.warn({ err: error, concertId: this.concertId }, 'positions not read; the next heartbeat reads them');
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #takeDue(): string[] {
+    const due = this.#due === true ? [...this.#watchers.keys()] : [...this.#due].filter((userId) => this.#watchers.has(userId));
+    this.#due = new Set();
+    return due;
+  }
+
+  async #readSome(users: string[], present: boolean): Promise<void> {
+    for (const position of await this.read(this.concertId, users, present)) {
+      for (const watcher of this.#watchers.get(position.userId) ?? []) watcher.offer(position);
+    }
+  }
+}
+
+export class QueueRooms {
+  readonly #rooms = new Map<string, Room>();
+
+  constructor(
+    private readonly pubsub: PubSub,
+    private readonly read: ReadPositions,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Listens first and reads then, so that no change falls in between. */
+  async watch(concertId: string, userId: string): Promise<AsyncIterableIterator<QueuePosition>> {
+    const room = this.#rooms.get(concertId) ?? this.#open(concertId);
+    const watcher = new Watcher(userId, () => this.#leave(room, watcher));
+    room.add(watcher);
+    try {
+      await room.listening;
+    } catch (error) {
+      void watcher.return();
+      throw error;
+    }
+    room.refresh([userId]);
+    return watcher;
+  }
+
+  #open(concertId: string): Room {
+    const room = new Room(concertId, this.pubsub, this.read, this.logger);
+    this.#rooms.set(concertId, room);
+    return room;
+  }
+
+  #leave(room: Room, watcher: Watcher): void {
+    room.remove(watcher);
+    if (!room.empty || this.#rooms.get(room.concertId) !== room) return;
+    this.#rooms.delete(room.concertId);
+    room.listening.then((stop) => stop()).catch((error: unknown) => this.logger.warn({ err: error }, 'queue room not closed'));
+  }
+}
