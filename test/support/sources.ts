@@ -5,6 +5,9 @@ export const filesOf = (folder: string, extension: string): string[] => globSync
 
 export const read = (file: string): string => readFileSync(file, 'utf8');
 
-/** What a source file imports: the specifiers of its import and export-from statements, types included. */
-export const importsOf = (file: string): string[] =>
-  [...read(file).matchAll(/^(?:import|export)\s(?:[^'";]*?\sfrom\s)?'([^']+)'|\bimport\('([^']+)'\)/gm)].map((match) => match[1] ?? match[2]!);
+/** What a source file imports: the specifiers of its imports, re-exports and dynamic imports; either those of types alone, or those that stay at run time. */
+export function importsOf(file: string, types: boolean): string[] {
+  const statements = [...read(file).matchAll(/^(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm)].map(([, type, specifier]) => ({ types: type !== undefined, specifier: specifier! }));
+  const dynamic = [...read(file).matchAll(/\bimport\('([^']+)'\)/g)].map(([, specifier]) => ({ types: false, specifier: specifier! }));
+  return [...statements, ...dynamic].filter((statement) => statement.types === types).map(({ specifier }) => specifier);
+}

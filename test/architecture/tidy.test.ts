@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process';
+import { filesOf, read } from '../support/sources.js';
+
+const LINES_MAX = 400;
+const GENERATED = ['test/graphql/operations.ts'];
+const sources = [...filesOf('src', '.ts'), ...filesOf('scripts', '.{ts,mjs}'), ...filesOf('web', '.js')];
+const code = [...sources, ...filesOf('test', '.ts')].filter((file) => !GENERATED.includes(file));
+/** The two lists that must name every one of their kind. */
+const BARRELS = ['src/resolvers/index.ts', 'src/workers/index.ts'];
+
+const lines = (file: string): string[] => read(file).split('\n');
+const withLine = (files: string[], wanted: (line: string) => boolean): string[] =>
+  files.flatMap((file) => lines(file).flatMap((line, index) => (wanted(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])));
+
+test('the files are found', () => expect(code.length).toBeGreaterThan(80));
+
+test(`no file is longer than ${LINES_MAX} lines`, () => {
+  expect(code.filter((file) => lines(file).length > LINES_MAX)).toEqual([]);
+});
+
+test('nothing is exported by default: a thing has one name everywhere', () => {
+  expect(withLine(code, (line) => line.startsWith('export default'))).toEqual([]);
+});
+
+test('no file only passes others on, but for the two lists', () => {
+  expect(withLine(sources.filter((file) => !BARRELS.includes(file)), (line) => /^export (\*|\{[^}]*\}) from /.test(line))).toEqual([]);
+});
+
+test('product code has no `any`, but for the arguments of any field', () => {
+  const files = filesOf('src', '.ts').filter((file) => file !== 'src/resolvers/access.ts');
+  expect(withLine(files, (line) => /(: any(?! \w)|<any>|\bas any\b|\bany\[\])/.test(line))).toEqual([]);
+});
+
+test('nothing is left to be done later', () => {
+  expect(withLine(code.filter((file) => !file.endsWith('tidy.test.ts')), (line) => /\b(TODO|FIXME|XXX|HACK)\b/.test(line))).toEqual([]);
+});
+
+test('no test is left out or alone', () => {
+  expect(withLine(filesOf('test', '.test.ts').filter((file) => !file.endsWith('tidy.test.ts')), (line) => /\b(test|it|describe)\.(only|skip|todo)\b|\b(xit|xtest|fit)\(/.test(line))).toEqual([]);
+});
+
+test('no test sleeps: it waits for what it waits for', () => {
+  const sleeps = (line: string): boolean => /\bsetTimeout\((resolve|done|r)\b|await (sleep|delay)\(/.test(line);
+  expect(withLine(filesOf('test', '.test.ts').filter((file) => !file.endsWith('tidy.test.ts')), sleeps)).toEqual([]);
+});
+
+test('no committed file names a place on the machine of one of us', () => {
+  const tracked = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).split('\n').filter((file) => /\.(ts|mjs|js|json|md|ya?ml|graphql|lua|template)$|^\.ci\//.test(file));
+  const places = (line: string): boolean => /\/home\/|\/root\b|\/Users\/|\/work\//.test(line);
+  expect(withLine(tracked.filter((file) => !file.endsWith('tidy.test.ts')), places)).toEqual([]);
+});
