@@ -3,6 +3,7 @@ import type { App } from './app.js';
 import { ErrorEdge } from './server/errors.js';
 import { serveGraphqlHttp } from './server/graphql-http.js';
 import { serveHealth } from './server/health.js';
+import { serveGraphiql } from './server/graphiql.js';
 import { createHttp } from './server/http.js';
 import { SocketEdge } from './server/websocket.js';
 
@@ -18,6 +19,7 @@ export async function startServer(app: App, schema: GraphQLSchema | null): Promi
   const edge = new ErrorEdge(app.logger, app.config.production);
   const http = await createHttp(app, edge);
   serveHealth(http, app, () => draining);
+  if (schema && !app.config.production) await serveGraphiql(http);
   const apollo = schema && (await serveGraphqlHttp(http, app, schema, edge));
   const sockets = schema && new SocketEdge(app, schema, edge);
   await sockets?.attach(http.server);
