@@ -35,7 +35,7 @@ export async function startOwnStores(dataDir: string, say: Say, needed: Needed =
     lock.release();
   };
   try {
-    const servers = await findServers(needed, say);
+    const servers = withOwnTemporaryFolder(await findServers(needed, say), data);
     const database = join(sockets, 'mariadb.sock');
     const redis = join(sockets, 'redis.sock');
     if (needed.database) await createDatabase(servers, data, say);
@@ -65,6 +65,14 @@ function socketFolder(data: string): string {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { mode: 0o700 });
   return folder;
+}
+
+/** A MariaDB that starts deletes what it takes for leftovers in its temporary folder: shared, that would be the tables another one works on. */
+function withOwnTemporaryFolder(servers: Servers, data: string): Servers {
+  const folder = join(data, 'tmp');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { mode: 0o700 });
+  return { ...servers, env: { ...servers.env, TMPDIR: folder } };
 }
 
 const asRoot = (): string[] => (process.getuid?.() === 0 ? ['--user=root'] : []);
