@@ -1,0 +1,30 @@
+import type { EntityManager, MikroORM } from '@mikro-orm/mysql';
+import { Transactions } from '../../src/database/transaction.js';
+
+/** For negative controls: the same transactions with every row lock left out, and a pause between what they read and what they write. */
+export class UnlockedTransactions extends Transactions {
+  constructor(
+    orm: MikroORM,
+    private readonly beforeWrite: () => Promise<unknown>,
+  ) {
+    super(orm, () => undefined);
+  }
+
+  override run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    return super.run((em) => work(withoutLocks(em, this.beforeWrite)));
+  }
+}
+
+const LOCKING_READS = new Set<PropertyKey>(['find', 'findOne', 'findOneOrFail']);
+const WRITES = new Set<PropertyKey>(['flush', 'nativeUpdate']);
+
+const withoutLocks = (em: EntityManager, beforeWrite: () => Promise<unknown>): EntityManager =>
+  new Proxy(em, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      if (LOCKING_READS.has(name)) return (entity: unknown, where: unknown, options: object = {}) => member.call(target, entity, where, { ...options, lockMode: undefined });
+      if (WRITES.has(name)) return async (...args: unknown[]) => (await beforeWrite(), member.apply(target, args));
+      return member.bind(target);
+    },
+  });
