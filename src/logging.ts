@@ -27,7 +27,7 @@ interface DriverError extends Error {
 
 /** A driver's error carries the statement with its values in it, in the message too; what is logged says what went wrong and where, not with what. */
 function describeError(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { message: String(error) };
+  if (!isError(error)) return { message: String(error) };
   const root = rootOf(error) as DriverError;
   return {
     type: error.name,
@@ -40,8 +40,10 @@ function describeError(error: unknown): Record<string, unknown> {
 
 function rootOf(error: Error): Error {
   let root = error;
-  while (root.cause instanceof Error) root = root.cause;
+  while (isError(root.cause)) root = root.cause;
   return root;
 }
+
+const isError = (value: unknown): value is Error => typeof value === 'object' && value !== null && 'message' in value;
 
 const framesOf = (error: Error): string => (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).join('\n');

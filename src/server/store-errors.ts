@@ -18,11 +18,10 @@ const AWAY_MESSAGES = [
 ];
 
 export function isStoreAway(error: unknown): boolean {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
+  for (let cause: unknown = error; typeof cause === 'object' && cause !== null; cause = (cause as Error).cause) {
+    const { code, syscall, name, message } = cause as NodeJS.ErrnoException;
     if (syscall === 'connect' || (code !== undefined && AWAY_CODES.has(String(code)))) return true;
-    if (AWAY_NAMES.has(cause.name) || AWAY_NAMES.has(cause.constructor.name)) return true;
-    const { message } = cause;
+    if (AWAY_NAMES.has(name) || AWAY_NAMES.has(cause.constructor?.name)) return true;
     if (AWAY_MESSAGES.some((pattern) => pattern.test(message))) return true;
   }
   return false;

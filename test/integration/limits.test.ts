@@ -1,0 +1,174 @@
+import { startEdge, type Edge } from '../support/edge.js';
+import { openSocket, refusedHandshake, socketErrors, type RawSocket } from '../support/raw-socket.js';
+
+let edge: Edge;
+beforeAll(async () => {
+  edge = await startEdge({
+    'Query.node': { resolve: () => NODE },
+    'Subscription.ticks': { subscribe: async function* () { yield NODE; } },
+    'Subscription.endless': { subscribe: () => ({ next: () => new Promise(() => undefined), return: () => Promise.resolve({ done: true, value: undefined }), [Symbol.asyncIterator]() { return this; } }) },
+  });
+});
+afterAll(() => edge.stop());
+
+const NODE: Record<string, unknown> = { value: 1, list: [] };
+NODE['next'] = NODE;
+
+const repeat = (count: number, text: (index: number) => string): string => Array.from({ length: count }, (_, index) => text(index)).join(' ');
+/** Fields nested to a depth of `levels` below and including the first. */
+const nested = (levels: number): string => `${'next { '.repeat(levels - 1)}value${' }'.repeat(levels - 1)}`;
+
+const overHttp = async (query: string): Promise<any> => (await edge.client.raw(query, {})).errors?.[0];
+const overWs = async (query: string): Promise<any> => (await socketErrors(edge.url, query))?.[0];
+
+/** [what, at the limit, one above it, what is said]; as a query over HTTP and as a subscription over the websocket. */
+const LIMITS: [string, string, string, string, string, RegExp][] = [
+  ['depth 10', `{ node { ${nested(9)} } }`, `{ node { ${nested(10)} } }`, `subscription { ticks(count: 1) { ${nested(9)} } }`, `subscription { ticks(count: 1) { ${nested(10)} } }`, /levels deep 11, at most 10/],
+  ['fields 300', `{ node { ${repeat(299, () => 'value')} } }`, `{ node { ${repeat(300, () => 'value')} } }`, `subscription { ticks(count: 1) { ${repeat(299, () => 'value')} } }`, `subscription { ticks(count: 1) { ${repeat(300, () => 'value')} } }`, /fields 301, at most 300/],
+  ['aliases 20', `{ node { ${repeat(20, (i) => `a${i}: value`)} } }`, `{ node { ${repeat(21, (i) => `a${i}: value`)} } }`, `subscription { ticks(count: 1) { ${repeat(20, (i) => `a${i}: value`)} } }`, `subscription { ticks(count: 1) { ${repeat(21, (i) => `a${i}: value`)} } }`, /aliases 21, at most 20/],
+];
+
+describe.each(LIMITS)('%s', (_name, atLimit, above, wsAtLimit, wsAbove, message) => {
+  test('over HTTP', async () => {
+    expect(await overHttp(atLimit)).toBeUndefined();
+    expect(await overHttp(above)).toMatchObject({ message: expect.stringMatching(message), extensions: { code: 'BAD_USER_INPUT' } });
+  });
+  test('over the websocket', async () => {
+    expect(await overWs(wsAtLimit)).toBeUndefined();
+    expect(await overWs(wsAbove)).toMatchObject({ message: expect.stringMatching(message), extensions: { code: 'BAD_USER_INPUT' } });
+  });
+});
+
+/** Of exactly so many tokens: a selection of numbers in a list costs no field. */
+const queryOfTokens = (count: number): string => `{ thing(input: { amount: 1 numbers: [${'1 '.repeat(count - 16)}] }) }`;
+const subscriptionOfTokens = (count: number): string => `subscription ($n: [Int] = [${'1 '.repeat(count - 23)}]) { ticks(count: 1) { value } }`;
+
+describe('tokens 1000', () => {
+  test('over HTTP', async () => {
+    expect(await overHttp(queryOfTokens(1000))).toBeUndefined();
+    expect(await overHttp(queryOfTokens(1001))).toMatchObject({ message: expect.stringMatching(/1000 tokens/), extensions: { code: 'BAD_USER_INPUT' } });
+  });
+  test('over the websocket', async () => {
+    expect((await overWs(subscriptionOfTokens(1000)))?.message).toMatch(/"\$n" is never used/);
+    expect(await overWs(subscriptionOfTokens(1001))).toMatchObject({ message: expect.stringMatching(/1000 tokens/), extensions: { code: 'BAD_USER_INPUT' } });
+  });
+});
+
+test('root fields 10, on both transports', async () => {
+  const roots = (count: number): string => `{ ${repeat(count, () => 'public')} }`;
+  expect(await overHttp(roots(10))).toBeUndefined();
+  expect(await overHttp(roots(11))).toMatchObject({ message: expect.stringMatching(/root fields 11, at most 10/) });
+  expect((await overWs(roots(10))).message).toMatch(/is for subscriptions/);
+  expect((await overWs(roots(11))).message).toMatch(/root fields 11, at most 10/);
+});
+
+test('one mutation per operation, also through a fragment and under aliases, on both transports', async () => {
+  expect(await overHttp('mutation { add(amount: 1) }')).toBeUndefined();
+  for (const two of ['mutation { a: add(amount: 1) b: add(amount: 2) }', 'mutation { add(amount: 1) ...F } fragment F on Mutation { b: add(amount: 2) }']) {
+    expect(await overHttp(two)).toMatchObject({ message: expect.stringMatching(/mutations 2, at most 1/), extensions: { code: 'BAD_USER_INPUT' } });
+    expect((await overWs(two)).message).toMatch(/mutations 2, at most 1/);
+  }
+  expect((await overWs('mutation { add(amount: 1) }')).message).toMatch(/is for subscriptions/);
+});
+
+test('fragments are counted where they are spread: a small document that unfolds into millions of fields is refused at once', async () => {
+  const doubling = repeat(25, (i) => `fragment F${i} on Node { next { ...F${i + 1} } other: next { ...F${i + 1} } }`);
+  const started = performance.now();
+  const error = await overHttp(`{ node { ...F0 } } ${doubling} fragment F25 on Node { value }`);
+  expect(error.message).toMatch(/asks for too much/);
+  expect(performance.now() - started).toBeLessThan(2000);
+  const spread = (count: number): string => `{ node { ${repeat(count, () => '...F')} } } fragment F on Node { ${repeat(29, () => 'value')} }`;
+  expect(await overHttp(spread(10))).toBeUndefined();
+  expect((await overHttp(spread(11))).message).toMatch(/fields 320/);
+});
+
+test('fragments that contain each other are refused, not followed', async () => {
+  const error = await overHttp('{ node { ...A } } fragment A on Node { next { ...B } } fragment B on Node { next { ...A } }');
+  expect(error).toMatchObject({ message: expect.stringMatching(/Cannot spread fragment/), extensions: { code: 'BAD_USER_INPUT' } });
+});
+
+test('introspection is not counted: depth 10 and 300 fields are for data', async () => {
+  const deep = `{ __schema { types { fields { type { ${'ofType { '.repeat(12)}name${' }'.repeat(12)} } } } } }`;
+  expect(await overHttp(deep)).toBeUndefined();
+});
+
+test('errors per response 5, on both transports', async () => {
+  const wrong = repeat(8, (i) => `nope${i}`);
+  expect((await edge.client.raw(`{ ${wrong} }`, {})).errors).toHaveLength(5);
+  expect(await socketErrors(edge.url, `subscription { ticks(count: 1) { ${wrong} } }`)).toHaveLength(5);
+});
+
+const LIMIT_BYTES = 64 * 1024;
+
+test('a body of 64 KiB is read, one byte more is refused', async () => {
+  const post = (bytes: number): Promise<Response> => {
+    const empty = JSON.stringify({ query: '{ public }', extensions: { pad: '' } });
+    return fetch(`${edge.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: empty.replace('""', `"${'x'.repeat(bytes - empty.length)}"`) });
+  };
+  expect((await post(LIMIT_BYTES)).status).toBe(200);
+  const refused = await post(LIMIT_BYTES + 1);
+  expect(refused.status).toBe(413);
+  expect(await refused.json()).toEqual({ errors: [{ message: 'A request has at most 65536 bytes.', extensions: { code: 'BAD_USER_INPUT' } }] });
+});
+
+test('a frame of 64 KiB is read, one byte more closes the socket with 1009', async () => {
+  const frame = (bytes: number): string => {
+    const empty = JSON.stringify({ type: 'ping', payload: { pad: '' } });
+    return empty.replace('""', `"${'x'.repeat(bytes - empty.length)}"`);
+  };
+  const raw = await openSocket(edge.url);
+  await raw.init();
+  raw.sendRaw(frame(LIMIT_BYTES));
+  expect((await raw.next()).type).toBe('pong');
+  raw.sendRaw(frame(LIMIT_BYTES + 1));
+  expect((await raw.closed).code).toBe(1009);
+});
+
+test('subscriptions per socket 10: the next is refused, the others run on, and there is room again when one ends', async () => {
+  const raw = await openSocket(edge.url);
+  await raw.init();
+  const start = (id: string): void => raw.send({ type: 'subscribe', id, payload: { query: 'subscription { endless }' } });
+  for (let index = 1; index <= 11; index += 1) start(String(index));
+  expect(await raw.next()).toMatchObject({ type: 'error', id: '11', payload: [{ message: 'A socket carries at most 10 subscriptions.', extensions: { code: 'BAD_USER_INPUT' } }] });
+  raw.send({ type: 'complete', id: '1' });
+  start('12');
+  start('13');
+  expect(await raw.next()).toMatchObject({ type: 'error', id: '13' });
+  raw.close();
+});
+
+test('sockets per user 5: the sixth is closed with 4429, another user connects, and there is room again when one closes', async () => {
+  const [buyer, other] = await edge.build.buyers(2);
+  const connect = async (token: string): Promise<{ raw: RawSocket; answer: any }> => {
+    const raw = await openSocket(edge.url);
+    return { raw, answer: await raw.init({ authorization: `Bearer ${token}` }) };
+  };
+  const open = await Promise.all(Array.from({ length: 5 }, () => connect(buyer!.accessToken)));
+  expect(open.map(({ answer }) => answer.type)).toEqual(Array(5).fill('connection_ack'));
+  expect((await connect(buyer!.accessToken)).answer).toEqual({ code: 4429, reason: 'Too many sockets of this user' });
+  const someoneElse = await connect(other!.accessToken);
+  expect(someoneElse.answer.type).toBe('connection_ack');
+  open[0]!.raw.close();
+  await open[0]!.raw.closed;
+  const again = await connect(buyer!.accessToken);
+  expect(again.answer.type).toBe('connection_ack');
+  for (const { raw } of [...open, someoneElse, again]) raw.close();
+});
+
+test('init timeout 3 s: a socket that never says who it is is closed with 4408', async () => {
+  const raw = await openSocket(edge.url);
+  const started = performance.now();
+  expect((await raw.closed).code).toBe(4408);
+  expect(performance.now() - started).toBeGreaterThan(2500);
+});
+
+test('unacknowledged sockets 1000: one more is answered 503, and one that says who it is makes room', async () => {
+  const waiting: RawSocket[] = [];
+  while (waiting.length < 1000) waiting.push(...(await Promise.all(Array.from({ length: 100 }, () => openSocket(edge.url)))));
+  const refused = await refusedHandshake(edge.url);
+  expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' }, body: { errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] } });
+  await waiting[0]!.init();
+  const another = await openSocket(edge.url);
+  for (const raw of [...waiting, another]) raw.socket.terminate();
+  await Promise.all(waiting.map((raw) => raw.closed));
+});
