@@ -4,9 +4,11 @@ import {
 } from 'graphql';
 import { v7 as uuid } from 'uuid';
 import { resolvers } from '../../src/resolvers/index.js';
+import { topics } from '../../src/redis/pubsub.js';
 import { buildSchema } from '../../src/schema/build-schema.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { websocketClient, type Credentials } from '../support/client.js';
+import { subscribed } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { saleOf } from '../support/sale.js';
 
@@ -143,6 +145,15 @@ test.each(['USER', 'ADMIN'] as const)('U3: with the ids of another user a %s get
   expect(await stateOf(victim)).toEqual(before);
 });
 
+test('each of these questions gets as far as the id (otherwise all answers would be alike for another reason)', async () => {
+  const [admin] = await frontrow.build.admit(concert.id, [await frontrow.build.buyer({ role: 'ADMIN' })]);
+  for (const rootField of rootFields) {
+    const badId = `"code":"BAD_USER_INPUT","field":"${rootField.idPath.split('.').at(-1)}"`;
+    const answer = await answerTo(rootField, uuid(), admin!);
+    expect([nameOf(rootField), answer]).toEqual([nameOf(rootField), expect.stringMatching(new RegExp(`NOT_FOUND|QUEUE_TOKEN_REQUIRED|"${rootField.name}":null|${badId}`))]);
+  }
+});
+
 test('U3: without signing in, too', async () => {
   expect(await tellingFields(await owner([5, 6]), {})).toEqual(new Set());
 });
@@ -176,4 +187,18 @@ test("U3: me, its reservations and its payments are one's own only", async () =>
   expect(data.me.balance).toBe(41_000);
   expect(data.me.reservations.nodes.map(({ id }: { id: string }) => id).sort()).toEqual([mine.ids['heldReservation'], mine.ids['paidReservation']].sort());
   expect(data.me.payments.nodes).toEqual([{ id: mine.ids['payment'] }]);
+});
+
+test("U3: reservationChanged tells of one's own reservations only", async () => {
+  const victim = await owner([15, 16]);
+  const [mine] = await frontrow.build.admit(concert.id, [await frontrow.build.buyer()]);
+  const client = websocketClient(frontrow.instances[0]!.url!, mine);
+  const changes = client.iterate<{ reservationChanged: { id: string } }>({ query: 'subscription { reservationChanged { id } }' });
+  const first = changes.next();
+  await subscribed(frontrow, topics.reservationChanged(mine!.id));
+  const sale = saleOf(frontrow);
+  await sale.cancel(victim, victim.ids['heldReservation']!);
+  const { id } = await sale.hold(mine!, concert.scheduleId, [17]);
+  expect((await first).value?.data?.reservationChanged.id).toBe(id);
+  await client.dispose();
 });
