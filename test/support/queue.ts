@@ -37,8 +37,8 @@ export function queueOf(frontrow: Frontrow) {
         ...(activeMax === undefined ? {} : { queueActiveMax: activeMax }),
       }),
     passesOf: (concertId: string) => frontrow.app.transactions.fork().find(QueuePass, { concertId }, { orderBy: { place: 'asc' } }),
-    activeIds: (concertId: string) => redis.zrange(keys.queueActive(concertId), 0, -1),
-    waitingIds: (concertId: string) => redis.zrange(keys.queueWaiting(concertId), 0, -1),
+    activeIds: (concertId: string) => redis.zrange(keys.queueActive(concertId), '0', '-1'),
+    waitingIds: (concertId: string) => redis.zrange(keys.queueWaiting(concertId), '0', '-1'),
 
     /** As if the pass had been given `ms` earlier. */
     agePass: async (concertId: string, userId: string, ms: number) => {

@@ -1,0 +1,184 @@
+import type { Client } from 'graphql-ws';
+import { keys } from '../../src/redis/keys.js';
+import { topics } from '../../src/redis/pubsub.js';
+import { WatchQueuePositionDocument, type WatchQueuePositionSubscription } from '../graphql/operations.js';
+import type { Buyer } from '../support/builder.js';
+import { websocketClient } from '../support/client.js';
+import { collect } from '../support/collect.js';
+import { eventually } from '../support/eventually.js';
+import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { queueOf } from '../support/queue.js';
+import { viewerOf } from '../support/sale.js';
+
+const HOUR_MS = 3_600_000;
+const GRACE_MS = 300_000;
+const REPORT_EVERY_MS = 5000;
+
+let frontrow: Frontrow;
+let queue: ReturnType<typeof queueOf>;
+const clients: Client[] = [];
+beforeAll(async () => {
+  frontrow = await startFrontrow({ instances: 2, env: { QUEUE_ADMIT_COUNT: '1', QUEUE_ACTIVE_MAX: '100' } });
+  queue = queueOf(frontrow);
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.dispose()));
+  await frontrow.app.redis.del(keys.queues());
+});
+afterAll(() => frontrow.stop());
+
+function watch(buyer: Buyer, concertId: string, instance = 0) {
+  const client = websocketClient(frontrow.client(instance).url, buyer);
+  clients.push(client);
+  return collect(client, WatchQueuePositionDocument, { concertId });
+}
+const isAt = (position: number) => (message: WatchQueuePositionSubscription) => message.queuePosition.position === position;
+const is = (status: string) => (message: WatchQueuePositionSubscription) => message.queuePosition.status === status;
+const listeners = async (concertId: string): Promise<number> =>
+  Number(((await frontrow.app.redis.pubsub('NUMSUB', topics.queueMoved(concertId))) as [string, number])[1]);
+/** As if the last report had been due. */
+const ageReport = (concertId: string) => frontrow.app.redis.hincrby(keys.queueState(concertId), 'report_at', -REPORT_EVERY_MS);
+
+test('Q3: a watcher hears the position now, each move of the line on another instance, the admission and the end, and then it completes', async () => {
+  const concert = await frontrow.build.concert();
+  const buyers = await frontrow.build.buyers(3);
+  await queue.joinInTurn(buyers, concert.id);
+  const watched = watch(buyers[2]!, concert.id, 1);
+  await watched.until(isAt(3));
+  await queue.beat();
+  await watched.until(isAt(2));
+  expect(await queue.leave(buyers[1]!, concert.id)).toBe(true);
+  await queue.beat();
+  await watched.until(isAt(1));
+  await queue.ageInterval(concert.id, 10_000);
+  await queue.beat();
+  const { queuePosition: active } = await watched.until(is('ACTIVE'));
+  expect(Date.parse(active.expiresAt!) - Date.now()).toBeGreaterThan(590_000);
+  await frontrow.app.services.queue.complete(concert.id, buyers[2]!.id, 3);
+  await watched.completed;
+  expect(watched.messages.map(({ queuePosition }) => [queuePosition.status, queuePosition.position])).toEqual([
+    ['WAITING', 3], ['WAITING', 2], ['WAITING', 1], ['ACTIVE', 0], ['COMPLETED', 0],
+  ]);
+  await eventually(async () => (await listeners(concert.id)) === 0, 'nobody to listen any more');
+});
+
+test('Q3: leaving on another instance and the end of the time are told at once as EXPIRED', async () => {
+  const concert = await frontrow.build.concert();
+  const [leaver, sleeper] = await frontrow.build.buyers(2);
+  await queue.joinInTurn([sleeper!, leaver!], concert.id);
+  await queue.beat();
+  const [left, slept] = [watch(leaver!, concert.id, 1), watch(sleeper!, concert.id, 1)];
+  await Promise.all([left.until(is('WAITING')), slept.until(is('ACTIVE'))]);
+  await queue.leave(leaver!, concert.id, 0);
+  await left.completed;
+  expect(left.messages.at(-1)!.queuePosition.status).toBe('EXPIRED');
+  await queue.agePass(concert.id, sleeper!.id, HOUR_MS);
+  await queue.beat();
+  await slept.completed;
+  expect(slept.messages.at(-1)!.queuePosition).toMatchObject({ status: 'EXPIRED', expiresAt: null });
+});
+
+test('Q3: who has not joined is refused; who has ended hears that once', async () => {
+  const concert = await frontrow.build.concert();
+  const [stranger, ended] = await frontrow.build.buyers(2);
+  const refused = watch(stranger!, concert.id);
+  await eventually(() => refused.errors.length > 0, 'a refusal');
+  expect(refused.errors[0]!.extensions!['code']).toBe('QUEUE_TOKEN_REQUIRED');
+  await queue.join(ended!, concert.id);
+  await queue.leave(ended!, concert.id);
+  const late = watch(ended!, concert.id);
+  await late.completed;
+  expect(late.messages.map(({ queuePosition }) => queuePosition.status)).toEqual(['EXPIRED']);
+  expect(await listeners(concert.id)).toBe(0);
+});
+
+test('Q3: many watchers of one queue share one listener, and a socket that goes leaves nothing behind', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const buyers = await frontrow.build.buyers(12);
+  await queue.joinInTurn(buyers, concert.id);
+  const watching = buyers.map((buyer) => watch(buyer, concert.id, 1));
+  await Promise.all(watching.map((watched, index) => watched.until(isAt(index + 1))));
+  expect(await listeners(concert.id)).toBe(1);
+  await queue.leave(buyers[0]!, concert.id);
+  await queue.beat();
+  await Promise.all(watching.slice(1).map((watched, index) => watched.until(isAt(index + 1))));
+  // Without news there is nothing to send.
+  await ageReport(concert.id);
+  await queue.beat();
+  const [last, ...others] = clients.toReversed();
+  await Promise.all(others.map((client) => client.dispose()));
+  expect(watching.at(-1)!.messages).toHaveLength(2);
+  expect(await listeners(concert.id)).toBe(1);
+  await last!.dispose();
+  await eventually(async () => (await listeners(concert.id)) === 0, 'nobody to listen any more');
+});
+
+test('Q8: who is connected is seen by the reports; who went away keeps the place for the grace, comes back and finds it', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const [ahead, connected, gone] = await frontrow.build.buyers(3);
+  await queue.joinInTurn([ahead!, gone!, connected!], concert.id);
+  const stays = watch(connected!, concert.id, 0);
+  const goes = watch(gone!, concert.id, 1);
+  await Promise.all([stays.until(isAt(3)), goes.until(isAt(2))]);
+  goes.stop();
+  await clients[1]!.dispose();
+  await queue.beat();
+  for (const buyer of [ahead!, connected!, gone!]) await queue.ageSight(concert.id, buyer.id, GRACE_MS - 60_000);
+  const seenBefore = Number(await frontrow.app.redis.zscore(keys.queueSeen(concert.id), connected!.id));
+  await ageReport(concert.id);
+  await queue.beat();
+  await eventually(async () => Number(await frontrow.app.redis.zscore(keys.queueSeen(concert.id), connected!.id)) > seenBefore + GRACE_MS / 2, 'the report');
+  const back = watch(gone!, concert.id, 0);
+  await back.until(isAt(2));
+  // Only the first in line was not seen again: neither watching, nor polling, nor coming back.
+  for (const buyer of [ahead!, connected!, gone!]) await queue.ageSight(concert.id, buyer.id, 60_000);
+  await queue.beat();
+  expect((await queue.poll(ahead!, concert.id))!.status).toBe('EXPIRED');
+  await Promise.all([back.until(isAt(1)), stays.until(isAt(2))]);
+});
+
+test('Q3: a lost message is made good by the next report', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const [first, second] = await frontrow.build.buyers(2);
+  await queue.joinInTurn([first!, second!], concert.id);
+  const watched = watch(second!, concert.id);
+  await watched.until(isAt(2));
+  await queue.beat();
+  await frontrow.app.redis.zrem(keys.queueWaiting(concert.id), first!.id);
+  await ageReport(concert.id);
+  await queue.beat();
+  await watched.until(isAt(1));
+});
+
+test('Q3: an iterator given back before its first message leaves nothing behind', async () => {
+  const concert = await frontrow.build.concert();
+  const buyer = await frontrow.build.buyer();
+  await queue.join(buyer, concert.id);
+  const positions = await frontrow.app.services.queue.watch(viewerOf(buyer), concert.id);
+  await positions.return!();
+  expect(await positions.next()).toEqual({ value: undefined, done: true });
+  await eventually(async () => (await listeners(concert.id)) === 0, 'nobody to listen any more');
+});
+
+test('Q3: a slow reader gets the latest position, not all of them', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const buyers = await frontrow.build.buyers(4);
+  await queue.joinInTurn(buyers, concert.id);
+  const { queue: service } = frontrow.app.services;
+  const slow = await service.watch(viewerOf(buyers[3]!), concert.id);
+  const quick = watch(buyers[3]!, concert.id);
+  for (const [index, buyer] of buyers.slice(0, 3).entries()) {
+    await quick.until(isAt(4 - index));
+    await queue.leave(buyer, concert.id);
+    await queue.beat();
+  }
+  await quick.until(isAt(1));
+  expect((await slow.next()).value.position).toBe(1);
+  await queue.leave(buyers[3]!, concert.id);
+  expect((await slow.next()).value.status).toBe('EXPIRED');
+  expect((await slow.next()).done).toBe(true);
+});
