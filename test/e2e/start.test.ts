@@ -1,0 +1,118 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { graphqlClient } from '../support/client.js';
+import { eventually } from '../support/eventually.js';
+import { childrenOf, commandOf, ensureBuilt, failingStart, spawnFrontrow, startProcess, type FrontrowProcess } from '../support/process.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'frontrow-start-'));
+const DATA_DIR = join(folder, 'data');
+const account = { email: 'somebody@example.com', password: 'a-long-password', name: 'Somebody' };
+const SIGN_UP = 'mutation ($input: SignUpInput!) { signUp(input: $input) { __typename } }';
+const SIGN_IN = 'mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }';
+const servers = (frontrow: FrontrowProcess): number[] => childrenOf(frontrow.pid).filter((pid) => /mariadbd|redis-server/.test(commandOf(pid)));
+const gone = (pids: number[]): Promise<true> => eventually(() => pids.every((pid) => commandOf(pid) === ''), 'the servers to end');
+const signIn = async (frontrow: FrontrowProcess): Promise<string> => {
+  const { email, password } = account;
+  return (await graphqlClient(frontrow.url).raw(SIGN_IN, { input: { email, password } })).data.signIn.__typename;
+};
+
+let frontrow: FrontrowProcess;
+beforeAll(async () => {
+  ensureBuilt();
+  frontrow = await startProcess({ DATA_DIR, NODE_ENV: 'development' });
+}, 60_000);
+afterAll(async () => {
+  await frontrow?.end('SIGKILL');
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+});
+
+test('O2: a start without any store runs its own MariaDB and Redis, and says what to try', async () => {
+  expect(servers(frontrow)).toHaveLength(2);
+  await eventually(() => frontrow.output().includes('Stop with Ctrl-C'), 'the end of the greeting');
+  const output = frontrow.output();
+  expect(output).toContain('Creating the database …');
+  expect(output).toContain(`${frontrow.url}/graphiql`);
+  expect(output).toContain('demo@example.com / demo-password');
+  expect(output).toContain('admin@example.com / admin-password');
+  expect(output).toContain(`curl -s ${frontrow.url}/graphql`);
+  expect((await graphqlClient(frontrow.url).raw('{ concerts { nodes { title } } }', {})).data.concerts.nodes.length).toBeGreaterThan(0);
+});
+
+test('a second start on the same data says so and stops; the first goes on', async () => {
+  const { code, output } = await failingStart({ DATA_DIR });
+  expect(code).toBe(1);
+  expect(output.trim()).toBe(`Another Frontrow is running on the data in ${DATA_DIR}. Stop it, or set DATA_DIR to another folder.`);
+  expect((await graphqlClient(frontrow.url).raw(SIGN_UP, { input: account })).data.signUp.__typename).toBe('Session');
+});
+
+test('killed, it takes its servers along; the next start finds every commit', async () => {
+  const pids = servers(frontrow);
+  expect(await frontrow.end('SIGKILL')).toBe('SIGKILL');
+  // At once, while the servers may still be writing: it waits for them.
+  frontrow = await startProcess({ DATA_DIR });
+  await gone(pids);
+  expect(servers(frontrow)).toHaveLength(2);
+  expect(await signIn(frontrow)).toBe('Session');
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('on %s it stops in order and keeps the data', async (signal) => {
+  const pids = servers(frontrow);
+  expect(await frontrow.end(signal)).toBe(0);
+  expect(pids.filter((pid) => commandOf(pid) !== '')).toEqual([]);
+  expect(frontrow.output()).toContain('Stopped.');
+  frontrow = await startProcess({ DATA_DIR });
+  expect(await signIn(frontrow)).toBe('Session');
+});
+
+test('a port in use is one clear line, and no server is left behind', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const port = String((taken.address() as AddressInfo).port);
+  const data = join(folder, 'second');
+  const { code, output } = await failingStart({ DATA_DIR: data, PORT: port });
+  taken.close();
+  expect(code).toBe(1);
+  expect(output).toContain(`Port ${port} is in use by another program. Stop that, or set PORT to another port (0: any free one).\n`);
+  expect(output).not.toContain('    at ');
+  // The lock is free again: the servers have ended before the exit.
+  const again = await startProcess({ DATA_DIR: data });
+  expect(again.output()).not.toContain('still ending');
+  await again.end();
+});
+
+test('a machine without the servers and without packages to fetch is told of docker compose', async () => {
+  const bare = join(folder, 'bare');
+  mkdirSync(bare);
+  const { code, output } = await failingStart({ DATA_DIR: join(folder, 'third'), PATH: bare, XDG_CACHE_HOME: bare });
+  expect(code).toBe(1);
+  expect(output).toContain('Frontrow needs MariaDB and Redis, which is not on this machine, and there is no apt-get to fetch it with.');
+  expect(output).toContain('docker compose up');
+  expect(output).not.toContain('    at ');
+});
+
+test('a database that is not there is one clear line', async () => {
+  const env = { DATABASE_URL: 'mysql://nobody:secret@127.0.0.1:1/frontrow', REDIS_URL: 'redis://127.0.0.1:1', AUTH_SECRET: 'a-secret-for-tests-only-0123456789' };
+  const { code, output } = await failingStart(env);
+  expect(code).toBe(1);
+  expect(output).toContain('The database or Redis cannot be reached');
+  expect(output).not.toContain('secret');
+  expect(output).not.toContain('    at ');
+});
+
+test('mistakes of the configuration are told together, before anything starts', async () => {
+  const { code, output } = await failingStart({ DATA_DIR: join(folder, 'never'), PORT: 'x', HOLD_TTL_MS: '0', NODE_ENV: 'live' });
+  expect(code).toBe(1);
+  expect(output).toMatch(/^The configuration has 3 mistakes:\n(  - (PORT|HOLD_TTL_MS|NODE_ENV) .*\n){3}$/);
+});
+
+test('a .env file is read; the environment wins over it', async () => {
+  const cwd = join(folder, 'with-env');
+  mkdirSync(cwd);
+  writeFileSync(join(cwd, '.env'), 'QUEUE_TICK_MS=from-file\nHOLD_TTL_MS=from-file\n');
+  const { child, output } = spawnFrontrow({ DATA_DIR: join(cwd, 'data'), HOLD_TTL_MS: '5000' }, cwd);
+  await once(child, 'close');
+  expect(output()).toMatch(/^The configuration has a mistake:\n  - QUEUE_TICK_MS .*\n$/);
+});
