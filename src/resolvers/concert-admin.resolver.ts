@@ -2,7 +2,7 @@ import { Arg, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
 import type { Context } from '../context.js';
 import { CreateConcertInput, PriceInput, QueuePolicyInput, UpdateConcertInput } from '../schema/concert.input.js';
 import { Concert } from '../schema/concert.type.js';
-import { QueuePolicy } from '../schema/queue-policy.type.js';
+import { QueuePolicy, QueueState } from '../schema/queue-state.type.js';
 import { Admin } from './access.js';
 
 @Resolver()
@@ -37,9 +37,10 @@ export class ConcertAdminResolver {
   }
 
   @Admin()
-  @Query(() => QueuePolicy, { description: "Admin: the policy in force for a concert's queue. NOT_FOUND without such a concert." })
-  queuePolicy(@Arg('concertId', () => ID, { description: 'UUID of the concert.' }) concertId: string, @Ctx() context: Context) {
-    return context.services.concerts.queuePolicy(concertId);
+  @Query(() => QueueState, { description: "Admin: a concert's queue now: how many wait, how many are ACTIVE, and the policy in force. NOT_FOUND without such a concert." })
+  async queue(@Arg('concertId', () => ID, { description: 'UUID of the concert.' }) concertId: string, @Ctx() context: Context) {
+    const policy = await context.services.concerts.queuePolicy(concertId);
+    return { ...(await context.services.queue.counts(concertId)), policy };
   }
 
   @Admin()

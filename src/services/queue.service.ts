@@ -103,6 +103,11 @@ export class QueueService {
     return this.#admission.tick();
   }
 
+  /** Of one queue, for operators. */
+  counts(concertId: string): Promise<{ waiting: number; active: number }> {
+    return orUnavailable(this.#store.count(uuidOf('concertId', concertId)));
+  }
+
   /** Waiting and active in all queues, for /metrics. */
   async totals(): Promise<{ waiting: number; active: number }> {
     const counts = await Promise.all((await this.#store.queues()).map((concertId) => this.#store.count(concertId)));

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => frontrow.stop());
 
 const BUYERS = 50;
-const execute = <T>(sql: string, params: unknown[] = []) => frontrow.app.transactions.fork().execute<T>(sql, params);
+const execute = <T extends object[]>(sql: string, params: unknown[] = []) => frontrow.app.transactions.fork().execute<T>(sql, params);
 const services = (instance = 1) => frontrow.instances[instance]!.app.services;
 
 /** Every buyer reserves a seat of their own while `work` runs on the other instance. */
@@ -101,7 +101,7 @@ describe('seats are removed while 50 buyers reserve them', () => {
   test('negative control: removal that looks first and deletes later takes a seat from its holder', async () => {
     const concert = await frontrow.build.concert({ seats: BUYERS });
     const buyer = await frontrow.build.admittedBuyer(concert.id);
-    const free = await execute<unknown[]>(`select 1 from seat where schedule_id = ? and number = 1 and ${SEAT_IS_AVAILABLE}`, [concert.scheduleId]);
+    const free = await execute<object[]>(`select 1 from seat where schedule_id = ? and number = 1 and ${SEAT_IS_AVAILABLE}`, [concert.scheduleId]);
     await sale.hold(buyer, concert.scheduleId, [1]);
     if (free.length === 1) await execute('delete from seat where schedule_id = ? and number = 1', [concert.scheduleId]);
     expect(await orphans(concert)).toBe(1);
@@ -132,7 +132,7 @@ describe('a payment that began before the hold ended is still on its way', () =>
 
   /** The payment holds the row, so a removal that is in this statement is waiting. */
   async function lockWait(): Promise<boolean> {
-    const rows = await execute<unknown[]>("select 1 from information_schema.processlist where db = database() and info like 'select id from reservation where id in%for update'");
+    const rows = await execute<object[]>("select 1 from information_schema.processlist where db = database() and info like 'select id from reservation where id in%for update'");
     return rows.length > 0;
   }
 

@@ -160,11 +160,20 @@ test('C4: a date goes only when no seat of it is held or sold; reservations of t
 test("Q7: a concert's queue policy is set, read and reset setting by setting", async () => {
   const id = await concert();
   const defaults = { admitCount: 200, admitIntervalMs: 10_000, activeMax: 2000 };
-  const read = async () => (await asAdmin('query ($id: ID!) { queuePolicy(concertId: $id) { admitCount admitIntervalMs activeMax } }', { id })).data.queuePolicy;
+  const read = async () => (await asAdmin('query ($id: ID!) { queue(concertId: $id) { policy { admitCount admitIntervalMs activeMax } } }', { id })).data.queue.policy;
   expect(await read()).toEqual(defaults);
   expect((await asAdmin(setQueuePolicy, { concertId: id, input: { admitCount: 7, activeMax: 0 } })).data.setQueuePolicy).toEqual({ ...defaults, admitCount: 7, activeMax: 0 });
   expect((await asAdmin(setQueuePolicy, { concertId: id, input: { admitCount: null } })).data.setQueuePolicy).toEqual({ ...defaults, activeMax: 0 });
   expect(await read()).toEqual({ ...defaults, activeMax: 0 });
+});
+
+test('Q7: an operator sees how many wait and how many are active', async () => {
+  const id = await concert();
+  await frontrow.build.admit(id, await frontrow.build.buyers(2));
+  const joined = await frontrow.client(1).raw('mutation ($id: ID!) { joinQueue(concertId: $id) { token } }', { id }, await frontrow.build.buyer());
+  expect(joined.errors).toBeUndefined();
+  const answer = await asAdmin('query ($id: ID!) { queue(concertId: $id) { waiting active } }', { id });
+  expect(answer.data.queue).toEqual({ waiting: 1, active: 2 });
 });
 
 test('C4: bad input is refused by field and leaves nothing behind', async () => {
@@ -210,7 +219,7 @@ test('C4: what does not exist is NOT_FOUND', async () => {
   const cases: [string, object][] = [
     [updateVenue, { id, input: {} }], [updateConcert, { id, input: {} }], [setPrices, { concertId: id, prices }], [updateSchedule, { id, startsAt: inDays(1) }],
     [createSchedule, { input: { concertId: id, startsAt: inDays(1) } }], [removeSeats, { scheduleId: id, seatNumbers: [1] }], [deleteSchedule, { id }],
-    [setQueuePolicy, { concertId: id, input: {} }], ['query ($id: ID!) { queuePolicy(concertId: $id) { admitCount } }', { id }],
+    [setQueuePolicy, { concertId: id, input: {} }], ['query ($id: ID!) { queue(concertId: $id) { waiting } }', { id }],
   ];
   for (const [query, variables] of cases) expect(codeOf(await asAdmin(query, variables))).toBe('NOT_FOUND');
 });

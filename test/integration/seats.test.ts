@@ -98,6 +98,15 @@ describe('a date of 100,000 seats', () => {
     expect(rows.every((row, index) => row.number === index + 1)).toBe(true);
   });
 
+  test('C2: a buyer with a pass gets all of them in one answer', async () => {
+    const buyer = await frontrow.build.admittedBuyer(concertId);
+    const text = 'query ($id: ID!) { seats(scheduleId: $id) { id number section row grade price status } }';
+    const answer = await timed('answer with 100,000 seats', () => frontrow.client().raw(text, { id: scheduleId }, buyer));
+    expect(answer.data.seats).toHaveLength(SEATS_PER_SCHEDULE_MAX);
+    const taken = await frontrow.client().raw('query ($id: ID!) { seats(scheduleId: $id, status: SOLD) { id } }', { id: scheduleId }, buyer);
+    expect(taken.data.seats).toEqual([]);
+  });
+
   test('C2: a page of a section is read without the rest of the date', async () => {
     const rows = await timed('read a page of a section', () => seats(scheduleId, { section: 'S42', first: 100, afterNumber: 83_000 }));
     expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: 100 }, (_, index) => 83_001 + index));

@@ -11,3 +11,15 @@ export class QueuePolicy {
   @Field(() => Int, { description: 'How many may be ACTIVE at once.' })
   activeMax!: number;
 }
+
+@ObjectType({ description: "A concert's queue as an operator sees it.", simpleResolvers: true })
+export class QueueState {
+  @Field(() => Int, { description: 'People waiting now.' })
+  waiting!: number;
+
+  @Field(() => Int, { description: 'People whose pass is ACTIVE now.' })
+  active!: number;
+
+  @Field(() => QueuePolicy, { description: 'The policy in force.' })
+  policy!: QueuePolicy;
+}
