@@ -4,7 +4,7 @@ import type { Config } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { Session } from '../database/entities/session.entity.js';
 import { User } from '../database/entities/user.entity.js';
-import { revokeSession, sessionRemainingMs } from '../database/repositories/session.repository.js';
+import { deleteOverSessions, revokeSession, sessionRemainingMs } from '../database/repositories/session.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import { unauthenticated } from '../domain/errors.js';
 import { refreshVerdict } from '../domain/session.js';
@@ -12,6 +12,10 @@ import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { SessionCache } from '../redis/session-cache.js';
 import type { TokenService } from './token.service.js';
+
+const SWEEP_BATCH = 1000;
+/** What is left waits for the next run. */
+const SWEEP_BATCHES_MAX = 10;
 
 export interface IssuedSession {
   accessToken: string;
@@ -75,6 +79,17 @@ export class SessionService {
     if (!viewer) return null;
     const state = (await this.cache.read(viewer.sessionId)) ?? (await this.#stateInDatabase(viewer));
     return state === 'active' ? viewer : null;
+  }
+
+  /** The sweeper: forgets sessions that are over; without a row they are as dead. Answers how many. */
+  async sweep(): Promise<number> {
+    let deleted = 0;
+    for (let batch = 0; batch < SWEEP_BATCHES_MAX; batch += 1) {
+      const inBatch = await deleteOverSessions(this.transactions.fork(), SWEEP_BATCH);
+      deleted += inBatch;
+      if (inBatch < SWEEP_BATCH) break;
+    }
+    return deleted;
   }
 
   /** Calls the listener with the id of every session that is revoked, on whatever instance. All listeners share one subscription. */

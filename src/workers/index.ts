@@ -7,5 +7,5 @@ import { sweepWorker } from './sweep.worker.js';
 export const handlersOf = (services: Services): Handlers => ({
   'hold-expiry': holdExpiryWorker(services.reservations),
   admission: admissionWorker(services.queue),
-  sweep: sweepWorker(services.reservations),
+  sweep: sweepWorker(services.reservations, services.sessions),
 });

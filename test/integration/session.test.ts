@@ -98,6 +98,15 @@ describe('refreshing', () => {
     await expectDead(buyer);
   });
 
+  test('the sweeper forgets families that are over, and no other', async () => {
+    const [over, alive] = [await signedIn(), await signedIn()];
+    await sql('update session set expires_at = sysdate(3) where id = ?', [over.sessionId]);
+    expect(await frontrow.app.services.sessions.sweep()).toBeGreaterThanOrEqual(1);
+    expect(await frontrow.app.transactions.fork().findOne(Session, over.sessionId)).toBeNull();
+    await expectDead(over);
+    expect((await refresh(alive.refreshToken)).errors).toBeUndefined();
+  });
+
   test.each<[string, (buyer: SignedIn) => string]>([
     ['an access token', (buyer) => buyer.accessToken],
     ['a token of the next generation with the old mac', ({ refreshToken }) => refreshToken.replace('.1.', '.2.')],

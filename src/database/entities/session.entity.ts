@@ -13,7 +13,7 @@ const schema = defineEntity({
     revokedAt: p.datetime(3).nullable(),
     createdAt: p.datetime(3),
   },
-  indexes: [{ name: 'session_user_index', properties: ['userId'] }],
+  indexes: [{ name: 'session_expiry_index', properties: ['expiresAt'] }],
 });
 
 export class Session extends schema.class {}

@@ -103,7 +103,7 @@ const STATEMENTS = [
       created_at datetime(3) not null,
       primary key (id)
     ) default character set utf8mb4 collate utf8mb4_bin engine = InnoDB`,
-    `alter table session add index session_user_index (user_id)`,
+    `alter table session add index session_expiry_index (expires_at)`,
     `create table user (
       id varchar(36) not null,
       email varchar(254) not null,
