@@ -88,7 +88,8 @@ function sendError(edge: ErrorEdge, error: FastifyError, request: FastifyRequest
 }
 
 function send(reply: FastifyReply, status: number, code: ErrorCode, message: string): FastifyReply {
-  return reply.code(status).type('application/json; charset=utf-8').send(errorBody(code, message));
+  // No hook has run where fastify could not even read the address.
+  return reply.code(status).header('x-request-id', reply.request.id).type('application/json; charset=utf-8').send(errorBody(code, message));
 }
 
 export const errorBody = (code: ErrorCode, message: string) => ({ errors: [{ message, extensions: { code } }] });
