@@ -27,7 +27,7 @@ export function pageSizeOf(field: string, first: number): number {
 
 /** E-mail addresses are compared without case, so they are kept in lower case. */
 export function emailOf(field: string, value: string): string {
-  const email = value.trim().toLowerCase();
+  const email = value.trim().normalize('NFC').toLowerCase();
   if (email.length > EMAIL_MAX) throw badInput(field, `An e-mail address has at most ${EMAIL_MAX} characters.`);
   if (!EMAIL.test(email) || CONTROL.test(email)) throw badInput(field, 'Not a valid e-mail address.');
   return email;
@@ -45,9 +45,9 @@ export function givenPasswordOf(field: string, value: string): string {
   return value;
 }
 
-/** Text that people read: trimmed, not empty, bounded, without control characters. */
+/** Text that people read: trimmed, composed the same way whatever was typed on, not empty, bounded, without control characters. */
 export function textOf(field: string, value: string, max: number): string {
-  const text = value.trim();
+  const text = value.trim().normalize('NFC');
   if (text.length === 0) throw badInput(field, 'Must not be empty.');
   if ([...text].length > max) throw badInput(field, `Must have at most ${max} characters.`);
   if (CONTROL.test(text)) throw badInput(field, 'Must not contain control characters.');

@@ -1,8 +1,8 @@
 import { parseOptions } from '@node-rs/argon2';
+import { v7 as uuid } from 'uuid';
 import { User } from '../../src/database/entities/user.entity.js';
 import { Wallet } from '../../src/database/entities/wallet.entity.js';
 import { HASH_COST, HASH_WAITING_MAX, HASHING_MAX } from '../../src/services/password.service.js';
-import { v7 as uuid } from 'uuid';
 import { codeOf, type Answer } from '../support/client.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 

@@ -5,7 +5,7 @@ import { RequestError } from '../../src/domain/errors.js';
 import { connectFailFast } from '../../src/redis/client.js';
 import { keys } from '../../src/redis/keys.js';
 import { RATE_WINDOWS_S, RateLimiter, type RateLimitKind } from '../../src/redis/rate-limiter.js';
-import { codeOf } from '../support/client.js';
+import { codeOf, type Credentials } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
 import { redisProxy } from '../support/redis-proxy.js';
@@ -65,6 +65,16 @@ test('an address opens 4 accounts an hour; what is refused for its input does no
   expect(codeOf(refused)).toBe('RATE_LIMITED');
   expect(refused.errors![0]!.extensions.retryAfterSeconds).toBeGreaterThan(3500);
   expect(refused.errors![0]!.extensions.retryAfterSeconds).toBeLessThanOrEqual(RATE_WINDOWS_S.signUp);
+});
+
+test('a user has 5 operations in 10 s, over all instances; the next is RATE_LIMITED, another user is not', async () => {
+  const [buyer, other] = await frontrow.build.buyers(2);
+  const me = (credentials: Credentials, instance = 0) => frontrow.client(instance).raw('{ me { id } }', {}, credentials);
+  for (let operation = 0; operation < USER_MAX; operation += 1) expect((await me(buyer!, operation % 2)).data.me.id).toBe(buyer!.id);
+  const refused = await me(buyer!);
+  expect([refused.status, codeOf(refused)]).toEqual([429, 'RATE_LIMITED']);
+  expect(refused.errors![0]!.extensions.retryAfterSeconds).toBeLessThanOrEqual(RATE_WINDOWS_S.user);
+  expect((await me(other!)).data.me.id).toBe(other!.id);
 });
 
 const passed = async (uses: Promise<unknown>[]): Promise<number> => (await Promise.allSettled(uses)).filter(({ status }) => status === 'fulfilled').length;
