@@ -4,13 +4,14 @@ import type { SeatStatus } from '../domain/states.js';
 import { SeatStatusEnum } from '../schema/enums.js';
 import { Seat } from '../schema/seat.type.js';
 import { BehindQueue, SignedIn } from './access.js';
+import { inParts } from './in-parts.js';
 
 @Resolver(() => Seat)
 export class SeatResolver {
   @SignedIn()
   @BehindQueue({ scheduleId: (args) => args['scheduleId'], countsAttempt: false })
   @Query(() => [Seat], { description: "Seats of a date, by number. Needs an ACTIVE pass for the date's concert." })
-  seats(
+  async seats(
     @Arg('scheduleId', () => ID, { description: 'UUID of the date.' }) scheduleId: string,
     @Arg('status', () => SeatStatusEnum, { nullable: true, description: 'Only seats in this status.' }) status: SeatStatus | null,
     @Arg('section', () => String, { nullable: true, description: 'Only seats of this section; an unknown one has none.' }) section: string | null,
@@ -18,6 +19,7 @@ export class SeatResolver {
     @Arg('afterNumber', () => Int, { nullable: true, description: 'Only seats with a higher number; 0 or more.' }) afterNumber: number | null,
     @Ctx() context: Context,
   ) {
-    return context.services.seats.ofSchedule(scheduleId, { status: status ?? null, section: section ?? null, first: first ?? null, afterNumber: afterNumber ?? null });
+    const filter = { status: status ?? null, section: section ?? null, first: first ?? null, afterNumber: afterNumber ?? null };
+    return inParts(await context.services.seats.ofSchedule(scheduleId, filter));
   }
 }
