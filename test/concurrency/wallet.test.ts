@@ -5,6 +5,8 @@ import { UnlockedTransactions } from '../support/unlocked.js';
 
 const PRICE = 10_000;
 const CHARGE = 3000;
+const CHARGES = 150;
+const PAYMENTS = 50;
 
 let frontrow: Frontrow;
 let sale: Sale;
@@ -18,24 +20,24 @@ afterAll(() => frontrow.stop());
 const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 test('W2, W3: 200 concurrent charges and payments on one wallet lose and double nothing, and the ledger sums up to the balance', async () => {
-  const concert = await frontrow.build.concert({ seats: 100, price: PRICE });
-  const initial = 50 * PRICE;
+  const concert = await frontrow.build.concert({ seats: PAYMENTS, price: PRICE });
+  const initial = (PAYMENTS / 2) * PRICE;
   const buyer = await frontrow.build.admittedBuyer(concert.id, { balance: initial });
-  const holds = await Promise.all(Array.from({ length: 100 }, (_, index) => sale.hold(buyer, concert.scheduleId, [index + 1], index % 2)));
+  const holds = await Promise.all(Array.from({ length: PAYMENTS }, (_, index) => sale.hold(buyer, concert.scheduleId, [index + 1], index % 2)));
 
   const [charges, payments] = await Promise.all([
-    Promise.all(holds.map((_, index) => sale.charge(buyer, CHARGE, `charge ${index}`, index % 2))),
+    Promise.all(Array.from({ length: CHARGES }, (_, index) => sale.charge(buyer, CHARGE, `charge ${index}`, index % 2))),
     Promise.all(holds.map((hold, index) => sale.pay(buyer, hold.id, (index + 1) % 2))),
   ]);
   charges.forEach((charge) => only(charge, 'Charge'));
   const paid = payments.filter((payment) => payment.__typename === 'Payment');
-  expect(paid.length).toBeGreaterThanOrEqual(50);
+  expect(paid.length).toBeGreaterThanOrEqual(PAYMENTS / 2);
   expect(payments.length - paid.length).toBe(payments.filter((payment) => payment.__typename === 'InsufficientBalance').length);
 
   const balance = await sale.balanceOf(buyer.id);
-  expect(balance).toBe(initial + 100 * CHARGE - paid.length * PRICE);
+  expect(balance).toBe(initial + CHARGES * CHARGE - paid.length * PRICE);
   const ledger = await sale.ledgerOf(buyer.id);
-  expect(ledger).toHaveLength(1 + 100 + paid.length);
+  expect(ledger).toHaveLength(1 + CHARGES + paid.length);
   expect(sum(ledger.map(({ amount }) => amount))).toBe(balance);
   let running = 0;
   for (const { amount, balanceAfter } of ledger) {
@@ -44,7 +46,7 @@ test('W2, W3: 200 concurrent charges and payments on one wallet lose and double 
     expect(balanceAfter).toBeGreaterThanOrEqual(0);
   }
   const live = await sale.liveSeatsOf(concert.scheduleId);
-  expect(live.size).toBe(100);
+  expect(live.size).toBe(PAYMENTS);
 });
 
 test('W4: the same idempotency key 50 times at once is one charge, and every answer is the same', async () => {
@@ -80,7 +82,7 @@ test('P5: a refund sent 20 times at once returns the money once', async () => {
 });
 
 describe('with the row locks off', () => {
-  /** Charges at once without row locks; each waits before writing until all have read, where `together` says so. */
+  /** Charges at once without row locks; none writes before all have read. */
   async function chargeUnlocked(userId: string, count: number): Promise<{ charged: number; failed: number }> {
     const allRead = Promise.withResolvers<void>();
     let reading = 0;
