@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Redis } from 'ioredis';
+import { keys } from '../../src/redis/keys.js';
+import type { Buyer } from '../support/builder.js';
+import { eventually } from '../support/eventually.js';
+import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { queueOf, sequenceOf } from '../support/queue.js';
+
+const JOIN_SOURCE = readFileSync(new URL('../../src/redis/scripts/queue-join.lua', import.meta.url), 'utf8');
+const JOIN_SHA = createHash('sha1').update(JOIN_SOURCE).digest('hex');
+
+/** How often each user is in the two sets, at one instant. */
+const SNAPSHOT = `
+  local counts = {}
+  for _, user in ipairs(ARGV) do
+    local n = 0
+    if redis.call('ZSCORE', KEYS[1], user) then n = n + 1 end
+    if redis.call('ZSCORE', KEYS[2], user) then n = n + 1 end
+    counts[#counts + 1] = n
+  end
+  return counts`;
+
+let frontrow: Frontrow;
+let queue: ReturnType<typeof queueOf>;
+let second: Redis;
+beforeAll(async () => {
+  frontrow = await startFrontrow({ instances: 2, env: { QUEUE_ADMIT_COUNT: '5', QUEUE_ACTIVE_MAX: '12' } });
+  queue = queueOf(frontrow);
+  second = frontrow.instances[1]!.app.redis;
+});
+afterEach(() => frontrow.app.redis.del(keys.queues()));
+afterAll(() => frontrow.stop());
+
+const setsOf = (concertId: string, users: string[]) =>
+  frontrow.app.redis.eval(SNAPSHOT, 2, keys.queueWaiting(concertId), keys.queueActive(concertId), ...users) as Promise<number[]>;
+const joinKeys = (concertId: string, userId: string): string[] => [
+  keys.queueWaiting(concertId), keys.queueActive(concertId), keys.queueSeen(concertId), keys.queuePlaces(concertId), keys.queueState(concertId), keys.queueEnded(concertId, userId),
+];
+
+/** The users in the order in which Redis accepted their joins, as Redis itself reports it to a connection that monitors. */
+async function recordAcceptance(concertId: string): Promise<{ users: string[]; stop(): void }> {
+  const monitor = connect(frontrow.app.stores.redis.split('?')[0]!);
+  monitor.write('MONITOR\r\n');
+  const users: string[] = [];
+  const lines = createInterface(monitor);
+  lines.on('line', (line) => {
+    const [command, sha, , waitingKey, ...rest] = [...line.matchAll(/"([^"]*)"/g)].map(([, argument]) => argument!);
+    if (command === 'evalsha' && sha === JOIN_SHA && waitingKey === keys.queueWaiting(concertId)) users.push(rest[5]!);
+  });
+  await once(lines, 'line');
+  return { users, stop: () => monitor.destroy() };
+}
+
+describe('Q4', () => {
+  const CLIENTS = 30;
+  const JOINS_EACH = 12;
+
+  test('Q4: places are 1 to n in exactly the order in which Redis accepted the joins, over two instances, without ties', async () => {
+    const concert = await frontrow.build.concert();
+    // Loads the script and counts the queue's first place, so that from here on each join is one run of the script.
+    await queue.join(await frontrow.build.buyer(), concert.id);
+    const buyers = await frontrow.build.buyers(CLIENTS * JOINS_EACH);
+    const record = await recordAcceptance(concert.id);
+    const clients = Array.from({ length: CLIENTS }, (_, client) => buyers.slice(client * JOINS_EACH, (client + 1) * JOINS_EACH));
+    const sequences = await Promise.all(
+      clients.map(async (own, client) => {
+        const got: number[] = [];
+        for (const [turn, buyer] of own.entries()) got.push(sequenceOf((await queue.join(buyer, concert.id, (client + turn) % 2)).token));
+        return got;
+      }),
+    );
+    await eventually(() => record.users.length >= buyers.length, 'the last join in the record');
+    record.stop();
+    // A join that was answered before another began has the lower place.
+    for (const own of sequences) expect(own).toEqual(own.toSorted((a, b) => a - b));
+    expect(sequences.flat().toSorted((a, b) => a - b)).toEqual(buyers.map((_, index) => index + 2));
+    const byPlace = buyers.map((buyer, index) => ({ id: buyer.id, place: sequences.flat()[index]! })).toSorted((a, b) => a.place - b.place);
+    expect(record.users).toEqual(byPlace.map(({ id }) => id));
+    expect((await queue.waitingIds(concert.id)).slice(1)).toEqual(byPlace.map(({ id }) => id));
+  });
+
+  test('Q4: control: with places from a clock many users stand at the same place', async () => {
+    const concert = await frontrow.build.concert();
+    const patched = JOIN_SOURCE.replace("redis.call('HINCRBY', state, 'sequence', 1)", 'now');
+    expect(patched).not.toBe(JOIN_SOURCE);
+    await frontrow.app.redis.hset(keys.queueState(concert.id), 'epoch', 0);
+    const users = Array.from({ length: 300 }, (_, index) => `user-${index}`);
+    const replies = (await Promise.all(
+      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 6, ...joinKeys(concert.id, user), user, '1')),
+    )) as [string, string][];
+    expect(new Set(replies.map(([, place]) => place)).size).toBeLessThan(users.length);
+  });
+
+  test('Q1: joining at once from everywhere gives one user one place', async () => {
+    const concert = await frontrow.build.concert();
+    const buyer = await frontrow.build.buyer();
+    const joins = await Promise.all(Array.from({ length: 40 }, (_, index) => queue.join(buyer, concert.id, index % 2)));
+    expect(new Set(joins.map(({ token }) => sequenceOf(token)))).toEqual(new Set([1]));
+    expect(await queue.waitingIds(concert.id)).toEqual([buyer.id]);
+  });
+});
+
+describe('Q5', () => {
+  test('Q5: while all transitions race, nobody is ever in both sets, and who only waits is always in one', async () => {
+    const concert = await frontrow.build.concert();
+    await queue.setPolicy(concert.id, { admitCount: 1000, activeMax: 60 });
+    const [restless, steady] = [await frontrow.build.buyers(30), await frontrow.build.buyers(30)];
+    const { queue: one } = frontrow.app.services;
+    const { queue: other } = frontrow.instances[1]!.app.services;
+    await queue.joinInTurn([...steady, ...restless], concert.id);
+    const all = [...steady, ...restless].map((buyer) => buyer.id);
+    let running = true;
+    const seen = new Set<number>();
+    const watchSets = (async () => {
+      while (running) {
+        const counts = await setsOf(concert.id, all);
+        for (const count of counts) expect(count).toBeLessThanOrEqual(1);
+        expect(counts.slice(0, steady.length)).toEqual(steady.map(() => 1));
+        for (const count of counts) seen.add(count);
+      }
+    })();
+    const viewer = (buyer: Buyer) => ({ userId: buyer.id, role: 'USER' as const, sessionId: buyer.sessionId, tokenExpiresAt: new Date() });
+    const act = async (buyer: Buyer, index: number): Promise<void> => {
+      for (let round = 0; round < 8; round += 1) {
+        const service = (index + round) % 2 ? one : other;
+        const { token } = await service.join(viewer(buyer), concert.id);
+        const place = (await frontrow.app.tokens.verifyQueue(token))!.place;
+        await Promise.all([
+          service.complete(concert.id, buyer.id, place),
+          index % 3 ? one.leave(viewer(buyer), concert.id) : other.join(viewer(buyer), concert.id),
+          round % 4 ? null : other.tick(),
+        ]);
+      }
+    };
+    await Promise.all(restless.map(act));
+    await Promise.all([one.tick(), other.tick()]);
+    running = false;
+    await watchSets;
+    expect(seen).toEqual(new Set([0, 1]));
+    expect(await queue.activeIds(concert.id)).toEqual(expect.arrayContaining(steady.map((buyer) => buyer.id)));
+    await Promise.all(restless.map((buyer) => one.join(viewer(buyer), concert.id)));
+    expect(await setsOf(concert.id, all)).toEqual(all.map(() => 1));
+  });
+
+  test('Q5: control: moved by two commands instead of one script, users are seen in neither set', async () => {
+    const concert = await frontrow.build.concert();
+    const users = Array.from({ length: 50 }, (_, index) => `user-${index}`);
+    await second.zadd(keys.queueWaiting(concert.id), ...users.flatMap((user, index) => [index, user]));
+    let lost = 0;
+    for (const user of users) {
+      await second.zrem(keys.queueWaiting(concert.id), user);
+      // What another instance sees at this moment.
+      lost += (await setsOf(concert.id, users)).filter((count) => count === 0).length;
+      await second.zadd(keys.queueActive(concert.id), Date.now() + 60_000, user);
+    }
+    expect(lost).toBe(users.length);
+  });
+});
+
+describe('Q7', () => {
+  const beatTogether = (beats: number) => Promise.all(Array.from({ length: beats }, (_, index) => queue.beat(index % 2)));
+
+  test('Q7: however many workers beat at once, an interval admits N, active never exceeds its maximum, nobody is admitted twice', async () => {
+    const concert = await frontrow.build.concert();
+    const buyers = await frontrow.build.buyers(40);
+    await queue.joinInTurn(buyers, concert.id);
+    for (const expected of [5, 10, 12, 12]) {
+      await beatTogether(10);
+      expect(await queue.activeIds(concert.id)).toHaveLength(expected);
+      await queue.ageInterval(concert.id, 10_000);
+    }
+    for (const buyer of buyers.slice(0, 7)) await frontrow.app.services.queue.complete(concert.id, buyer.id, buyers.indexOf(buyer) + 1);
+    await Promise.all([...buyers.slice(7, 12).map((buyer) => queue.leave(buyer, concert.id)), beatTogether(10)]);
+    expect((await queue.activeIds(concert.id)).length).toBeLessThanOrEqual(12);
+    await queue.ageInterval(concert.id, 10_000);
+    await beatTogether(4);
+    const passes = await queue.passesOf(concert.id);
+    expect(new Set(passes.map((pass) => pass.userId)).size).toBe(passes.length);
+    const active = await queue.activeIds(concert.id);
+    // In order: whoever has been admitted stood before everyone who still waits.
+    expect(await queue.waitingIds(concert.id)).toEqual(buyers.slice(12 + active.length).map((buyer) => buyer.id));
+    expect(new Set(active)).toEqual(new Set(buyers.slice(12, 12 + active.length).map((buyer) => buyer.id)));
+  });
+
+  test('Q7: control: workers that look first and take then admit twice as many', async () => {
+    const concert = await frontrow.build.concert();
+    const users = Array.from({ length: 20 }, (_, index) => `user-${index}`);
+    await second.zadd(keys.queueWaiting(concert.id), ...users.flatMap((user, index) => [index, user]));
+    const workers = [frontrow.app.redis, second];
+    const free = await Promise.all(workers.map(async (redis) => 5 - (await redis.zcard(keys.queueActive(concert.id)))));
+    const take = async (redis: Redis, free: number): Promise<void> => {
+      const taken = await redis.zpopmin(keys.queueWaiting(concert.id), free);
+      for (const user of taken.filter((_, index) => index % 2 === 0)) await redis.zadd(keys.queueActive(concert.id), Date.now() + 60_000, user);
+    };
+    await Promise.all(workers.map((redis, index) => take(redis, free[index]!)));
+    expect(await queue.activeIds(concert.id)).toHaveLength(10);
+  });
+
+  test('an admission cut short after its passes were written is finished by the next beat, with one row for each', async () => {
+    const concert = await frontrow.build.concert();
+    const buyers = await frontrow.build.buyers(5);
+    await queue.joinInTurn(buyers, concert.id);
+    // What a worker leaves that dies between the database and the commit script.
+    await frontrow.app.transactions.fork().execute(
+      `insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at, ended_at, ended_by)
+       values (?, ?, 1, sysdate(3), sysdate(3) + interval 1 second, null, null), (?, ?, 2, sysdate(3), sysdate(3) - interval 1 hour, sysdate(3), 'TIME')`,
+      [concert.id, buyers[0]!.id, concert.id, buyers[1]!.id],
+    );
+    await queue.beat();
+    expect(await queue.activeIds(concert.id)).toHaveLength(5);
+    const passes = await queue.passesOf(concert.id);
+    expect(passes.map((pass) => [pass.userId, pass.endedBy])).toEqual(buyers.map((buyer) => [buyer.id, null]));
+    for (const pass of passes) expect(pass.expiresAt.getTime() - Date.now()).toBeGreaterThan(590_000);
+  });
+});

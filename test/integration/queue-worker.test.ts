@@ -1,0 +1,94 @@
+import type { Client } from 'graphql-ws';
+import { keys } from '../../src/redis/keys.js';
+import { WatchQueuePositionDocument } from '../graphql/operations.js';
+import { websocketClient } from '../support/client.js';
+import { collect } from '../support/collect.js';
+import { eventually } from '../support/eventually.js';
+import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { queueOf } from '../support/queue.js';
+import type { Buyer } from '../support/builder.js';
+
+const ADMIT_COUNT = 3;
+const INTERVAL_MS = 400;
+const PASS_TTL_MS = 60_000;
+const GRACE_MS = 900;
+
+let frontrow: Frontrow;
+let queue: ReturnType<typeof queueOf>;
+const clients: Client[] = [];
+beforeAll(async () => {
+  frontrow = await startFrontrow({
+    instances: 2,
+    worker: true,
+    env: {
+      QUEUE_TICK_MS: '20', QUEUE_ADMIT_COUNT: String(ADMIT_COUNT), QUEUE_ADMIT_INTERVAL_MS: String(INTERVAL_MS),
+      QUEUE_PASS_TTL_MS: String(PASS_TTL_MS), QUEUE_ABSENCE_GRACE_MS: String(GRACE_MS),
+    },
+  });
+  queue = queueOf(frontrow);
+});
+afterAll(async () => {
+  await Promise.all(clients.map((client) => client.dispose()));
+  await frontrow.stop();
+});
+
+function watch(buyer: Buyer, concertId: string, instance: number) {
+  const client = websocketClient(frontrow.client(instance).url, buyer);
+  clients.push(client);
+  return { ...collect(client, WatchQueuePositionDocument, { concertId }), client };
+}
+
+test('Q7: the workers admit N in each interval, in order, and keep the rate over several intervals', async () => {
+  const opensAt = new Date(Date.now() + 60_000);
+  const concert = await frontrow.build.concert({ saleOpensAt: opensAt });
+  const buyers = await frontrow.build.buyers(5 * ADMIT_COUNT);
+  await queue.joinInTurn(buyers, concert.id);
+  const watched = buyers.map((buyer, index) => watch(buyer, concert.id, index % 2));
+  await Promise.all(watched.map((one) => one.until(() => true)));
+  expect(await queue.activeIds(concert.id)).toEqual([]);
+  await frontrow.app.transactions.fork().execute('update concert set sale_opens_at = sysdate(3) where id = ?', [concert.id]);
+  const passes = await Promise.all(watched.map((one) => one.until(({ queuePosition }) => queuePosition.status === 'ACTIVE')));
+  const admittedAt = passes.map(({ queuePosition }) => Date.parse(queuePosition.expiresAt!) - PASS_TTL_MS);
+  expect(admittedAt).toEqual(admittedAt.toSorted((a, b) => a - b));
+  const gridAt = Number(await frontrow.app.redis.hget(keys.queueState(concert.id), 'interval_at'));
+  const intervals = admittedAt.map((at) => Math.floor((at - gridAt) / INTERVAL_MS));
+  const perInterval = Map.groupBy(intervals, (interval) => interval);
+  for (const admissions of perInterval.values()) expect(admissions.length).toBeLessThanOrEqual(ADMIT_COUNT);
+  expect(perInterval.size).toBeGreaterThanOrEqual(5);
+  expect(intervals.at(-1)! - intervals[0]!).toBeGreaterThanOrEqual(4);
+});
+
+test('Q8: with the workers on, who watches or comes back in time keeps the place, who vanished loses it, and the line closes up', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const [vanishing, watching, returning] = await frontrow.build.buyers(3);
+  await queue.joinInTurn([vanishing!, watching!, returning!], concert.id);
+  const stays = watch(watching!, concert.id, 0);
+  const goes = watch(returning!, concert.id, 1);
+  await Promise.all([stays.until(() => true), goes.until(({ queuePosition }) => queuePosition.position === 3)]);
+  await goes.client.dispose();
+  const back = watch(returning!, concert.id, 0);
+  await stays.until(({ queuePosition }) => queuePosition.position === 1);
+  await back.until(({ queuePosition }) => queuePosition.position === 2);
+  expect(await queue.waitingIds(concert.id)).toEqual([watching!.id, returning!.id]);
+  expect((await queue.poll(vanishing!, concert.id))!.status).toBe('EXPIRED');
+  // The watchers outlive the grace by the reports alone.
+  const seenAt = async () => Number(await frontrow.app.redis.zscore(keys.queueSeen(concert.id), returning!.id));
+  const first = await seenAt();
+  await eventually(async () => (await seenAt()) > first + GRACE_MS, 'reports over more than the grace');
+  expect(await queue.waitingIds(concert.id)).toEqual([watching!.id, returning!.id]);
+});
+
+test('Q6: the workers end a pass at its time and give its room to the next', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 1 });
+  const [first, next] = await frontrow.build.buyers(2);
+  await queue.joinInTurn([first!, next!], concert.id);
+  const [ending, waiting] = [watch(first!, concert.id, 0), watch(next!, concert.id, 1)];
+  await ending.until(({ queuePosition }) => queuePosition.status === 'ACTIVE');
+  await waiting.until(({ queuePosition }) => queuePosition.status === 'WAITING');
+  await queue.agePass(concert.id, first!.id, PASS_TTL_MS);
+  await ending.completed;
+  expect(ending.messages.at(-1)!.queuePosition.status).toBe('EXPIRED');
+  await waiting.until(({ queuePosition }) => queuePosition.status === 'ACTIVE');
+});
