@@ -178,6 +178,17 @@ describe('signing out', () => {
     expect((await me(here.accessToken)).errors).toBeUndefined();
   });
 
+  test('U2: wins against a refresh at the same time: whatever the refresh got is dead', async () => {
+    const buyers = await Promise.all(Array.from({ length: 20 }, signedIn));
+    await Promise.all(
+      buyers.map(async (buyer, index) => {
+        const [refreshed, ended] = await Promise.all([refresh(buyer.refreshToken, index % 2), signOut(buyer.accessToken, (index >> 1) % 2)]);
+        expect(ended.data.signOut).toBe(true);
+        await expectDead(refreshed.data?.refreshSession ?? buyer);
+      }),
+    );
+  });
+
   test('U2: Redis keeps the denial for as long as an access token can live', async () => {
     const buyer = await signedIn();
     await signOut(buyer.accessToken);
