@@ -176,6 +176,20 @@ test('Q7: an operator sees how many wait and how many are active', async () => {
   expect(answer.data.queue).toEqual({ waiting: 1, active: 2 });
 });
 
+test("Q7: a policy that is changed while the queue runs holds from the next beat on, and revokes nobody's pass", async () => {
+  const id = await concert();
+  for (const buyer of await frontrow.build.buyers(4)) await frontrow.client(1).raw('mutation ($id: ID!) { joinQueue(concertId: $id) { token } }', { id }, buyer);
+  const afterBeat = async (input: object) => {
+    await asAdmin(setQueuePolicy, { concertId: id, input });
+    await frontrow.app.services.queue.tick();
+    return (await asAdmin('query ($id: ID!) { queue(concertId: $id) { waiting active } }', { id })).data.queue;
+  };
+  expect(await afterBeat({ activeMax: 0 })).toEqual({ waiting: 4, active: 0 });
+  expect(await afterBeat({ activeMax: 2 })).toEqual({ waiting: 2, active: 2 });
+  expect(await afterBeat({ activeMax: 1 })).toEqual({ waiting: 2, active: 2 });
+  expect(await afterBeat({ activeMax: null })).toEqual({ waiting: 0, active: 4 });
+});
+
 test('C4: bad input is refused by field and leaves nothing behind', async () => {
   const [venueId, concertId] = [await venue(), await concert()];
   const good = { venueId, title: 'T', artist: 'A', saleOpensAt: inDays(1), prices };
