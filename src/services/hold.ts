@@ -45,8 +45,8 @@ export async function holdSeats(em: EntityManager, attempt: Attempt, policy: Hol
   const repeated = ownHoldOf(seats, own, now);
   if (repeated) return { reservation: repeated, remainingMs: repeated.expiresAt.getTime() - now.getTime(), isNew: false, ended: [] };
   assertOnSale(window);
-  assertWithinLimit(own, attempt.numbers.length, policy.seatsPerUserMax, now);
   await assertFree(em, seats, now);
+  assertWithinLimit(own, attempt.numbers.length, policy.seatsPerUserMax, now);
 
   const ended = await endOverHolds(em, seats, now);
   const locked = await lockSeats(em, attempt.scheduleId, attempt.numbers);
