@@ -16,6 +16,8 @@ export interface Running {
   app: App;
   /** Null without the role api. */
   url: string | null;
+  /** Where health and metrics are. */
+  operatorUrl: string | null;
   close(): Promise<void>;
 }
 
@@ -27,7 +29,7 @@ export async function run(config: Config, stores: StoreAddresses, logger: Logger
   const isApi = config.roles.includes('api');
   const server = isApi ? await startServer(app, applyGuards(await buildSchema(resolvers))) : await startOperatorServer(app);
   const workers = config.roles.includes('worker') ? await startRoleWorker(app) : null;
-  return { app, url: isApi ? server!.url : null, close: () => stop(app, server, workers) };
+  return { app, url: isApi ? server!.url : null, operatorUrl: server?.url ?? null, close: () => stop(app, server, workers) };
 }
 
 /** A worker has health and metrics of its own, but beside an api on the same machine and port it works without them. */

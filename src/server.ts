@@ -18,6 +18,10 @@ export async function startServer(app: App, schema: GraphQLSchema | null): Promi
   let draining = false;
   const edge = new ErrorEdge(app.logger, app.config.production);
   const http = await createHttp(app, edge);
+  // A connection that would be kept alive after its last answer would keep the process alive too.
+  http.addHook('onSend', async (_request, reply) => {
+    if (draining) void reply.header('connection', 'close');
+  });
   serveHealth(http, app, () => draining);
   if (schema && !app.config.production) await serveGraphiql(http);
   const apollo = schema && (await serveGraphqlHttp(http, app, schema, edge));

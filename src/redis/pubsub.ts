@@ -29,6 +29,7 @@ export class PubSub {
     subscriber: Redis,
     private readonly logger: Logger,
   ) {
+    hearUnsubscribe(subscriber, logger);
     this.#pubsub = new RedisPubSub({ publisher, subscriber });
   }
 
@@ -48,5 +49,17 @@ export class PubSub {
   async listen<Name extends keyof Messages>(topic: string, listener: (message: Messages[Name]) => void): Promise<() => void> {
     const id = await this.#pubsub.subscribe(topic, listener);
     return () => this.#pubsub.unsubscribe(id);
+  }
+}
+
+/** The library unsubscribes without waiting: on a connection that closes meanwhile its unheard rejection would end the process. */
+function hearUnsubscribe(subscriber: Redis, logger: Logger): void {
+  for (const name of ['unsubscribe', 'punsubscribe'] as const) {
+    const send = subscriber[name].bind(subscriber) as (...channels: string[]) => Promise<unknown>;
+    subscriber[name] = ((...channels: string[]) => {
+      const done = send(...channels);
+      done.catch((error: unknown) => logger.debug({ err: error, channels }, `${name} failed`));
+      return done;
+    }) as never;
   }
 }

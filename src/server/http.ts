@@ -50,7 +50,7 @@ export async function createHttp(app: App, edge: ErrorEdge): Promise<FastifyInst
   });
   http.setErrorHandler<FastifyError>((error, request, reply) => sendError(edge, error, request, reply));
   http.setNotFoundHandler((request, reply) => {
-    if (request.url.split('?')[0] !== '/graphql') return send(reply, 404, 'NOT_FOUND', 'No such path; GraphQL is at /graphql.');
+    if (!http.hasRoute({ method: 'POST', url: '/graphql' }) || request.url.split('?')[0] !== '/graphql') return send(reply, 404, 'NOT_FOUND', 'No such path; GraphQL is at /graphql.');
     return send(reply.header('allow', GRAPHQL_METHODS), 405, 'BAD_USER_INPUT', 'GraphQL takes GET for queries and POST for everything.');
   });
   return http;

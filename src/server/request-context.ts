@@ -1,8 +1,9 @@
 import { GraphQLError } from 'graphql';
 import type { App } from '../app.js';
 import type { Context } from '../context.js';
-import { RequestError } from '../domain/errors.js';
+import { RequestError, serviceUnavailable } from '../domain/errors.js';
 import type { Viewer } from '../domain/viewer.js';
+import { isStoreAway } from './store-errors.js';
 
 /** What a request says of its sender, however it came. */
 export interface Sender {
@@ -39,16 +40,13 @@ export function contextOf(app: App, sender: Sender, viewer: Viewer | null): Cont
   return { requestId: sender.requestId, viewer, queueToken: sender.queueToken, address: sender.address, services: app.services, loaders: app.createLoaders() };
 }
 
-const STATUS_OF: Partial<Record<string, number>> = { RATE_LIMITED: 429, SERVICE_UNAVAILABLE: 503, UNAUTHENTICATED: 401, FORBIDDEN: 403 };
+const STATUS_OF: Partial<Record<string, number>> = { RATE_LIMITED: 429, SERVICE_UNAVAILABLE: 503 };
 
 /** An operation that was refused before it began: over HTTP the status says so too, for proxies and for clients that look no further. */
 export function refusedWithStatus(error: unknown): unknown {
-  if (!(error instanceof RequestError)) return error;
-  const seconds = error.extensions.retryAfterSeconds;
-  return new GraphQLError(error.message, {
-    originalError: error,
-    extensions: {
-      http: { status: STATUS_OF[error.code] ?? 400, headers: new Map(seconds === undefined ? [] : [['retry-after', String(seconds)]]) },
-    },
-  });
+  const shown = isStoreAway(error) ? serviceUnavailable() : error;
+  if (!(shown instanceof RequestError)) return error;
+  const seconds = shown.extensions.retryAfterSeconds;
+  const http = { status: STATUS_OF[shown.code] ?? 400, headers: new Map(seconds === undefined ? [] : [['retry-after', String(seconds)]]) };
+  return new GraphQLError(shown.message, { originalError: error as Error, extensions: { http } });
 }

@@ -40,7 +40,7 @@ test('a page of the same origin works without being listed', async () => {
 });
 
 test('the websocket takes listed origins, its own host, and clients that are no browser', async () => {
-  for (const headers of [{ origin: SHOP }, { origin: edge.url }, {}]) {
+  for (const headers of [{ origin: SHOP }, { origin: edge.url }, {}] as Record<string, string>[]) {
     const raw = await openSocket(edge.url, { headers });
     expect((await raw.init()).type).toBe('connection_ack');
     raw.close();

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { startEdge, type Edge } from '../support/edge.js';
+import { openSocket } from '../support/raw-socket.js';
 
 let edge: Edge;
 beforeAll(async () => {
@@ -139,6 +140,22 @@ describe('rate limits', () => {
       send('/graphql', { method: 'POST', body: JSON.stringify({ query: '{ mine }' }), headers: { 'content-type': 'application/json', authorization: `Bearer ${buyer.accessToken}`, 'x-forwarded-for': address } });
     for (const address of ['10.1.0.1', '10.1.0.2', '10.1.0.3']) expect(await (await as(address)).json()).toEqual({ data: { mine: 1 } });
     expect((await as('10.1.0.4')).status).toBe(429);
+  });
+
+  test('a websocket counts when it connects and when it subscribes, by the same address', async () => {
+    const headers = { 'x-forwarded-for': `6.6.6.6, 10.0.0.${client}` };
+    const raw = await openSocket(edge.url, { headers });
+    expect((await raw.init()).type).toBe('connection_ack');
+    const subscribe = async (id: string): Promise<any> => {
+      raw.send({ type: 'subscribe', id, payload: { query: 'subscription { mine }' } });
+      return raw.next();
+    };
+    for (const id of ['1', '2', '3']) expect(await subscribe(id)).toEqual({ id, type: 'complete' });
+    expect((await post(QUERY)).status).toBe(200);
+    expect(await subscribe('5')).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'RATE_LIMITED', retryAfterSeconds: expect.any(Number) } }] });
+    const another = await openSocket(edge.url, { headers });
+    expect(await another.init()).toEqual({ code: 1013, reason: 'Try again later' });
+    raw.close();
   });
 
   test('health and metrics are not counted', async () => {

@@ -1,6 +1,6 @@
 import { buildSchema, GraphQLObjectType, GraphQLScalarType, type GraphQLSchema } from 'graphql';
 import { PassThrough } from 'node:stream';
-import { createApp, type App } from '../../src/app.js';
+import { createApp, type App, type StoreAddresses } from '../../src/app.js';
 import type { Context } from '../../src/context.js';
 import { migrate } from '../../src/database/migrate.js';
 import { createLogger } from '../../src/logging.js';
@@ -64,12 +64,17 @@ export function toySchema(fields: ToyFields): GraphQLSchema {
 
 async function* never(): AsyncGenerator<never> {}
 
-export async function startEdge(fields: ToyFields = {}, env: Record<string, string> = {}): Promise<Edge> {
+/** `reach` may put something between the edge and its stores. */
+export async function startEdge(
+  fields: ToyFields = {},
+  env: Record<string, string> = {},
+  reach: (stores: StoreAddresses) => Promise<StoreAddresses> = (stores) => Promise.resolve(stores),
+): Promise<Edge> {
   const stores = await freshStores();
   const lines: string[] = [];
   const sink = new PassThrough();
   sink.on('data', (chunk: Buffer) => lines.push(...chunk.toString().split('\n').filter(Boolean)));
-  const app = await createApp(testConfig(env), stores, createLogger('debug', sink));
+  const app = await createApp(testConfig(env), await reach(stores), createLogger('debug', sink));
   await migrate(app.orm);
   const server = await startServer(app, toySchema(fields));
   let stopped = false;
