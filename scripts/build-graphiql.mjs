@@ -1,6 +1,5 @@
 // Bundles GraphiQL with its workers into static files, so that the page asks no other host for anything.
 import { cpSync, globSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { build } from 'esbuild';
 
 const WORKERS = {
@@ -9,12 +8,8 @@ const WORKERS = {
   'graphql.worker': 'monaco-graphql/esm/graphql.worker.js',
 };
 
-/** The example tabs in their order, as the page shows them: `NN-name.graphql` with, where needed, `NN-name.json` beside it for variables and headers. */
-export function readTabs(folder = 'web/graphiql/tabs') {
-  return globSync(`${folder}/*.graphql`)
-    .sort()
-    .map((file) => ({ name: basename(file, '.graphql'), query: readFileSync(file, 'utf8').trim() }));
-}
+/** The example files in their order, `NN-name.graphql`; tabs.ts tells what is in them. */
+const readExamples = () => globSync('web/graphiql/tabs/*.graphql').sort().map((file) => readFileSync(file, 'utf8'));
 
 export async function buildGraphiql(target) {
   const shared = {
@@ -24,7 +19,7 @@ export async function buildGraphiql(target) {
     logLevel: 'warning',
     legalComments: 'linked',
     loader: { '.ttf': 'file', '.woff2': 'file', '.svg': 'file' },
-    define: { 'process.env.NODE_ENV': '"production"', 'process.env.USE_IMPORT': '"true"', EXAMPLE_TABS: JSON.stringify(readTabs()) },
+    define: { 'process.env.NODE_ENV': '"production"', 'process.env.USE_IMPORT': '"true"', EXAMPLE_TABS: JSON.stringify(readExamples()) },
   };
   await Promise.all([
     build({ ...shared, entryPoints: { main: 'web/graphiql/main.js' }, format: 'esm', target: 'es2022' }),

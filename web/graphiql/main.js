@@ -3,7 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
 import { createFetcher } from './fetcher.js';
-import { tabsOf } from './tabs.js';
+import { tabOf } from './tabs.ts';
 
 globalThis.MonacoEnvironment = {
   getWorker: (_id, label) => new Worker(`/graphiql/${label === 'json' || label === 'graphql' ? label : 'editor'}.worker.js`),
@@ -15,7 +15,7 @@ createRoot(document.getElementById('graphiql')).render(
     GraphiQL,
     {
       fetcher: createFetcher(location.origin, sessionStorage),
-      defaultTabs: tabsOf(EXAMPLE_TABS),
+      defaultTabs: EXAMPLE_TABS.map(tabOf),
       isHeadersEditorEnabled: true,
       shouldPersistHeaders: false,
       defaultEditorToolsVisibility: true,
