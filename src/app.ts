@@ -58,7 +58,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const redis = await connectFailFast(stores.redis, logger);
   const subscriber = connectPatient(stores.redis, logger);
   const pubsub = new PubSub(redis, subscriber, logger);
-  const jobs = new Jobs(redis);
+  const jobs = new Jobs(redis, logger);
   const transactions = new Transactions(orm, (reason) => metrics.transactionRetried(reason));
   const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
   const gate = new SeatGate(redis);

@@ -1,5 +1,6 @@
 import { Queue, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { keys } from './keys.js';
 
@@ -24,8 +25,13 @@ const options: JobsOptions = {
 export class Jobs {
   readonly #queues: { [Name in JobName]: Queue };
 
-  constructor(connection: Redis) {
-    const queueOf = (name: JobName): Queue => new Queue(name, { connection, prefix: keys.jobs(), defaultJobOptions: options });
+  constructor(connection: Redis, logger: Logger) {
+    const queueOf = (name: JobName): Queue => {
+      const queue = new Queue(name, { connection, prefix: keys.jobs(), defaultJobOptions: options });
+      // Without a listener a lost connection would end the process.
+      queue.on('error', (error) => logger.warn({ err: error, job: name }, 'job queue connection'));
+      return queue;
+    };
     this.#queues = { 'hold-expiry': queueOf('hold-expiry'), admission: queueOf('admission'), sweep: queueOf('sweep') };
   }
 

@@ -1,13 +1,17 @@
 import { ReplyError } from 'ioredis';
 import { RequestError, serviceUnavailable } from '../domain/errors.js';
+import { within } from './within.js';
 
 /** Replies of a Redis that runs but cannot serve yet, or no longer. */
 const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|MISCONF|OOM|NOREPLICAS)\b/;
 
-/** A Redis that is away is no fault of the request: answered at once with SERVICE_UNAVAILABLE. A Redis that says our command is wrong stays a fault. */
+/** Long enough for a busy process to get round to reading a reply that is there. */
+const PATIENCE_MS = 3000;
+
+/** A Redis that is away, or silent, is no fault of the request: answered at once with SERVICE_UNAVAILABLE. A Redis that says our command is wrong stays a fault. */
 export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
-    return await work;
+    return await within(work, PATIENCE_MS);
   } catch (error) {
     if (error instanceof RequestError) throw error;
     const wrongCommand = error instanceof ReplyError && !NOT_SERVING.test((error as Error).message);

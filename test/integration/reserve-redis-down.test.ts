@@ -1,0 +1,102 @@
+import { run, type Running } from '../../src/run.js';
+import { createLogger } from '../../src/logging.js';
+import { Reservation } from '../../src/database/entities/reservation.entity.js';
+import { ReservationService } from '../../src/services/reservation.service.js';
+import { SeatGate } from '../../src/redis/seat-gate.js';
+import * as operations from '../graphql/operations.js';
+import { codeOf, graphqlClient } from '../support/client.js';
+import { eventually } from '../support/eventually.js';
+import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
+import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
+import { dataOf, only, saleOf, viewerOf, type Sale } from '../support/sale.js';
+
+/** An instance whose Redis goes away, beside one that keeps it: what is held can still be paid, nothing new is held, nobody waits. */
+
+const PRICE = 10_000;
+
+let frontrow: Frontrow;
+let sale: Sale;
+let proxy: RedisProxy;
+let cutOff: Running;
+
+beforeAll(async () => {
+  frontrow = await startFrontrow();
+  sale = saleOf(frontrow);
+  proxy = await redisProxy(frontrow.app.stores.redis);
+  cutOff = await run(testConfig({ ROLES: 'api' }), { ...frontrow.app.stores, redis: proxy.address }, createLogger('silent'));
+});
+afterAll(async () => {
+  await cutOff.close();
+  await proxy.close();
+  await frontrow.stop();
+});
+
+const there = () => graphqlClient(cutOff.url!);
+const connected = () => eventually(() => cutOff.app.redis.status === 'ready', 'the connection to Redis');
+
+async function withHold() {
+  const concert = await frontrow.build.concert({ seats: 4, price: PRICE });
+  const buyer = await frontrow.build.admittedBuyer(concert.id, { balance: 5 * PRICE });
+  return { concert, buyer, hold: await sale.hold(buyer, concert.scheduleId, [1]) };
+}
+
+test('with Redis down reserving answers SERVICE_UNAVAILABLE at once, and what is held can be paid, cancelled and refunded', async () => {
+  const { concert, buyer, hold } = await withHold();
+  const other = await sale.hold(buyer, concert.scheduleId, [2]);
+  await proxy.cut();
+  await eventually(() => cutOff.app.redis.status !== 'ready', 'the connection to break');
+
+  const refused = await there().run(operations.ReserveDocument, { input: { scheduleId: concert.scheduleId, seatNumbers: [3] } }, buyer);
+  expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryAfterSeconds: 5 });
+  await expect(cutOff.app.services.reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers: [3] })).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  expect(await frontrow.app.transactions.fork().count(Reservation, { userId: buyer.id })).toBe(2);
+
+  const payment = only(dataOf(await there().run(operations.PayDocument, { input: { reservationId: hold.id } }, buyer)).pay, 'Payment');
+  expect(payment).toMatchObject({ status: 'PAID', balance: 4 * PRICE });
+  only(dataOf(await there().run(operations.CancelReservationDocument, { id: other.id }, buyer)).cancelReservation, 'Reservation');
+  only(dataOf(await there().run(operations.RefundDocument, { paymentId: payment.id }, buyer)).refund, 'Payment');
+  only(dataOf(await there().run(operations.ChargeDocument, { input: { amount: 1, idempotencyKey: 'while away' } }, buyer)).charge, 'Charge');
+  expect(await sale.balanceOf(buyer.id)).toBe(5 * PRICE + 1);
+  expect(await cutOff.app.metrics.registry.metrics()).toMatch(/frontrow_follow_up_failures_total\{step="gate-sold"\} 1/);
+
+  await proxy.restore();
+  await connected();
+  const [again] = await frontrow.build.admit(concert.id, [buyer]);
+  only(dataOf(await there().run(operations.ReserveDocument, { input: { scheduleId: concert.scheduleId, seatNumbers: [3] } }, again!)).reserve, 'Reservation');
+});
+
+test('V2: a hold whose job could not be added, because Redis went away after the gate, is ended by the sweeper', async () => {
+  const { app } = cutOff;
+  class LosingGate extends SeatGate {
+    override async take(attempt: Parameters<SeatGate['take']>[0]) {
+      const taken = await super.take(attempt);
+      await proxy.cut();
+      await eventually(() => app.redis.status !== 'ready', 'the connection to break');
+      return taken;
+    }
+  }
+  const { jobs, pubsub, counters, config } = app.services.reservations;
+  const reservations = new ReservationService(app.transactions, new LosingGate(app.redis), jobs, pubsub, counters, { ...config, holdTtlMs: 1 });
+  const concert = await frontrow.build.concert({ seats: 1, price: PRICE });
+  const buyer = await frontrow.build.admittedBuyer(concert.id);
+  const hold = await reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers: [1] });
+  expect(hold.status).toBe('HELD');
+  await eventually(async () => (await frontrow.app.services.reservations.sweep()) > 0, 'the sweeper');
+  expect((await frontrow.app.transactions.fork().findOneOrFail(Reservation, { id: hold.id })).status).toBe('EXPIRED');
+  await proxy.restore();
+  await connected();
+});
+
+test('a Redis that takes commands and never answers does not keep a payment waiting', async () => {
+  const { concert, buyer, hold } = await withHold();
+  proxy.silence();
+  const [paid, refused] = await Promise.all([
+    there().run(operations.PayDocument, { input: { reservationId: hold.id } }, buyer),
+    there().run(operations.ReserveDocument, { input: { scheduleId: concert.scheduleId, seatNumbers: [2] } }, buyer),
+  ]);
+  only(dataOf(paid).pay, 'Payment');
+  expect(codeOf(refused)).toBe('SERVICE_UNAVAILABLE');
+  await proxy.cut();
+  await proxy.restore();
+  await connected();
+});
