@@ -24,10 +24,13 @@ export class WalletService {
 
   async charge(viewer: Viewer, input: { amount: number; idempotencyKey: string }): Promise<Charge> {
     assertAmount('amount', input.amount, this.config.chargeMax);
-    const idempotencyKey = idempotencyKeyOf('idempotencyKey', input.idempotencyKey);
+    const idempotencyKey = storedKeyOf(idempotencyKeyOf('idempotencyKey', input.idempotencyKey));
     return this.transactions.run((em) => addCharge(em, { userId: viewer.userId, amount: input.amount, idempotencyKey, balanceMax: this.config.balanceMax }));
   }
 }
+
+/** The database compares text as if spaces at its end were not there; with a last character of its own `a` and `a ` stay two keys. */
+const storedKeyOf = (idempotencyKey: string): string => `${idempotencyKey}.`;
 
 interface NewCharge {
   userId: string;

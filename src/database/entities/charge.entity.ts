@@ -1,13 +1,13 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** `balance` is the balance after this charge, so that a repeat with the same key gets the same answer. */
+/** `balance` is the balance after this charge, so that a repeat with the same key gets the same answer. `idempotencyKey` is written by `storedKeyOf`. */
 const schema = defineEntity({
   name: 'Charge',
   tableName: 'charge',
   properties: {
     id: p.uuid().primary(),
     userId: p.uuid(),
-    idempotencyKey: p.string().length(255),
+    idempotencyKey: p.string().length(256),
     amount: p.bigint('number'),
     balance: p.bigint('number'),
     chargedAt: p.datetime(3),

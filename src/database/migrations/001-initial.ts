@@ -15,7 +15,7 @@ const STATEMENTS = [
     `create table charge (
       id varchar(36) not null,
       user_id varchar(36) not null,
-      idempotency_key varchar(255) not null,
+      idempotency_key varchar(256) not null,
       amount bigint not null,
       balance bigint not null,
       charged_at datetime(3) not null,

@@ -1,0 +1,97 @@
+import { Redis } from 'ioredis';
+import { v7 as uuid } from 'uuid';
+import { keys } from '../../src/redis/keys.js';
+import { SeatGate, type Attempt } from '../../src/redis/seat-gate.js';
+import { eventually } from '../support/eventually.js';
+import { freshStores } from '../support/stores.js';
+
+let redis: Redis;
+let gate: SeatGate;
+beforeAll(async () => {
+  redis = new Redis((await freshStores()).redis);
+  gate = new SeatGate(redis);
+});
+afterAll(() => redis.disconnect());
+
+const someone = (numbers: number[], date = { concertId: uuid(), scheduleId: uuid() }): Attempt => ({ ...date, userId: uuid(), attemptId: uuid(), numbers });
+const rival = ({ concertId, scheduleId }: Attempt, numbers: number[]): Attempt => someone(numbers, { concertId, scheduleId });
+const entries = ({ concertId, scheduleId }: Attempt) => redis.hgetall(keys.seatGate(concertId, scheduleId));
+
+test('all seats or none: the loser hears which are taken, and takes nothing', async () => {
+  const first = someone([1, 2]);
+  expect(await gate.take(first)).toMatchObject({ taken: [] });
+  expect((await gate.take(rival(first, [2, 3]))).taken).toEqual([2]);
+  expect(Object.keys(await entries(first))).toEqual(['1', '2']);
+  expect((await gate.take(rival(first, [3]))).taken).toEqual([]);
+});
+
+test('entries of the same user let pass and stay as they are', async () => {
+  const first = someone([1]);
+  await gate.take(first);
+  const before = await entries(first);
+  expect((await gate.take({ ...first, attemptId: uuid() })).taken).toEqual([]);
+  expect(await entries(first)).toEqual(before);
+});
+
+test('V2: an entry lets others pass when its end has come, and not before', async () => {
+  const first = someone([1]);
+  const { takenAt } = await gate.take(first);
+  const endsAt = takenAt + 300;
+  await gate.confirm(first, uuid(), endsAt);
+  const next = rival(first, [1]);
+  const taken = await eventually(async () => {
+    const answer = await gate.take(next);
+    return answer.taken.length === 0 && answer;
+  }, 'the end of the entry');
+  expect(taken.takenAt).toBeGreaterThanOrEqual(endsAt);
+});
+
+test('what is sold stays sold for everyone, its buyer too, until it is freed', async () => {
+  const first = someone([1]);
+  await gate.take(first);
+  await gate.confirm(first, first.attemptId, Date.now() + 1000);
+  await gate.sold(first, first.userId, first.attemptId);
+  expect((await gate.take({ ...first, attemptId: uuid() })).taken).toEqual([1]);
+  expect((await gate.take(rival(first, [1]))).taken).toEqual([1]);
+  await gate.free(first, uuid());
+  expect((await gate.take(rival(first, [1]))).taken).toEqual([1]);
+  await gate.free(first, first.attemptId);
+  expect((await gate.take(rival(first, [1]))).taken).toEqual([]);
+});
+
+test('a late confirmation or sale brings nothing back that was freed or taken by another since', async () => {
+  const first = someone([1, 2]);
+  const { takenAt } = await gate.take(first);
+  await gate.free(first, first.attemptId);
+  const next = rival(first, [2]);
+  await gate.take(next);
+  await gate.confirm(first, first.attemptId, takenAt + 60_000);
+  await gate.sold(first, first.userId, first.attemptId);
+  expect(Object.keys(await entries(first))).toEqual(['2']);
+  expect((await entries(first))['2']).toContain(next.attemptId);
+});
+
+test('what the database knew better is believed for a second at most, and never over a live entry of another', async () => {
+  const loser = someone([1, 2, 3]);
+  const { takenAt } = await gate.take(loser);
+  const holder = { userId: uuid(), reservationId: uuid() };
+  await gate.learn(loser, takenAt, [
+    { number: 1, ...holder, remainingMs: null },
+    { number: 2, ...holder, remainingMs: 3_600_000 },
+    { number: 3, ...holder, remainingMs: -1 },
+  ]);
+  const learned = await entries(loser);
+  for (const number of ['1', '2']) {
+    const [userId, reservationId, endsAt] = learned[number]!.split('|');
+    expect({ userId, reservationId }).toEqual(holder);
+    expect(Number(endsAt) - takenAt).toBeLessThan(5000);
+  }
+  expect(learned['3']).toContain(loser.attemptId);
+  await gate.learn(rival(loser, [1]), takenAt, [{ number: 1, userId: uuid(), reservationId: uuid(), remainingMs: null }]);
+  expect((await entries(loser))['1']).toBe(learned['1']);
+});
+
+test('the scripts find their way back when Redis has forgotten them', async () => {
+  await redis.script('FLUSH');
+  expect((await gate.take(someone([1]))).taken).toEqual([]);
+});

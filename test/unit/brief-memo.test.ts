@@ -1,0 +1,39 @@
+import { BriefMemo } from '../../src/domain/brief-memo.js';
+
+const counting = (maxAgeMs: number, sizeMax = 10) => {
+  const asked: string[] = [];
+  return { asked, memo: new BriefMemo(async (key: string) => (asked.push(key), `${key} ${asked.length}`), maxAgeMs, sizeMax) };
+};
+
+test('a crowd that asks the same at once is one question', async () => {
+  const { asked, memo } = counting(60_000);
+  const answers = await Promise.all(Array.from({ length: 100 }, () => memo.get('a')));
+  expect(new Set(answers)).toEqual(new Set(['a 1']));
+  expect(asked).toEqual(['a']);
+});
+
+test('an answer that is too old is asked for again, and refresh always asks', async () => {
+  const old = counting(0);
+  await old.memo.get('a');
+  await old.memo.get('a');
+  expect(old.asked).toHaveLength(2);
+  const young = counting(60_000);
+  await young.memo.get('a');
+  expect(await young.memo.refresh('a')).toBe('a 2');
+  expect(await young.memo.get('a')).toBe('a 2');
+});
+
+test('it remembers a bounded number of answers, the latest', async () => {
+  const { asked, memo } = counting(60_000, 2);
+  for (const key of ['a', 'b', 'c', 'c', 'b', 'a']) await memo.get(key);
+  expect(asked).toEqual(['a', 'b', 'c', 'a']);
+});
+
+test('a failure is told to those who wait and then forgotten', async () => {
+  let failing = true;
+  const memo = new BriefMemo(async () => (failing ? Promise.reject(new Error('away')) : 'back'), 60_000, 10);
+  const waiting = [memo.get('a'), memo.get('a')];
+  for (const one of waiting) await expect(one).rejects.toThrow('away');
+  failing = false;
+  expect(await memo.get('a')).toBe('back');
+});
