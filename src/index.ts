@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { destination, pino } from 'pino';
+import { destination } from 'pino';
 import { readConfig, type Config } from './config.js';
 import { explain } from './launcher/explain.js';
 import { greeting } from './launcher/greeting.js';
 import { startOwnStores, type OwnStores } from './launcher/own-stores.js';
 import { stopOnSignal } from './launcher/stop-signals.js';
+import { createLogger } from './logging.js';
 import { run } from './run.js';
 
 /** Standard output is for people and tools that start us; logs go to standard error. */
@@ -15,7 +16,7 @@ let own: OwnStores | undefined;
 async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   config = readConfig(process.env);
-  const logger = pino({ level: config.logLevel }, destination(2));
+  const logger = createLogger(config.logLevel, destination(2));
   const needed = { database: !config.databaseUrl, redis: !config.redisUrl };
   if (needed.database || needed.redis) own = await startOwnStores(config.dataDir, say, needed);
   const database = config.databaseUrl ? { url: config.databaseUrl } : own!.database;

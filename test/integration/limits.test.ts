@@ -57,9 +57,9 @@ describe('tokens 1000', () => {
 test('root fields 10, on both transports', async () => {
   const roots = (count: number): string => `{ ${repeat(count, () => 'public')} }`;
   expect(await overHttp(roots(10))).toBeUndefined();
-  expect(await overHttp(roots(11))).toMatchObject({ message: expect.stringMatching(/root fields 11, at most 10/) });
+  expect(await overHttp(roots(11))).toMatchObject({ message: expect.stringMatching(/asks for too much: root fields 11, at most 10/) });
   expect((await overWs(roots(10))).message).toMatch(/is for subscriptions/);
-  expect((await overWs(roots(11))).message).toMatch(/root fields 11, at most 10/);
+  expect((await overWs(roots(11))).message).toMatch(/asks for too much: root fields 11, at most 10/);
 });
 
 test('one mutation per operation, also through a fragment and under aliases, on both transports', async () => {
