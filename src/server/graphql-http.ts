@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { App } from '../app.js';
 import type { Context } from '../context.js';
+import { RequestError } from '../domain/errors.js';
 import type { ErrorEdge } from './errors.js';
 import { extraRules, labelOf, PARSE_OPTIONS, validationOptions } from './operation-rules.js';
 import { admitSender, bearerOf, contextOf, refusedWithStatus, tokenOf } from './request-context.js';
@@ -32,6 +33,7 @@ export async function serveGraphqlHttp(http: FastifyInstance, app: App, schema: 
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       labelsOperations(schema),
+      refusesSubscriptions,
       boundsErrors,
       answersJsonClientsWith200,
     ],
@@ -92,6 +94,15 @@ const labelsOperations = (schema: GraphQLSchema): ApolloServerPlugin<Context> =>
     },
   }),
 });
+
+/** Apollo would run one like a query, past the guards, which stand in front of `subscribe`. */
+const refusesSubscriptions: ApolloServerPlugin<Context> = {
+  requestDidStart: async () => ({
+    didResolveOperation: async ({ operation }) => {
+      if (operation?.operation === 'subscription') throw refusedWithStatus(new RequestError('BAD_USER_INPUT', 'Subscriptions are for the websocket.'));
+    },
+  }),
+};
 
 const boundsErrors: ApolloServerPlugin<Context> = {
   requestDidStart: async () => ({

@@ -11,6 +11,13 @@ import { HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MESSAGE_MAX_BYTES, REQUEST_T
 import { inScope, newScope } from './request-scope.js';
 import { isListedOrigin } from './origin.js';
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Code of what was refused before GraphQL saw it. */
+    refusedWith: ErrorCode | null;
+  }
+}
+
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const GRAPHQL_METHODS = 'GET, POST';
 
@@ -35,6 +42,7 @@ export async function createHttp(app: App, edge: ErrorEdge): Promise<FastifyInst
     clientErrorHandler,
   };
   const http = fastify(options);
+  http.decorateReply('refusedWith', null);
   http.server.headersTimeout = HEADERS_TIMEOUT_MS;
   http.removeContentTypeParser('text/plain');
   addHeaders(http, config);
@@ -46,6 +54,7 @@ export async function createHttp(app: App, edge: ErrorEdge): Promise<FastifyInst
     maxAge: 600,
   });
   http.addHook('onResponse', async (request, reply) => {
+    if (reply.refusedWith) app.metrics.operationAnswered({ type: 'invalid', field: 'invalid', code: reply.refusedWith });
     logger.debug({ requestId: request.id, method: request.method, path: request.url.split('?')[0], status: reply.statusCode, ms: reply.elapsedTime }, 'answered');
   });
   http.setErrorHandler<FastifyError>((error, request, reply) => sendError(edge, error, request, reply));
@@ -88,6 +97,7 @@ function sendError(edge: ErrorEdge, error: FastifyError, request: FastifyRequest
 }
 
 function send(reply: FastifyReply, status: number, code: ErrorCode, message: string): FastifyReply {
+  reply.refusedWith = code;
   // No hook has run where fastify could not even read the address.
   return reply.code(status).header('x-request-id', reply.request.id).type('application/json; charset=utf-8').send(errorBody(code, message));
 }

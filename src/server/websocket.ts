@@ -123,7 +123,7 @@ export class SocketEdge {
   }
 }
 
-/** Waiting for a slow reader would hold the subscription up; remembering everything for it would hold our memory. */
+/** A subscription waits for its reader. One that reads nothing sees no ping either and is gone with the next; what piles up past all waiting ends it at once. */
 async function send(client: WebSocket, data: string): Promise<void> {
   if (client.readyState !== client.OPEN) return;
   if (client.bufferedAmount > SOCKET_BACKLOG_MAX_BYTES) return client.terminate();

@@ -93,6 +93,21 @@ describe('cross-site request forgery', () => {
   });
 });
 
+test('a subscription over HTTP is refused before anything of it runs', async () => {
+  await expectError(await post(JSON.stringify({ query: 'subscription { mine }' })), 400, 'BAD_USER_INPUT', /are for the websocket/);
+});
+
+test('what is refused before GraphQL sees it is counted too', async () => {
+  const count = async (): Promise<number> => {
+    const text = await (await send('/metrics')).text();
+    return Number(/^frontrow_operations_total\{type="invalid",field="invalid",code="BAD_USER_INPUT"\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  };
+  const before = await count();
+  await post('{');
+  await post(QUERY, { 'content-type': 'text/plain' });
+  expect((await count()) - before).toBe(2);
+});
+
 describe('request ids', () => {
   test('a sane one is taken over, into the answer and the log', async () => {
     const response = await send('/graphql', { method: 'POST', body: QUERY, headers: { 'content-type': 'application/json', 'x-request-id': 'edge-1.a:b' } });
