@@ -116,7 +116,8 @@ export class ReservationService {
       const ended = ids.length > 0 ? await this.#endOverdue(ids) : [];
       swept += ended.length;
       await this.#announceEnded(ended);
-      if (ended.length < SWEEP_BATCH) break;
+      // Another sweeper may have taken a part of the batch; only a batch with nothing left to take is the last.
+      if (ids.length < SWEEP_BATCH || ended.length === 0) break;
     }
     return swept;
   }
