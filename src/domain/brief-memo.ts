@@ -3,7 +3,10 @@ interface Remembered<T> {
   value: Promise<T>;
 }
 
-/** Remembers answers for a moment, so that a crowd asking the same thing at once is one question. Bounded; failures are not remembered. */
+/**
+ * Remembers answers, so that a crowd asking the same thing is one question a moment. An answer that has grown old is still given while it is
+ * asked for again: nobody waits for what was known. Bounded; failures are not remembered.
+ */
 export class BriefMemo<T> {
   readonly #remembered = new Map<string, Remembered<T>>();
 
@@ -15,17 +18,26 @@ export class BriefMemo<T> {
 
   get(key: string): Promise<T> {
     const known = this.#remembered.get(key);
-    return known && performance.now() - known.since < this.maxAgeMs ? known.value : this.refresh(key);
+    if (!known) return this.refresh(key);
+    if (performance.now() - known.since >= this.maxAgeMs) {
+      known.since = performance.now();
+      this.load(key).then((answer) => this.#remember(key, Promise.resolve(answer)), () => undefined);
+    }
+    return known.value;
   }
 
   /** Asks again, whatever is remembered. */
   refresh(key: string): Promise<T> {
     const value = this.load(key);
+    this.#remember(key, value);
+    value.catch(() => this.#forget(key, value));
+    return value;
+  }
+
+  #remember(key: string, value: Promise<T>): void {
     this.#remembered.delete(key);
     this.#remembered.set(key, { since: performance.now(), value });
-    value.catch(() => this.#forget(key, value));
     if (this.#remembered.size > this.sizeMax) this.#remembered.delete(this.#remembered.keys().next().value!);
-    return value;
   }
 
   #forget(key: string, value: Promise<T>): void {

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/mysql';
+import { databaseNow } from '../database/clock.js';
 import {
   endReservations, isOver, lockQuota, lockReservations, lockReservationsOfQuota, lockSeats, saleWindowOf, seatsOf,
   type EndedReservation, type SaleWindow,
@@ -6,7 +7,7 @@ import {
 import { Reservation } from '../database/entities/reservation.entity.js';
 import { ReservationSeat } from '../database/entities/reservation-seat.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
-import { badInput } from '../domain/errors.js';
+import { badInput, notFound } from '../domain/errors.js';
 import { SaleClosed, SaleNotOpen, SeatLimitExceeded, SeatsUnavailable } from '../domain/refusals.js';
 import type { Attempt, LearnedSeat } from '../redis/seat-gate.js';
 
@@ -39,6 +40,7 @@ export async function holdSeats(em: EntityManager, attempt: Attempt, policy: Hol
   const own = await lockReservationsOfQuota(em, attempt.userId, attempt.concertId);
   const seats = await seatsOf(em, attempt.scheduleId, attempt.numbers);
   const window = await saleWindowOf(em, attempt.scheduleId);
+  if (!window) throw notFound('date');
   const { now } = window;
   if (seats.length !== attempt.numbers.length) throw missingSeats(attempt.numbers, seats);
 
@@ -130,7 +132,7 @@ async function insertHold(em: EntityManager, attempt: Attempt, seats: readonly S
 /** Which of the seats are taken, asked after the transaction was refused by the unique key. */
 export async function takenSeatsOf(em: EntityManager, attempt: Attempt): Promise<number[]> {
   const seats = await seatsOf(em, attempt.scheduleId, attempt.numbers);
-  const { now } = await saleWindowOf(em, attempt.scheduleId);
+  const now = await databaseNow(em);
   const taken = seats.filter((seat) => isTaken(seat, now)).map(({ number }) => number);
   return taken.length > 0 ? taken : [...attempt.numbers];
 }

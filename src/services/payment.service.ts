@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
 import { LedgerEntry } from '../database/entities/ledger-entry.entity.js';
 import { Payment } from '../database/entities/payment.entity.js';
+import { QueuePass } from '../database/entities/queue-pass.entity.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
 import { Schedule } from '../database/entities/schedule.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
@@ -50,6 +51,7 @@ export class PaymentService {
     const place = await this.#placeOf(viewer, queueToken, reservation.concertId);
     const { payment, sold } = await this.transactions.run((em) => payHold(em, viewer.userId, id, place));
     if (sold) await this.#announcePaid(reservation, place, sold);
+    else if (await this.#endedByPayment(place)) await afterCommit(this.counters, { 'queue-complete': () => this.#complete(place) });
     return payment;
   }
 
@@ -75,11 +77,20 @@ export class PaymentService {
     return place;
   }
 
+  /** A repeated payment may be the first that gets this far: the process of the first may have died after its commit. */
+  async #endedByPayment({ concertId, userId, place }: QueuePlace): Promise<boolean> {
+    return (await this.transactions.fork().count(QueuePass, { concertId, userId, place, endedBy: 'PAID' })) > 0;
+  }
+
+  #complete({ concertId, userId, place }: QueuePlace): Promise<void> {
+    return this.queue.complete(concertId, userId, place);
+  }
+
   async #announcePaid({ id, userId, concertId, scheduleId }: Reservation, place: QueuePlace, numbers: number[]): Promise<void> {
     this.counters.reservationBecame('CONFIRMED');
     await afterCommit(this.counters, {
       'gate-sold': () => this.gate.sold({ concertId, scheduleId, numbers }, userId, id),
-      'queue-complete': () => this.queue.complete(concertId, userId, place.place),
+      'queue-complete': () => this.#complete(place),
       publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId: id }),
     });
   }

@@ -69,6 +69,34 @@ test('V3: of 500 buyers of one seat at two instances one reserves it, 499 hear S
   expect(await sale.liveSeatsOf(concert.scheduleId)).toEqual(new Map([[1, 1]]));
 });
 
+test('V6: losers are answered while every database connection of their instance is busy', async () => {
+  const concert = await frontrow.build.concert({ seats: 1 });
+  const [winner, ...losers] = await crowd(concert, 50);
+  await sale.hold(winner!, concert.scheduleId, [1]);
+  // Warms what does not change: the session in Redis, the concert of the date.
+  await Promise.all(losers.map((buyer) => sale.reserve(buyer, concert.scheduleId, [1])));
+  const { transactions, config } = frontrow.app;
+  const answered = Promise.withResolvers<void>();
+  let busy = 0;
+  const holding = Promise.all(
+    Array.from({ length: config.databasePoolMax }, () =>
+      transactions.run(async (em) => {
+        await em.execute('select 1');
+        busy += 1;
+        await answered.promise;
+      }),
+    ),
+  );
+  try {
+    await eventually(() => busy === config.databasePoolMax, 'every connection to be busy');
+    const results = await Promise.all(losers.map((buyer) => sale.reserve(buyer, concert.scheduleId, [1])));
+    expect(namesOf(results)).toEqual({ SeatsUnavailable: 49 });
+  } finally {
+    answered.resolve();
+    await holding;
+  }
+});
+
 test('V4: groups of seats that overlap are reserved wholly or not at all, and the refusal names taken seats only', async () => {
   const concert = await frontrow.build.concert({ seats: 12 });
   const buyers = await crowd(concert, 60);

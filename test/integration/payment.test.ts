@@ -2,6 +2,7 @@ import { Payment } from '../../src/database/entities/payment.entity.js';
 import { QueuePass } from '../../src/database/entities/queue-pass.entity.js';
 import { Reservation } from '../../src/database/entities/reservation.entity.js';
 import { Seat } from '../../src/database/entities/seat.entity.js';
+import { keys } from '../../src/redis/keys.js';
 import { topics } from '../../src/redis/pubsub.js';
 import * as operations from '../graphql/operations.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
@@ -86,6 +87,19 @@ describe('pay', () => {
     expect(only(await sale.pay(buyer, hold.id, 1), 'Payment')).toEqual(payment);
     expect(await sale.balanceOf(buyer.id)).toBe(3 * PRICE);
     expect(await sale.ledgerOf(buyer.id)).toHaveLength(2);
+  });
+
+  test('P1: a pass that stayed open, because the process died right after its commit, is ended by the repeated payment', async () => {
+    const { buyer, hold } = await withHold();
+    const pass = await fork().findOneOrFail(QueuePass, { concertId: concert.id, userId: buyer.id });
+    only(await sale.pay(buyer, hold.id), 'Payment');
+    const { redis } = frontrow.app;
+    await redis.zadd(keys.queueActive(concert.id), pass.expiresAt.getTime(), buyer.id);
+    await redis.hset(keys.queuePlaces(concert.id), buyer.id, pass.place);
+    const status = async () => dataOf(await frontrow.client().run(operations.PollQueuePositionDocument, { concertId: concert.id }, buyer)).queuePosition?.status;
+    expect(await status()).toBe('ACTIVE');
+    only(await sale.pay(buyer, hold.id), 'Payment');
+    expect(await status()).toBe('COMPLETED');
   });
 
   test('P1: too small a balance is refused, the hold stays, and it can be paid after a charge', async () => {

@@ -12,15 +12,22 @@ test('a crowd that asks the same at once is one question', async () => {
   expect(asked).toEqual(['a']);
 });
 
-test('an answer that is too old is asked for again, and refresh always asks', async () => {
-  const old = counting(0);
-  await old.memo.get('a');
-  await old.memo.get('a');
-  expect(old.asked).toHaveLength(2);
-  const young = counting(60_000);
-  await young.memo.get('a');
-  expect(await young.memo.refresh('a')).toBe('a 2');
-  expect(await young.memo.get('a')).toBe('a 2');
+test('an answer that is too old is given once more while it is asked for again, and refresh waits for the new one', async () => {
+  const { asked, memo } = counting(0);
+  expect(await memo.get('a')).toBe('a 1');
+  expect(await memo.get('a')).toBe('a 1');
+  expect(asked).toHaveLength(2);
+  expect(await memo.get('a')).toBe('a 2');
+  expect(await memo.refresh('a')).toBe('a 4');
+});
+
+test('while the answer cannot be asked for again the old one is still given', async () => {
+  let failing = false;
+  const memo = new BriefMemo(async () => (failing ? Promise.reject(new Error('away')) : 'known'), 0, 10);
+  await memo.get('a');
+  failing = true;
+  expect(await memo.get('a')).toBe('known');
+  expect(await memo.get('a')).toBe('known');
 });
 
 test('it remembers a bounded number of answers, the latest', async () => {

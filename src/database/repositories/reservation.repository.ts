@@ -45,14 +45,15 @@ export interface SaleWindow {
   startsAt: Date;
 }
 
-/** When seats of a date are sold, and the clock that decides. */
-export async function saleWindowOf(em: EntityManager, scheduleId: string): Promise<SaleWindow> {
+/** When seats of a date are sold, and the clock that decides; null once the date is deleted. */
+export async function saleWindowOf(em: EntityManager, scheduleId: string): Promise<SaleWindow | null> {
   const [row] = await em.execute<{ now: RawInstant; opensAt: RawInstant; closesAt: RawInstant | null; startsAt: RawInstant }[]>(
     `select sysdate(3) as now, c.sale_opens_at as opensAt, c.sale_closes_at as closesAt, d.starts_at as startsAt
-     from schedule d join concert c on c.id = d.concert_id where d.id = ?`,
+     from schedule d join concert c on c.id = d.concert_id where d.id = ? and d.deleted_at is null`,
     [scheduleId],
   );
-  const { now, opensAt, closesAt, startsAt } = row!;
+  if (!row) return null;
+  const { now, opensAt, closesAt, startsAt } = row;
   return { now: instantOf(now), opensAt: instantOf(opensAt), closesAt: closesAt === null ? null : instantOf(closesAt), startsAt: instantOf(startsAt) };
 }
 
