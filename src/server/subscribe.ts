@@ -33,7 +33,7 @@ export function mapEvents<Event, Result>(source: AsyncIterable<Event>, work: (ev
   const end = (): void => {
     ended = true;
     finishPending?.();
-    Promise.resolve(events.return?.()).catch(() => undefined);
+    void (async () => events.return?.())().catch(() => undefined);
   };
   const pull = async (): Promise<IteratorResult<Result, undefined>> => {
     const event = await events.next();
