@@ -14,6 +14,8 @@ export const UNACKNOWLEDGED_SOCKETS_MAX = 1000;
 
 /** Below the 60 s after which proxies close an idle connection of their own accord. */
 export const SOCKET_PING_MS = 12_000;
+/** Word of a sign-out may be lost on its way; so often the sessions of open sockets are looked up again. */
+export const SESSION_RECHECK_MS = 60_000;
 /** A reader this far behind is cut off: what it has not read is kept in our memory. */
 export const SOCKET_BACKLOG_MAX_BYTES = 1024 * 1024;
 

@@ -42,6 +42,11 @@ export class SocketRegistry<Socket extends Closable> {
     leave(this.#bySession, entry.viewer.sessionId, socket);
   }
 
+  /** As of now: what closes meanwhile may still come. */
+  sockets(): Socket[] {
+    return [...this.#entries.keys()];
+  }
+
   closeSession(sessionId: string): void {
     for (const socket of this.#bySession.get(sessionId) ?? []) socket.close(CLOSE_FORBIDDEN, 'Signed out');
   }

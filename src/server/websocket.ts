@@ -7,10 +7,11 @@ import type { App } from '../app.js';
 import type { ErrorEdge } from './errors.js';
 import { createGraphqlWs, type SocketState } from './graphql-ws.js';
 import { rejectSocket, requestIdOf } from './http.js';
-import { MESSAGE_MAX_BYTES, SOCKET_BACKLOG_MAX_BYTES, SOCKET_PING_MS, UNACKNOWLEDGED_SOCKETS_MAX } from './limits.js';
+import { MESSAGE_MAX_BYTES, SESSION_RECHECK_MS, SOCKET_BACKLOG_MAX_BYTES, SOCKET_PING_MS, UNACKNOWLEDGED_SOCKETS_MAX } from './limits.js';
 import { mayOpenSocket } from './origin.js';
+import { viewerOfToken } from './request-context.js';
 import { inScope, newScope } from './request-scope.js';
-import { SocketRegistry } from './socket-registry.js';
+import { CLOSE_FORBIDDEN, SocketRegistry } from './socket-registry.js';
 
 const CLOSE_GOING_AWAY = 1001;
 const CLOSE_BAD_REQUEST = 4400;
@@ -24,7 +25,7 @@ export class SocketEdge {
   readonly #registry = new SocketRegistry<SocketState>();
   readonly #graphqlWs: GraphqlWs<SocketState>;
   readonly #alive = new WeakSet<WebSocket>();
-  readonly #pings: NodeJS.Timeout;
+  readonly #timers: NodeJS.Timeout[];
   #unacknowledged = 0;
   #draining = false;
   #stopListening: () => void = () => undefined;
@@ -38,7 +39,7 @@ export class SocketEdge {
     this.#sockets.on('wsClientError', (_error, socket, request) => {
       rejectSocket(socket as Socket, '400 Bad Request', 'BAD_USER_INPUT', 'Not a valid websocket handshake.', requestIdOf(request));
     });
-    this.#pings = setInterval(() => this.#pingAll(), SOCKET_PING_MS).unref();
+    this.#timers = [setInterval(() => this.#pingAll(), SOCKET_PING_MS).unref(), setInterval(() => void this.recheckSessions(), SESSION_RECHECK_MS).unref()];
   }
 
   async attach(server: HttpServer): Promise<void> {
@@ -49,7 +50,7 @@ export class SocketEdge {
   /** Asks every client to come back elsewhere; those that do not answer are cut off after the grace. */
   async close(graceMs: number): Promise<void> {
     this.#draining = true;
-    clearInterval(this.#pings);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#stopListening();
     const clients = [...this.#sockets.clients];
     const closed = Promise.all(clients.map((client) => new Promise((resolve) => client.once('close', resolve))));
@@ -57,6 +58,14 @@ export class SocketEdge {
     const cutOff = setTimeout(() => clients.forEach((client) => client.terminate()), graceMs);
     await closed;
     clearTimeout(cutOff);
+  }
+
+  /** One after the other: there is no hurry, and a store that is away decides nothing. */
+  async recheckSessions(): Promise<void> {
+    for (const socket of this.#registry.sockets()) {
+      const viewer = await viewerOfToken(this.app, socket.accessToken).catch(() => undefined);
+      if (viewer === null) socket.close(CLOSE_FORBIDDEN, 'Forbidden');
+    }
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {

@@ -1,7 +1,13 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { createClient } from 'graphql-ws';
 import { v7 as uuid } from 'uuid';
 import WebSocket from 'ws';
-import { startEdge, type Edge } from '../support/edge.js';
+import { Session } from '../../src/database/entities/session.entity.js';
+import { keys } from '../../src/redis/keys.js';
+import { ErrorEdge } from '../../src/server/errors.js';
+import { SocketEdge } from '../../src/server/websocket.js';
+import { startEdge, toySchema, type Edge } from '../support/edge.js';
 import { websocketClient } from '../support/client.js';
 import { openSocket, overSocket, refusedHandshake, socketErrors, type RawSocket } from '../support/raw-socket.js';
 
@@ -211,6 +217,29 @@ describe('the end of a token is the end of its sockets', () => {
     expect((await others.next()).type).toBe('pong');
     others.close();
   });
+});
+
+test('a sign-out whose message was lost closes the socket with 4403 when sessions are looked up again', async () => {
+  const http = createServer();
+  const sockets = new SocketEdge(edge.app, toySchema({}), new ErrorEdge(edge.app.logger, false));
+  await sockets.attach(http);
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const [buyer, other] = await edge.build.buyers(2);
+  const [mine, others] = await Promise.all([openSocket(url), openSocket(url)]);
+  await mine.init({ authorization: `Bearer ${buyer!.accessToken}` });
+  await others.init({ authorization: `Bearer ${other!.accessToken}` });
+
+  await edge.app.transactions.fork().nativeUpdate(Session, { id: buyer!.sessionId }, { revokedAt: new Date() });
+  await edge.app.redis.del(keys.session(buyer!.sessionId));
+  await sockets.recheckSessions();
+
+  expect(await mine.closed).toEqual({ code: 4403, reason: 'Forbidden' });
+  others.send({ type: 'ping' });
+  expect((await others.next()).type).toBe('pong');
+  await sockets.close(1000);
+  expect((await others.closed).code).toBe(1001);
+  http.close();
 });
 
 test('the graphql-ws client gives up on 4429 and tries 4403 again', async () => {
