@@ -54,7 +54,8 @@ export async function holdSeats(em: EntityManager, attempt: Attempt, policy: Hol
   const locked = await lockSeats(em, attempt.scheduleId, attempt.numbers);
   if (locked.length !== attempt.numbers.length) throw missingSeats(attempt.numbers, locked);
   await assertFree(em, locked, now);
-  const reservation = await insertHold(em, attempt, locked, now, policy.holdTtlMs);
+  // Waiting for the seats may have taken a while: the hold begins now that they are ours.
+  const reservation = await insertHold(em, attempt, locked, await databaseNow(em), policy.holdTtlMs);
   return { reservation, remainingMs: policy.holdTtlMs, isNew: true, ended };
 }
 
