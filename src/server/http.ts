@@ -121,5 +121,7 @@ export function rejectSocket(socket: Socket, status: string, code: ErrorCode, me
   const body = JSON.stringify(errorBody(code, message));
   const head = { connection: 'close', 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(body)), 'x-request-id': requestId, ...headers };
   const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+  // The other side may keep its half open for as long as it likes.
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`);
 }

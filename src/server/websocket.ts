@@ -43,6 +43,8 @@ export class SocketEdge {
   }
 
   async attach(server: HttpServer): Promise<void> {
+    // Clients that offer HTTP/2 over an unencrypted connection (Java's is one) ask for an upgrade with every request, and take a plain answer.
+    Object.assign(server, { shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === 'websocket' });
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head));
     this.#stopListening = await this.app.services.sessions.onRevoked((sessionId) => this.#registry.closeSession(sessionId));
   }

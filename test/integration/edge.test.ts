@@ -68,6 +68,16 @@ describe('bad requests are answered as GraphQL errors', () => {
     }
   });
 
+  test('an offer to go on with HTTP/2 is passed over, the request is answered', async () => {
+    const request = ['POST /graphql HTTP/1.1', 'host: x', 'connection: Upgrade, HTTP2-Settings', 'upgrade: h2c', 'http2-settings: AAMAAABkAARAAAAAAAIAAAAA', 'content-type: application/json', `content-length: ${QUERY.length}`, `x-forwarded-for: 10.0.0.${client}`, '', QUERY];
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(Number(new URL(edge.url).port), '127.0.0.1', () => socket.write(request.join('\r\n')));
+      socket.on('data', (data) => (resolve(String(data)), socket.destroy()));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(answer).toContain('{"data":{"public":1}}');
+  });
+
   test('what is not HTTP at all: 400, with a request id', async () => {
     const answer = await new Promise<string>((resolve) => {
       const socket = connect(Number(new URL(edge.url).port), '127.0.0.1', () => socket.write('NONSENSE\r\n\r\n'));

@@ -104,6 +104,21 @@ test.each(protectedFields)('Q2: without a token $name is UNAUTHENTICATED', async
   expect(await codeFor(root)).toBe('UNAUTHENTICATED');
 });
 
+test('U1: an access token that is forged, unsigned, expired, of another kind or far too long is none', async () => {
+  const { tokens, config } = frontrow.app;
+  const [header, claims] = user.accessToken.split('.');
+  const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.`;
+  const admin = Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(claims!, 'base64url').toString()), role: 'ADMIN' })).toString('base64url');
+  const expired = await tokens.signAccess({ id: user.id, role: 'USER' }, user.sessionId, new Date(Date.now() - config.accessTokenTtlMs - 2000));
+  const { queueToken } = await frontrow.build.admittedBuyer(concert.id);
+  const bad = [`${user.accessToken.slice(0, -6)}AAAAAA`, `${header}.${admin}.${user.accessToken.split('.')[2]}`, unsigned, expired.token, queueToken, tokens.signRefresh(user.sessionId, 1), 'x'.repeat(10_000), 'null'];
+  for (const accessToken of bad) {
+    const answer = await frontrow.client().raw('{ me { id } }', {}, { accessToken });
+    expect([answer.status, answer.errors?.[0]?.extensions.code]).toEqual([200, 'UNAUTHENTICATED']);
+  }
+  expect((await frontrow.client().raw('{ me { id } }', {}, user)).data).toEqual({ me: { id: user.id } });
+});
+
 test.each(adminFields)('U3: for a USER $name is FORBIDDEN', async (root) => {
   expect(await codeFor(root, user)).toBe('FORBIDDEN');
 });
