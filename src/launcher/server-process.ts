@@ -30,11 +30,11 @@ export function startServer(name: string, command: string[], logFile: string, en
 
 const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
 
-/** Resolves when the server accepts connections. */
+/** Resolves when the server answers. */
 export async function ready(server: ServerProcess, socket: string): Promise<void> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
   while (!hasEnded(server.child) && Date.now() < deadline) {
-    if (await answers(socket)) return;
+    if (await answers(server.name, socket)) return;
     await delay(READY_POLL_MS);
   }
   throw new LauncherError(`${server.name} did not start. The end of ${server.logFile}:\n${lastLines(server.logFile)}`);
@@ -42,14 +42,18 @@ export async function ready(server: ServerProcess, socket: string): Promise<void
 
 const lastLines = (file: string): string => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n');
 
-const answers = (socket: string): Promise<boolean> =>
+/** A word from the server itself: a bare connection is taken by one, too, that will give up on its files a moment later, or is still reading them. */
+const answers = (name: string, socket: string): Promise<boolean> =>
   new Promise((done) => {
     const connection = connect(socket);
-    connection.once('error', () => done(false));
-    connection.once('connect', () => {
+    const end = (answer: boolean): void => {
       connection.destroy();
-      done(true);
-    });
+      done(answer);
+    };
+    // MariaDB speaks first.
+    if (name === 'Redis') connection.once('connect', () => connection.write('PING\r\n'));
+    connection.once('data', (data) => end(!data.toString('latin1').startsWith('-LOADING')));
+    connection.once('error', () => end(false)).once('close', () => end(false));
   });
 
 export async function stopServer({ child }: ServerProcess): Promise<void> {

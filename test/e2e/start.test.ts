@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -39,6 +40,12 @@ test('O2: a start without any store runs its own MariaDB and Redis, and says wha
   expect(output).toContain('admin@example.com / admin-password');
   expect(output).toContain(`curl -s ${frontrow.url}/graphql`);
   expect((await graphqlClient(frontrow.url).raw('{ concerts { nodes { title } } }', {})).data.concerts.nodes.length).toBeGreaterThan(0);
+});
+
+test('the tour buys two seats from it', () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/tour.ts', frontrow.url], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toMatch(/queuePosition +ACTIVE until .*\n(.*\n)*reserve +HELD until .*\n.*charge .*\n.*pay +PAID .*\nme +CONFIRMED: seats 1, 2\n$/);
 });
 
 test('a second start on the same data says so and stops; the first goes on', async () => {
