@@ -11,6 +11,11 @@ import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
 export type ReadPositions = (concertId: string, userIds: string[], present: boolean) => Promise<QueuePosition[]>;
 
 const READ_AT_ONCE = 500;
+/**
+ * Whom a moving line is told at once; those behind hear it with the next report. The first 1,000 are promised a second, and one who was behind
+ * this position at the last report can hardly be among them before the next.
+ */
+const NEAR_POSITION = 3000;
 
 /** One subscription: holds the latest position not yet taken, and ends after COMPLETED or EXPIRED. */
 class Watcher implements AsyncIterableIterator<QueuePosition> {
@@ -23,6 +28,10 @@ class Watcher implements AsyncIterableIterator<QueuePosition> {
     readonly userId: string,
     private readonly onLeave: (watcher: Watcher) => void,
   ) {}
+
+  get isNear(): boolean {
+    return this.#known === null || this.#known.position <= NEAR_POSITION;
+  }
 
   offer(position: QueuePosition): void {
     if (this.#left || !isNews(this.#known, position)) return;
@@ -67,8 +76,8 @@ class Watcher implements AsyncIterableIterator<QueuePosition> {
 class Room {
   readonly listening: Promise<() => void>;
   readonly #watchers = new Map<string, Set<Watcher>>();
-  /** Who is to be read next; everyone when true. */
-  #due: Set<string> | true = new Set();
+  /** Who is to be read next. */
+  #due = new Set<string>();
   #present = false;
   #reading = false;
 
@@ -96,24 +105,29 @@ class Room {
     if (ofUser?.size === 0) this.#watchers.delete(watcher.userId);
   }
 
-  refresh(users: readonly string[] | true): void {
-    if (users === true) this.#due = true;
-    else if (this.#due !== true) for (const userId of users) this.#due.add(userId);
+  refresh(users: Iterable<string>): void {
+    for (const userId of users) if (this.#watchers.has(userId)) this.#due.add(userId);
     if (!this.#reading) void this.#readDue();
   }
 
   #hear({ users, moved, heartbeat }: Messages['queueMoved']): void {
     if (heartbeat) this.#present = true;
-    // A heartbeat reads everyone too: it makes good for messages that were lost.
-    this.refresh(moved || heartbeat ? true : users);
+    // A heartbeat reads everyone: it makes good for messages that were lost.
+    if (heartbeat) this.refresh(this.#watchers.keys());
+    else this.refresh(moved ? [...users, ...this.#near()] : users);
+  }
+
+  *#near(): Iterable<string> {
+    for (const [userId, watchers] of this.#watchers) if ([...watchers].some((watcher) => watcher.isNear)) yield userId;
   }
 
   /** One reading at a time; what falls due meanwhile is read once more after it. */
   async #readDue(): Promise<void> {
     this.#reading = true;
     try {
-      for (let users = this.#takeDue(); users.length > 0; users = this.#takeDue()) {
-        const present = this.#present;
+      while (this.#due.size > 0) {
+        const [users, present] = [[...this.#due], this.#present];
+        this.#due.clear();
         this.#present = false;
         for (let from = 0; from < users.length; from += READ_AT_ONCE) await this.#readSome(users.slice(from, from + READ_AT_ONCE), present);
       }
@@ -122,12 +136,6 @@ class Room {
     } finally {
       this.#reading = false;
     }
-  }
-
-  #takeDue(): string[] {
-    const due = this.#due === true ? [...this.#watchers.keys()] : [...this.#due].filter((userId) => this.#watchers.has(userId));
-    this.#due = new Set();
-    return due;
   }
 
   async #readSome(users: string[], present: boolean): Promise<void> {

@@ -182,3 +182,27 @@ test('Q3: a slow reader gets the latest position, not all of them', async () => 
   expect((await slow.next()).value.status).toBe('EXPIRED');
   expect((await slow.next()).done).toBe(true);
 });
+
+test('Q3: far back in a long line one hears of moves with the next report, at the head with the next beat', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const [first, last] = await frontrow.build.buyers(2);
+  await queue.joinInTurn([first!, last!], concert.id);
+  const waiting = keys.queueWaiting(concert.id);
+  const crowd = Array.from({ length: 4000 }, (_, index) => `someone-${index}`);
+  await frontrow.app.redis.zadd(waiting, ...crowd.flatMap((user, index) => [1 + (index + 1) / 10_000, user]));
+  await frontrow.app.redis.zadd(waiting, 0, 'a-leaver');
+  const [near, far] = [watch(first!, concert.id), watch(last!, concert.id)];
+  await Promise.all([near.until(isAt(2)), far.until(isAt(4003))]);
+  await frontrow.app.redis.zadd(keys.queueSeen(concert.id), 1, last!.id);
+  await queue.beat();
+  await eventually(async () => (await frontrow.app.redis.zscore(keys.queueSeen(concert.id), last!.id)) !== '1', 'the first report');
+  await frontrow.app.redis.zrem(waiting, 'a-leaver');
+  await frontrow.app.redis.hset(keys.queueState(concert.id), 'dirty', 1);
+  await queue.beat();
+  await near.until(isAt(1));
+  expect(far.messages).toHaveLength(1);
+  await ageReport(concert.id);
+  await queue.beat();
+  await far.until(isAt(4002));
+});
