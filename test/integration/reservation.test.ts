@@ -142,6 +142,29 @@ describe('reserve', () => {
     expect(await frontrow.app.redis.hget(gate, String(numbers[0]))).toMatch(new RegExp(`^${first.id}\\|${hold.id}\\|\\d+$`));
   });
 
+  test('V3: a database connection that drops in the middle leaves nothing behind, and asking again succeeds', async () => {
+    const [buyer, other] = [await admitted(), await admitted()];
+    const [one, two] = seats(2);
+    const input = { scheduleId: concert.scheduleId, seatNumbers: [one!, two!] };
+    const answer = await frontrow.app.transactions.run(async (em) => {
+      await em.execute('select number from seat where schedule_id = ? and number = ? for update', [concert.scheduleId, two]);
+      const running = frontrow.client().run(operations.ReserveDocument, { input }, buyer);
+      const waiting = await eventually(async () => {
+        const [row] = await em.execute<{ id: number }[]>(
+          `select p.id from information_schema.processlist p where p.db = database() and p.info like '%for update%' and p.id <> connection_id() and p.time_ms > 20`,
+        );
+        return row;
+      }, 'the reserve to wait for the seat');
+      await em.execute(`kill ${Number(waiting.id)}`);
+      return running;
+    });
+    expect(codeOf(answer)).toBe('SERVICE_UNAVAILABLE');
+    expect(await fork().count(Seat, { scheduleId: concert.scheduleId, number: { $in: [one!, two!] }, status: 'AVAILABLE' })).toBe(2);
+    const hold = await sale.hold(buyer, concert.scheduleId, [one!, two!], 1);
+    expect(only(await sale.reserve(other, concert.scheduleId, [two!]), 'SeatsUnavailable').seatNumbers).toEqual([two]);
+    expect((await sale.me(buyer)).reservations.nodes.map(({ id }) => id)).toEqual([hold.id]);
+  });
+
   test('V3: a gate entry of a process that died before its commit ends by itself', async () => {
     const [dead, buyer] = [await admitted(), await admitted()];
     const [number] = seats(1);

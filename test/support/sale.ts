@@ -1,7 +1,6 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { Charge } from '../../src/database/entities/charge.entity.js';
 import { LedgerEntry } from '../../src/database/entities/ledger-entry.entity.js';
-import { ReservationSeat } from '../../src/database/entities/reservation-seat.entity.js';
 import { Wallet } from '../../src/database/entities/wallet.entity.js';
 import type { Viewer } from '../../src/domain/viewer.js';
 import * as operations from '../graphql/operations.js';
@@ -11,8 +10,6 @@ import type { Frontrow } from './frontrow.js';
 
 /** The steps of a sale over HTTP, and what the database says afterwards. */
 export type Sale = ReturnType<typeof saleOf>;
-
-type Caller = Credentials;
 
 /** The data of an answer that must have some. */
 export function dataOf<Data>(answer: Answer<Data>): Data {
@@ -30,21 +27,21 @@ export function only<Result extends { __typename: string }, Name extends Result[
 export const viewerOf = (buyer: Buyer): Viewer => ({ userId: buyer.id, role: 'USER', sessionId: buyer.sessionId, tokenExpiresAt: new Date(Date.now() + 60_000) });
 
 export function saleOf(frontrow: Frontrow) {
-  const run = async <Data, Variables>(document: TypedDocumentNode<Data, Variables>, variables: Variables, caller: Caller, instance: number) =>
+  const run = async <Data, Variables>(document: TypedDocumentNode<Data, Variables>, variables: Variables, caller: Credentials, instance: number) =>
     dataOf(await frontrow.client(instance).run(document, variables, caller));
-  const reserve = async (caller: Caller, scheduleId: string, seatNumbers: number[], instance = 0) =>
+  const reserve = async (caller: Credentials, scheduleId: string, seatNumbers: number[], instance = 0) =>
     (await run(operations.ReserveDocument, { input: { scheduleId, seatNumbers } }, caller, instance)).reserve;
   return {
     reserve,
-    hold: async (caller: Caller, scheduleId: string, seatNumbers: number[], instance = 0) => only(await reserve(caller, scheduleId, seatNumbers, instance), 'Reservation'),
-    cancel: async (caller: Caller, id: string, instance = 0) => (await run(operations.CancelReservationDocument, { id }, caller, instance)).cancelReservation,
-    pay: async (caller: Caller, reservationId: string, instance = 0) => (await run(operations.PayDocument, { input: { reservationId } }, caller, instance)).pay,
-    refund: async (caller: Caller, paymentId: string, instance = 0) => (await run(operations.RefundDocument, { paymentId }, caller, instance)).refund,
-    charge: async (caller: Caller, amount: number, idempotencyKey: string, instance = 0) =>
+    hold: async (caller: Credentials, scheduleId: string, seatNumbers: number[], instance = 0) => only(await reserve(caller, scheduleId, seatNumbers, instance), 'Reservation'),
+    cancel: async (caller: Credentials, id: string, instance = 0) => (await run(operations.CancelReservationDocument, { id }, caller, instance)).cancelReservation,
+    pay: async (caller: Credentials, reservationId: string, instance = 0) => (await run(operations.PayDocument, { input: { reservationId } }, caller, instance)).pay,
+    refund: async (caller: Credentials, paymentId: string, instance = 0) => (await run(operations.RefundDocument, { paymentId }, caller, instance)).refund,
+    charge: async (caller: Credentials, amount: number, idempotencyKey: string, instance = 0) =>
       (await run(operations.ChargeDocument, { input: { amount, idempotencyKey } }, caller, instance)).charge,
-    reservation: async (caller: Caller, id: string, instance = 0) => (await run(operations.OneReservationDocument, { id }, caller, instance)).reservation,
-    me: async (caller: Caller, variables: operations.MeQueryVariables = {}, instance = 0) => (await run(operations.MeDocument, variables, caller, instance)).me,
-    seats: async (caller: Caller, scheduleId: string, instance = 0) => (await run(operations.SeatsDocument, { scheduleId }, caller, instance)).seats,
+    reservation: async (caller: Credentials, id: string, instance = 0) => (await run(operations.OneReservationDocument, { id }, caller, instance)).reservation,
+    me: async (caller: Credentials, variables: operations.MeQueryVariables = {}, instance = 0) => (await run(operations.MeDocument, variables, caller, instance)).me,
+    seats: async (caller: Credentials, scheduleId: string, instance = 0) => (await run(operations.SeatsDocument, { scheduleId }, caller, instance)).seats,
 
     balanceOf: async (userId: string) => (await frontrow.app.transactions.fork().findOneOrFail(Wallet, { userId })).balance,
     ledgerOf: (userId: string) => frontrow.app.transactions.fork().find(LedgerEntry, { userId }, { orderBy: { id: 'asc' } }),
@@ -59,7 +56,6 @@ export function saleOf(frontrow: Frontrow) {
       );
       return new Map(rows.map((row) => [Number(row.number), Number(row.reservations)]));
     },
-    seatsKept: (reservationId: string) => frontrow.app.transactions.fork().find(ReservationSeat, { reservationId }),
   };
 }
 
