@@ -28,7 +28,7 @@ test('no file only passes others on, but for the two lists', () => {
 
 test('product code has no `any`, but for the arguments of any field', () => {
   const files = filesOf('src', '.ts').filter((file) => file !== 'src/resolvers/access.ts');
-  expect(withLine(files, (line) => /(: any(?! \w)|<any>|\bas any\b|\bany\[\])/.test(line))).toEqual([]);
+  expect(withLine(files, (line) => /(: any(?! \w)|<any>|\bas any\b|\bany\[\])/.test(line) && !/^\s*(\/\*\*|\*|\/\/)/.test(line))).toEqual([]);
 });
 
 test('nothing is left to be done later', () => {

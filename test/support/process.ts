@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /** Frontrow as an operator starts it: the built program in a process of its own. */
@@ -58,14 +58,7 @@ export async function failingStart(env: Record<string, string>): Promise<{ code:
   return { code: await ended(child), output: output() };
 }
 
-/** The processes that have `text` in their command line, by id. */
-export function processesWith(text: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => pid !== process.pid && commandOf(pid).includes(text));
-}
-
+/** The command line of a process; empty when it is gone. */
 export function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
