@@ -51,7 +51,9 @@ async function startRoleWorker(app: App): Promise<Workers> {
 }
 
 async function stop(app: App, server: Server | null, workers: Workers | null): Promise<void> {
-  await server?.close();
-  await workers?.close();
-  await app.close();
+  // Each step is taken whatever became of the one before: a socket that would not close keeps no job from being finished.
+  const steps = [() => server?.close(), () => workers?.close(), () => app.close()];
+  const failures: unknown[] = [];
+  for (const step of steps) await Promise.resolve(step()).catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
