@@ -20,6 +20,7 @@ async function main(): Promise<void> {
   const needed = { database: !config.databaseUrl, redis: !config.redisUrl };
   if (needed.database || needed.redis) own = await startOwnStores(config.dataDir, say, needed);
   const database = config.databaseUrl ? { url: config.databaseUrl } : own!.database;
+  say(`Bringing the tables${config.seedDemo ? ' and the demo data' : ''} up to date …`);
   const running = await run(config, { database, redis: config.redisUrl ?? own!.redis }, logger);
   for (const line of greeting(config, running.url)) say(line);
   const stop = async (): Promise<void> => {
