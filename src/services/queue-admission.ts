@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { endPassesByTime, givePasses, queueFactsOf, withdrawPasses, type QueueFacts } from '../database/repositories/queue.repository.js';
+import { endPassesByTime, givePasses, lastPaidPasses, queueFactsOf, withdrawPasses, type QueueFacts } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { ENDED_KEPT_MS, type QueuePolicy } from '../domain/queue.js';
@@ -14,12 +14,11 @@ import { QUEUE_BATCH, type EndCause, type Look, type Place, type QueueStore } fr
 
 /** A line shortens or grows by at most this many batches in one beat. */
 const BATCHES_MAX = 20;
-/** Without a beat for this long nobody could be seen. */
-const OUTAGE_MS = 5000;
-const OUTAGE_BEATS = 20;
 const REPORT_EVERY_MS = 5000;
 /** Several reports fit into the grace, so that a lost one costs nobody the place. */
 const REPORTS_PER_GRACE = 3;
+/** Beats that stayed away this often, and longer than a report may, are an outage: nobody could be seen meanwhile. */
+const OUTAGE_BEATS = 4;
 const USERS_PER_MESSAGE = 200;
 
 export class QueueAdmission {
@@ -51,17 +50,25 @@ export class QueueAdmission {
   async #beat(concertId: string, facts: QueueFacts | undefined): Promise<void> {
     if (!facts) return this.store.forget(concertId);
     const look = await this.#look(concertId, facts);
-    const ended = await this.#endWhatIsOver(concertId, facts, look);
-    const admitted = await this.#admit(concertId, facts);
-    await this.#tell(concertId, [...ended, ...admitted], look.moved || ended.length + admitted.length > 0, look.reportDue);
+    const changed: string[] = [];
+    try {
+      changed.push(...(await this.#endWhatIsOver(concertId, facts, look)));
+      if (look.reportDue) changed.push(...(await this.#endWhatIsPaid(concertId)));
+      changed.push(...(await this.#admit(concertId, facts)));
+    } finally {
+      // Also when the database takes no passes: who is connected must be asked to report, or would count as absent.
+      await this.#tell(concertId, changed, look.moved || changed.length > 0, look.reportDue);
+    }
     if (look.idle) await this.store.forget(concertId);
   }
 
   #look(concertId: string, facts: QueueFacts): Promise<Look> {
+    const { absenceGraceMs, tickMs } = this.config;
+    const reportMs = Math.min(REPORT_EVERY_MS, Math.floor(absenceGraceMs / REPORTS_PER_GRACE));
     return this.store.look(concertId, {
-      outageMs: Math.max(OUTAGE_MS, OUTAGE_BEATS * this.config.tickMs),
-      absenceGraceMs: this.config.absenceGraceMs,
-      reportMs: Math.min(REPORT_EVERY_MS, Math.floor(this.config.absenceGraceMs / REPORTS_PER_GRACE)),
+      outageMs: Math.max(reportMs, OUTAGE_BEATS * tickMs),
+      absenceGraceMs,
+      reportMs,
       seatsMayRemain: facts.seatsMayRemain,
     });
   }
@@ -75,6 +82,11 @@ export class QueueAdmission {
       look = await this.#look(concertId, facts);
     }
     return ended;
+  }
+
+  /** A process that died between a payment and the end of its pass left the pass open here. */
+  async #endWhatIsPaid(concertId: string): Promise<string[]> {
+    return this.#end(concertId, 'PAID', await lastPaidPasses(this.transactions.fork(), concertId, QUEUE_BATCH));
   }
 
   #end(concertId: string, cause: EndCause, places: readonly Place[]): Promise<string[]> {

@@ -206,3 +206,21 @@ test('Q3: far back in a long line one hears of moves with the next report, at th
   await queue.beat();
   await far.until(isAt(4002));
 });
+
+test('Q8: while the database takes no passes nobody is told of one, and who is connected is still seen', async () => {
+  const concert = await frontrow.build.concert();
+  const buyer = await frontrow.build.buyer();
+  await queue.join(buyer, concert.id);
+  const watched = watch(buyer, concert.id, 1);
+  await watched.until(isAt(1));
+  await frontrow.app.redis.zadd(keys.queueSeen(concert.id), 1, buyer.id);
+  const em = frontrow.app.transactions.fork();
+  await em.execute("create trigger no_passes before insert on queue_pass for each row signal sqlstate '45000'");
+  await expect(queue.beat()).rejects.toThrow();
+  await eventually(async () => (await frontrow.app.redis.zscore(keys.queueSeen(concert.id), buyer.id)) !== '1', 'the report');
+  expect(await queue.activeIds(concert.id)).toEqual([]);
+  await em.execute('drop trigger no_passes');
+  await queue.beat();
+  await watched.until(is('ACTIVE'));
+  expect(watched.messages.map(({ queuePosition }) => queuePosition.status)).toEqual(['WAITING', 'ACTIVE']);
+});

@@ -1,3 +1,4 @@
+import { endPass } from '../../src/database/repositories/queue.repository.js';
 import { codeOf } from '../support/client.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf, sequenceOf } from '../support/queue.js';
@@ -140,6 +141,19 @@ describe('the pass', () => {
     expect((await queue.poll(buyer, concert.id))!.status).toBe('ACTIVE');
     await frontrow.app.services.queue.complete(concert.id, buyer.id, 2);
     expect((await queue.poll(buyer, concert.id))!.status).toBe('COMPLETED');
+  });
+
+  test('Q6: a payment whose process died before the pass was ended is found by the beats, and the room is free', async () => {
+    const concert = await frontrow.build.concert();
+    await queue.setPolicy(concert.id, { activeMax: 1 });
+    const [payer, next] = await frontrow.build.buyers(2);
+    await queue.joinInTurn([payer!, next!], concert.id);
+    await queue.beat();
+    await frontrow.app.transactions.run((em) => endPass(em, { concertId: concert.id, userId: payer!.id, place: 1 }, 'PAID'));
+    await frontrow.app.redis.hset(keys.queueState(concert.id), 'report_at', 0);
+    await queue.beat();
+    expect((await queue.poll(payer!, concert.id))!.status).toBe('COMPLETED');
+    expect(await queue.activeIds(concert.id)).toEqual([next!.id]);
   });
 
   test('Q6: an ending is told for an hour, then nothing is known', async () => {

@@ -46,6 +46,16 @@ export async function endPassesByTime(em: EntityManager, most: number): Promise<
   );
 }
 
+/** Passes that a payment ended within the last minute, newest first. */
+export async function lastPaidPasses(em: EntityManager, concertId: string, most: number): Promise<Omit<QueuePlace, 'concertId'>[]> {
+  const rows = await em.execute<{ userId: string; place: number | string }[]>(
+    `select user_id as userId, place from queue_pass
+     where ended_at > sysdate(3) - interval 1 minute and ended_by = 'PAID' and concert_id = ? order by ended_at desc limit ?`,
+    [concertId, most],
+  );
+  return rows.map(({ userId, place }) => ({ userId, place: Number(place) }));
+}
+
 /** The highest place that ever had a pass. */
 export async function lastPlaceOf(em: EntityManager, concertId: string): Promise<number | null> {
   const [row] = await em.execute<{ place: number | string | null }[]>('select max(place) as place from queue_pass where concert_id = ?', [concertId]);
