@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +72,25 @@ test.each(['SIGTERM', 'SIGINT'] as const)('on %s it stops in order and keeps the
   expect(frontrow.output()).toContain('Stopped.');
   frontrow = await startProcess({ DATA_DIR });
   expect(await signIn(frontrow)).toBe('Session');
+});
+
+test('a second signal ends it at once, with its servers; the same one sent twice does not', async () => {
+  const pids = servers(frontrow);
+  const { hostname, port } = new URL(frontrow.url);
+  const unfinished = connect(Number(port), hostname);
+  unfinished.on('error', () => undefined);
+  unfinished.write('POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{');
+  await once(unfinished, 'connect');
+  const { child } = frontrow;
+  child.kill('SIGINT');
+  child.kill('SIGINT');
+  await eventually(() => frontrow.output().includes('Stopping'), 'the stop to begin');
+  expect(child.exitCode).toBeNull();
+  await eventually(() => child.exitCode !== null || (child.kill('SIGINT') && false), 'the end');
+  expect(child.exitCode).toBe(130);
+  unfinished.destroy();
+  await gone(pids);
+  frontrow = await startProcess({ DATA_DIR });
 });
 
 test('a port in use is one clear line, and no server is left behind', async () => {
