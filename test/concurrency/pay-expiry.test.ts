@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
 import { Payment } from '../../src/database/entities/payment.entity.js';
 import { Reservation } from '../../src/database/entities/reservation.entity.js';
@@ -8,6 +7,7 @@ import { PaymentService } from '../../src/services/payment.service.js';
 import { ReservationService } from '../../src/services/reservation.service.js';
 import type { AdmittedBuyer } from '../support/builder.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { runHoldJob } from '../support/hold-job.js';
 import { saleOf, viewerOf, type Sale } from '../support/sale.js';
 import { UnlockedTransactions } from '../support/unlocked.js';
 
@@ -77,14 +77,10 @@ async function race(racers: Racer[], pay: Pay, expire: Expire): Promise<Map<stri
     const batch = racers.slice(start, start + BATCH);
     await endWithin(batch, tookMs);
     const began = performance.now();
-    // A job that comes early is put off by what remains, as the worker does it.
-    const job = async (id: string): Promise<void> => {
-      for (let { remainingMs } = await expire(id); remainingMs > 0; { remainingMs } = await expire(id)) await delay(remainingMs);
-    };
     const payments = Promise.all(batch.map(async (racer) => told.set(racer.reservationId, await pay(racer)))).then(() => {
       tookMs = performance.now() - began;
     });
-    await Promise.all([payments, ...batch.map(({ reservationId }) => job(reservationId))]);
+    await Promise.all([payments, ...batch.map(({ reservationId }) => runHoldJob(() => expire(reservationId)))]);
   }
   return told;
 }
