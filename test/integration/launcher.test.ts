@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +7,7 @@ import { Redis } from 'ioredis';
 import { findProgram } from '../../src/launcher/debian-packages.js';
 import { LauncherError } from '../../src/launcher/launcher-error.js';
 import { startOwnStores } from '../../src/launcher/own-stores.js';
+import { eventually } from '../support/eventually.js';
 import { childrenOf, commandOf } from '../support/process.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'frontrow-launcher-'));
@@ -85,6 +88,18 @@ test('a folder in use is refused, by the same process too', async () => {
   const own = await startOwnStores(join(folder, 'busy'), say, needed);
   await expect(startOwnStores(join(folder, 'busy'), say, needed)).rejects.toThrow('Another Frontrow is running on the data in');
   await own.stop();
+});
+
+test('the servers of a killed run are waited for while they end', async () => {
+  const data = join(folder, 'killed');
+  mkdirSync(data);
+  const stillWriting = spawn('flock', [join(data, 'servers.lock'), 'sh', '-c', 'echo locked; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  await once(stillWriting.stdout, 'data');
+  const starting = startOwnStores(data, say, { database: false, redis: true });
+  await eventually(() => said.includes('The servers of a killed run are still ending; waiting for them …'), 'the start to wait');
+  expect(runningServers().filter((command) => command.includes('redis-server'))).toEqual([]);
+  stillWriting.stdin.end();
+  await (await starting).stop();
 });
 
 test('a folder that cannot be made is one clear line', async () => {
