@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { endPassesByTime, givePasses, lastPaidPasses, queueFactsOf, withdrawPasses, type QueueFacts } from '../database/repositories/queue.repository.js';
+import { endPassesByTime, givePasses, lastPaidPasses, overduePasses, queueFactsOf, withdrawPasses, type QueueFacts } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { ENDED_KEPT_MS, type QueuePolicy } from '../domain/queue.js';
@@ -33,7 +33,8 @@ export class QueueAdmission {
 
   async tick(): Promise<void> {
     const concertIds = await this.store.queues();
-    await this.transactions.run((em) => endPassesByTime(em, QUEUE_BATCH));
+    const overdue = await overduePasses(this.transactions.fork(), QUEUE_BATCH);
+    if (overdue.length > 0) await this.transactions.run((em) => endPassesByTime(em, overdue));
     if (concertIds.length === 0) return;
     const facts = await queueFactsOf(this.transactions.fork(), concertIds);
     const failures: unknown[] = [];

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Redis } from 'ioredis';
 import { keys } from '../../src/redis/keys.js';
+import { QueueStore } from '../../src/redis/queue-store.js';
 import type { Buyer } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -215,5 +216,44 @@ describe('Q7', () => {
     const passes = await queue.passesOf(concert.id);
     expect(passes.map((pass) => [pass.userId, pass.endedBy])).toEqual(buyers.map((buyer) => [buyer.id, null]));
     for (const pass of passes) expect(pass.expiresAt.getTime() - Date.now()).toBeGreaterThan(590_000);
+  });
+
+  test('who leaves between the proposal and the admission gets no pass, and the others theirs', async () => {
+    const concert = await frontrow.build.concert();
+    const buyers = await frontrow.build.buyers(3);
+    await queue.joinInTurn(buyers, concert.id);
+    const holder = frontrow.app.transactions.fork();
+    await holder.begin();
+    // The worker waits for this row after it has made its proposal.
+    await holder.execute('insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at) values (?, ?, 1, sysdate(3), sysdate(3) + interval 1 hour)', [
+      concert.id, buyers[0]!.id,
+    ]);
+    const beat = queue.beat(1);
+    const em = frontrow.app.transactions.fork();
+    await eventually(async () => {
+      const [row] = await em.execute<{ waits: number }[]>("select count(*) as waits from information_schema.processlist where db = database() and info like 'insert into queue_pass%'");
+      return Number(row!.waits) > 0;
+    }, 'the worker to wait');
+    expect(await queue.leave(buyers[0]!, concert.id)).toBe(true);
+    await holder.rollback();
+    await beat;
+    expect(await queue.activeIds(concert.id)).toEqual([buyers[1]!.id, buyers[2]!.id]);
+    expect((await queue.passesOf(concert.id)).map((pass) => pass.endedBy)).toEqual(['LEFT', null, null]);
+    expect((await queue.poll(buyers[0]!, concert.id))!.status).toBe('EXPIRED');
+  });
+
+  test('Q7: rate and maximum are checked again at the moment of admission, and a repeated admission changes nothing', async () => {
+    const concert = await frontrow.build.concert();
+    const buyers = await frontrow.build.buyers(6);
+    await queue.joinInTurn(buyers, concert.id);
+    const store = new QueueStore(second);
+    const policy = { admitCount: 5, admitIntervalMs: 10_000, activeMax: 12 };
+    const proposed = await store.propose(concert.id, policy);
+    expect(proposed).toEqual(buyers.slice(0, 5).map((buyer, index) => ({ userId: buyer.id, place: index + 1 })));
+    const admit = (change: Partial<typeof policy>) => store.admit(concert.id, { ...policy, ...change }, 60_000, proposed);
+    expect(await admit({ activeMax: 2 })).toEqual(['ADMITTED', 'ADMITTED', 'WAITING', 'WAITING', 'WAITING']);
+    expect(await admit({ admitCount: 3 })).toEqual(['ALREADY', 'ALREADY', 'ADMITTED', 'WAITING', 'WAITING']);
+    expect(await admit({})).toEqual(['ALREADY', 'ALREADY', 'ALREADY', 'ADMITTED', 'ADMITTED']);
+    expect(await store.propose(concert.id, policy)).toEqual([]);
   });
 });

@@ -38,11 +38,21 @@ export async function withdrawPasses(em: EntityManager, concertId: string, place
 /** Redis counts a pass from a moment later than its row, so a payment in between must still find the row open. */
 const PASS_LAG_S = 1;
 
-export async function endPassesByTime(em: EntityManager, most: number): Promise<void> {
-  await em.execute(
-    `update queue_pass set ended_at = expires_at, ended_by = 'TIME'
+export async function overduePasses(em: EntityManager, most: number): Promise<QueuePlace[]> {
+  const rows = await em.execute<{ concertId: string; userId: string; place: number | string }[]>(
+    `select concert_id as concertId, user_id as userId, place from queue_pass
      where ended_at is null and expires_at <= sysdate(3) - interval ${PASS_LAG_S} second order by expires_at limit ?`,
     [most],
+  );
+  return rows.map((row) => ({ ...row, place: Number(row.place) }));
+}
+
+/** By their keys: a search in the statement itself would wait for rows that an admission or a payment is just writing. */
+export async function endPassesByTime(em: EntityManager, passes: readonly QueuePlace[]): Promise<void> {
+  await em.execute(
+    `update queue_pass set ended_at = expires_at, ended_by = 'TIME'
+     where ended_at is null and expires_at <= sysdate(3) and (${passes.map(() => '(concert_id = ? and user_id = ? and place = ?)').join(' or ')})`,
+    passes.flatMap(({ concertId, userId, place }) => [concertId, userId, place]),
   );
 }
 
