@@ -2,10 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
+import { graphqlClient } from '../support/client.js';
 import { ensureBuilt, startProcess, type FrontrowProcess } from '../support/process.js';
 import { launchChromium } from './chromium.js';
 
 const SCREENSHOTS = 'coverage/screenshots';
+const HEADERS_EDITOR = '.graphiql-editor-tool .graphiql-editor:not(.hidden) .view-lines';
 const ANSWER_TIMEOUT_MS = 15_000;
 const folder = mkdtempSync(join(tmpdir(), 'frontrow-browser-'));
 
@@ -75,15 +77,31 @@ test('a mutation: signing in, with variables', async () => {
   await shot('3-signed-in');
 });
 
-test('the queue: a mutation and a live subscription with the token of the headers editor', async () => {
+test('the queue: a mutation, and a live subscription with a token written into the headers editor', async () => {
+  await openTab('JoinQueue');
+  await run();
+  await answers(/"status": "(WAITING|ACTIVE)"/);
+  const { accessToken, concertId } = JSON.parse((await page.evaluate(() => sessionStorage.getItem('frontrow:remembered')))!) as Record<string, string>;
+  await openTab('WatchQueue');
+  await page.getByRole('button', { name: 'Headers', exact: true }).click();
+  await write(HEADERS_EDITOR, JSON.stringify({ Authorization: `Bearer ${accessToken}` }));
+  await run();
+  await answers(/"status": "ACTIVE"/);
+  expect(asked).toContain(`${frontrow.url.replace('http', 'ws')}/graphql`);
+  await shot('4-admitted');
+  // Left by another door: the page hears of it without asking.
+  const left = await graphqlClient(frontrow.url).raw('mutation ($id: ID!) { leaveQueue(concertId: $id) }', { id: concertId }, { accessToken: accessToken! });
+  expect(left.data).toEqual({ leaveQueue: true });
+  await answers(/"status": "EXPIRED"/);
+});
+
+test('joined again, the place moves up to admission', async () => {
   await openTab('JoinQueue');
   await run();
   await answers(/"status": "(WAITING|ACTIVE)"/);
   await openTab('WatchQueue');
   await run();
   await answers(/"status": "ACTIVE"/);
-  await shot('4-admitted');
-  expect(asked).toContain(`${frontrow.url.replace('http', 'ws')}/graphql`);
   await page.getByRole('button', { name: /Stop/ }).click();
 });
 
@@ -107,7 +125,7 @@ test('headers written by hand are sent: a wrong token is refused, over HTTP and 
   for (const tab of ['MyReservations', 'WatchReservations']) {
     await openTab(tab);
     await page.getByRole('button', { name: 'Headers', exact: true }).click();
-    await write('.graphiql-editor-tool .graphiql-editor:not(.hidden) .view-lines', '{"Authorization": "Bearer wrong"}');
+    await write(HEADERS_EDITOR, '{"Authorization": "Bearer wrong"}');
     await run();
     await answers(/UNAUTHENTICATED|4401|4403|Unauthorized|Forbidden/);
     await shot(`6-${tab}`);
