@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, matchesGlob } from 'node:path';
 import { fetchDebianPackages, findProgram } from '../../src/launcher/debian-packages.js';
 import { ready, startServer, type ServerProcess } from '../../src/launcher/server-process.js';
 import { findServers } from '../../src/launcher/servers.js';
@@ -11,7 +11,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const noLock = (): number => openSync('/dev/null', 'r');
 
 /**
- * Does without Docker what `docker build` does: the instructions of each stage in a folder of its own, with the committed files alone. One step is shortened: `npm ci` takes hard
+ * Does without Docker what `docker build` does: the instructions of each stage in a folder of its own, with the files that .dockerignore lets through. One step is shortened: `npm ci` takes hard
  * links to the packages that npm ci has installed here instead of fetching them again. Answers the last stage's folder and command.
  */
 export function buildImage(folder: string): { app: string; command: string[]; healthcheck: string[] } {
@@ -33,7 +33,7 @@ function copy(what: string, cwd: string, buildStage: string): void {
   const [from, ...paths] = what.startsWith('--from=') ? [buildStage, ...what.split(' ').slice(1)] : [process.cwd(), ...what.split(' ')];
   const target = paths.pop()!;
   for (const path of paths) {
-    if (path === '.') for (const file of committedFiles()) place(join(process.cwd(), file), join(cwd, file));
+    if (path === '.') for (const name of buildContext()) place(join(process.cwd(), name), join(cwd, name));
     else place(join(from!, path.replace('/app/', '')), join(cwd, target === './' ? path.replace('/app/', '') : target));
   }
 }
@@ -43,13 +43,11 @@ const place = (from: string, to: string): void => {
   execFileSync('cp', ['-al', from, to]);
 };
 
-/** What `COPY . .` sees of a clean checkout: the files of git, and new ones, without those that .dockerignore leaves out. */
-function committedFiles(): string[] {
-  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', 'src', 'web', 'scripts', 'nginx', '*.json', '.swcrc'], { encoding: 'utf8' });
-  return [...new Set(listed.split('\n'))].filter((file) => file !== '' && findable(file));
+/** What `COPY . .` sees: all but the names in .dockerignore. */
+function buildContext(): string[] {
+  const ignored = readFileSync('.dockerignore', 'utf8').split('\n').filter((line) => line !== '');
+  return readdirSync('.').filter((name) => !ignored.some((pattern) => matchesGlob(name, pattern)));
 }
-
-const findable = (file: string): boolean => !file.startsWith('test/') && !file.startsWith('docs/');
 
 function linkPackages(cwd: string): void {
   execFileSync('cp', ['-al', join(process.cwd(), 'node_modules'), cwd]);
