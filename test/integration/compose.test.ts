@@ -1,8 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { createApp, type App } from '../../src/app.js';
@@ -56,6 +56,7 @@ describe('built as the Dockerfile says and run as the compose file says', () => 
   const folder = mkdtempSync(join(tmpdir(), 'frontrow-compose-'));
   const processes: ChildProcess[] = [];
   const urls: string[] = [];
+  let imageFolder = '';
   let image: ReturnType<typeof buildImage>;
   let stores: TcpStores;
   let nginx: ServerProcess;
@@ -65,7 +66,10 @@ describe('built as the Dockerfile says and run as the compose file says', () => 
   let buyer: Buyer;
 
   beforeAll(async () => {
-    image = buildImage(folder);
+    mkdirSync('.data', { recursive: true, mode: 0o700 });
+    // Beside the packages: hard links do not reach into another file system, as /tmp may be.
+    imageFolder = mkdtempSync(join('.data', 'image-'));
+    image = buildImage(resolve(imageFolder));
     stores = await startComposeStores(compose, folder, env.MARIADB_PASSWORD);
     for (const name of APP_SERVICES) urls.push(await startService(name));
     const port = await freePort();
@@ -82,7 +86,7 @@ describe('built as the Dockerfile says and run as the compose file says', () => 
     await app?.close();
     await Promise.all(processes.map(stopped));
     await Promise.all([nginx, ...(stores?.stop ?? [])].filter(Boolean).map(stopServer));
-    rmSync(folder, { recursive: true, force: true });
+    for (const made of [folder, imageFolder].filter(Boolean)) rmSync(made, { recursive: true, force: true });
   });
 
   /** The compose file's, with the addresses of this machine for the names of its network. */
