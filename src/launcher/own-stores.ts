@@ -111,6 +111,8 @@ function startRedis(servers: Servers, data: string, socket: string, lock: Folder
   const command = [
     servers.redisServer, '--port', '0', '--unixsocket', socket, '--unixsocketperm', '700', '--dir', join(data, 'redis'),
     '--maxmemory-policy', 'noeviction', '--appendonly', 'yes', '--appendfsync', 'everysec',
+    // The AOF has it all; a snapshot that cannot be written, on a full disk say, would keep Redis from ending.
+    '--save', '',
   ];
   return startServer('Redis', command, join(data, 'redis.log'), servers.env, lock.serversFd);
 }

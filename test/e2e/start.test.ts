@@ -26,7 +26,7 @@ beforeAll(async () => {
   frontrow = await startProcess({ DATA_DIR, NODE_ENV: 'development' });
 }, 60_000);
 afterAll(async () => {
-  await frontrow?.end('SIGKILL');
+  await frontrow?.end();
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
@@ -91,6 +91,16 @@ test('a second signal ends it at once, with its servers; the same one sent twice
   unfinished.destroy();
   await gone(pids);
   frontrow = await startProcess({ DATA_DIR });
+});
+
+test('killed, it takes its servers along even where they can write nothing any more', async () => {
+  const data = join(folder, 'lost');
+  const lost = await startProcess({ DATA_DIR: data });
+  const pids = servers(lost);
+  await graphqlClient(lost.url).raw(SIGN_UP, { input: account });
+  rmSync(data, { recursive: true, force: true, maxRetries: 10 });
+  await lost.end('SIGKILL');
+  await gone(pids);
 });
 
 test('a port in use is one clear line, and no server is left behind', async () => {
