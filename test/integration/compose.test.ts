@@ -46,6 +46,13 @@ test('what the compose file takes from .env stands in .env.example; secrets have
   expect(() => interpolate(compose.text, { AUTH_SECRET: 'x' })).toThrow('MARIADB_PASSWORD: write a MARIADB_PASSWORD into .env');
 });
 
+test('a copied .env.example runs nothing in containers until it has secrets of its own', () => {
+  const copied = Object.fromEntries([...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_0-9]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]));
+  expect(() => readCompose(copied)).toThrow('MARIADB_PASSWORD');
+  const { environment } = readCompose({ ...copied, MARIADB_PASSWORD: 'own' }).services['api-1']!;
+  expect(() => readConfig(environment!)).toThrow('AUTH_SECRET is the example of .env.example');
+});
+
 test('nginx is given a value for each name of its template', () => {
   const lines = readFileSync('nginx/frontrow.conf.template', 'utf8').split('\n').filter((line) => !line.startsWith('#'));
   const names = [...lines.join('\n').matchAll(/\$\{([A-Z_0-9]+)\}/g)].map(([, name]) => name!);
