@@ -10,6 +10,7 @@ import { Metrics } from './metrics.js';
 import { connectFailFast, connectPatient } from './redis/client.js';
 import { Jobs } from './redis/jobs.js';
 import { PubSub } from './redis/pubsub.js';
+import { QueueStore } from './redis/queue-store.js';
 import { RateLimiter } from './redis/rate-limiter.js';
 import { SeatGate } from './redis/seat-gate.js';
 import { SessionCache } from './redis/session-cache.js';
@@ -17,6 +18,9 @@ import { ClockService } from './services/clock.service.js';
 import { ConcertService } from './services/concert.service.js';
 import { PasswordService } from './services/password.service.js';
 import { PaymentService } from './services/payment.service.js';
+import { QueueAdmission } from './services/queue-admission.js';
+import { QueuePositions } from './services/queue-positions.js';
+import { QueueRooms } from './services/queue-room.js';
 import { QueueService } from './services/queue.service.js';
 import { ReservationService } from './services/reservation.service.js';
 import { ScheduleService } from './services/schedule.service.js';
@@ -66,14 +70,14 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const limiter = new RateLimiter(redis, config.rateLimit);
   const passwords = new PasswordService();
   const sessions = new SessionService(transactions, new SessionCache(redis, config.accessTokenTtlMs, logger), pubsub, tokens, config);
-  const queue = new QueueService(transactions, redis, pubsub, tokens, metrics, config, logger);
+  const queue = createQueue(redis, pubsub, { transactions, tokens, metrics, config, logger });
   metrics.watchQueues(() => queue.totals());
   const services: Services = {
     clock: new ClockService(transactions),
     sessions,
     users: new UserService(transactions, sessions, passwords, limiter),
     venues: new VenueService(transactions),
-    concerts: new ConcertService(transactions, config.queue),
+    concerts: new ConcertService(transactions),
     schedules: new ScheduleService(transactions),
     seats: new SeatService(transactions),
     queue,
@@ -103,4 +107,13 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
       await orm.close();
     },
   };
+}
+
+/** The waiting room over one connection to Redis. */
+export function createQueue(redis: Redis, pubsub: PubSub, { transactions, tokens, metrics, config, logger }: Pick<App, 'transactions' | 'tokens' | 'metrics' | 'config' | 'logger'>): QueueService {
+  const store = new QueueStore(redis);
+  const positions = new QueuePositions(store);
+  const rooms = new QueueRooms(pubsub, positions, logger);
+  const admission = new QueueAdmission(store, transactions, pubsub, metrics, config.queue, logger);
+  return new QueueService(transactions, store, positions, rooms, admission, pubsub, tokens, config.queue, logger);
 }

@@ -27,20 +27,20 @@ export function changedOr<T>(field: string, given: T | null | undefined, current
   return given ?? current;
 }
 
-export function instantOf(field: string, instant: Date): Date {
+export function dateTimeOf(field: string, instant: Date): Date {
   if (instant < INSTANT_MIN || instant >= INSTANT_MAX) throw badInput(field, 'Must be from the year 2000 to the year 2099.');
   return instant;
 }
 
 export function futureOf(field: string, instant: Date, now: Date): Date {
-  if (instantOf(field, instant) <= now) throw badInput(field, 'Must be in the future.');
+  if (dateTimeOf(field, instant) <= now) throw badInput(field, 'Must be in the future.');
   return instant;
 }
 
 /** When tickets are sold; without an end until the last date begins. */
-export function saleWindowOf(opensAt: Date, closesAt: Date | null): { saleOpensAt: Date; saleClosesAt: Date | null } {
-  instantOf('saleOpensAt', opensAt);
-  if (closesAt && instantOf('saleClosesAt', closesAt) <= opensAt) throw badInput('saleClosesAt', 'The sale must close after it opens.');
+export function salePeriodOf(opensAt: Date, closesAt: Date | null): { saleOpensAt: Date; saleClosesAt: Date | null } {
+  dateTimeOf('saleOpensAt', opensAt);
+  if (closesAt && dateTimeOf('saleClosesAt', closesAt) <= opensAt) throw badInput('saleClosesAt', 'The sale must close after it opens.');
   return { saleOpensAt: opensAt, saleClosesAt: closesAt };
 }
 

@@ -1,10 +1,13 @@
 import type { QueueStatus } from './states.js';
 
-/** A user's place in a concert's queue; places are ordered by (epoch, sequence) and never change. */
-export interface QueuePlace {
-  concertId: string;
+/** A user's place in a queue that is known; places are ordered by (epoch, sequence) and never change. */
+export interface Place {
   userId: string;
   place: number;
+}
+
+export interface QueuePlace extends Place {
+  concertId: string;
 }
 
 export interface QueuePosition {
@@ -33,11 +36,10 @@ export const ENDED_KEPT_MS = 3_600_000;
 /** Intervals whose admissions make the estimated wait. */
 export const ESTIMATE_INTERVALS = 5;
 
-const SEQUENCE_BITS = 40;
-/** Newer epochs stand behind older ones whatever their sequence; exact up to epoch 8191 as a double. */
-export const placeOf = (epoch: number, sequence: number): number => epoch * 2 ** SEQUENCE_BITS + sequence;
+/** A place is its epoch times this and its sequence: newer epochs stand behind older ones; exact up to epoch 8191 as a double. */
+export const PLACES_PER_EPOCH = 2 ** 40;
 /** The epoch after every place handed out so far. */
-export const epochAfter = (lastPlace: number | null): number => (lastPlace === null ? 0 : Math.floor(lastPlace / 2 ** SEQUENCE_BITS) + 1);
+export const epochAfter = (lastPlace: number | null): number => (lastPlace === null ? 0 : Math.floor(lastPlace / PLACES_PER_EPOCH) + 1);
 
 /** What admission did lately. */
 export interface Pace {
@@ -64,12 +66,25 @@ export function estimatedWaitSeconds(position: number, pace: Pace): number | nul
   return Math.ceil((position / (admitted / intervals.length)) * (pace.intervalMs / 1000));
 }
 
-/** When one may join, by the database's clock. */
+/** The sale of a concert at one instant of the database's clock. */
+export interface Sale {
+  now: Date;
+  opensAt: Date;
+  closesAt: Date | null;
+  /** When its last date begins; null while it has no date. */
+  lastStartsAt: Date | null;
+}
+
+export const saleHasOpened = ({ now, opensAt }: Sale): boolean => opensAt <= now;
+/** Closed, or every date has begun. */
+export const saleIsOver = ({ now, closesAt, lastStartsAt }: Sale): boolean => [closesAt, lastStartsAt].some((end) => end !== null && end <= now);
+
+/** When one may join. */
 export type JoinWindow = 'early' | 'open' | 'closed';
 
-export function joinWindow(now: Date, saleOpensAt: Date, saleEndsAt: Date | null): JoinWindow {
-  if (now.getTime() < saleOpensAt.getTime() - JOIN_LEAD_MS) return 'early';
-  return saleEndsAt !== null && saleEndsAt <= now ? 'closed' : 'open';
+export function joinWindow(sale: Sale): JoinWindow {
+  if (sale.now.getTime() < sale.opensAt.getTime() - JOIN_LEAD_MS) return 'early';
+  return saleIsOver(sale) ? 'closed' : 'open';
 }
 
 /** Whether a watcher needs to hear of it: the crowd's size alone is no news, or every join would be told to everyone. */

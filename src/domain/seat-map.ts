@@ -71,7 +71,7 @@ function refuseDoubled(field: string, noun: string, named: readonly { name: stri
 }
 
 /** The seats of a layout, numbered through from 1 in the order given. */
-export function* seatsOf(sections: readonly SectionLayout[]): Generator<LaidOutSeat> {
+export function* laidOutSeatsOf(sections: readonly SectionLayout[]): Generator<LaidOutSeat> {
   let number = 0;
   for (const section of sections) {
     for (const row of section.rows) {

@@ -21,7 +21,7 @@ export const keys = {
   queueState: (concertId: string): string => `${ofConcert(concertId)}:queue:state`,
   /** List: admissions of the last intervals, newest first. */
   queueAdmissions: (concertId: string): string => `${ofConcert(concertId)}:queue:admissions`,
-  /** String with a TTL: how and where the user's last place ended. */
+  /** String with a TTL: how the user's last place ended. */
   queueEnded: (concertId: string, userId: string): string => `${ofConcert(concertId)}:queue:ended:${userId}`,
   /** Set: concerts whose queue the admission job has to look after. */
   queues: (): string => 'frontrow:queues',

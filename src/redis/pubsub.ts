@@ -8,7 +8,7 @@ export interface Messages {
   reservationChanged: { reservationId: string };
   /**
    * A concert's queue: `users` are those whose status changed, `moved` says that positions of others changed too, `heartbeat` asks every
-   * instance to report who is still connected.
+   * instance who is still connected.
    */
   queueMoved: { concertId: string; users: string[]; moved: boolean; heartbeat: boolean };
   /** A session was revoked: its sockets must close. */

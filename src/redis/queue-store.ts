@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { QueuePlace, QueuePolicy } from '../domain/queue.js';
+import { ESTIMATE_INTERVALS, PLACES_PER_EPOCH, type Pace, type Place, type QueuePolicy } from '../domain/queue.js';
 import type { QueueStatus } from '../domain/states.js';
 import { keys } from './keys.js';
 import { Script } from './script.js';
@@ -10,31 +10,24 @@ import { Script } from './script.js';
 export const QUEUE_BATCH = 500;
 
 /** A queue at one instant. */
-export interface QueueView {
+export interface QueueView extends Pace {
   waiting: number;
-  intervalMs: number;
   seatsMayRemain: boolean;
-  /** Null before the first admission. */
-  sinceAdmissionMs: number | null;
-  full: boolean;
-  /** Of the last whole intervals, newest first. */
-  admissions: number[];
 }
 
 /** A user in it; null if no place is known. */
-export type Standing = { status: QueueStatus; place: number; rank: number; passEndsAt: number } | null;
+export type Standing = { status: QueueStatus; rank: number; passEndsAt: number } | null;
 
 export type JoinOutcome = { status: 'JOINED' | 'WAITING' | 'ACTIVE'; place: number } | 'CLOSED' | 'UNCOUNTED';
 export type PassOutcome = { status: 'ACTIVE' | 'LIMITED' | 'WAITING' | 'ENDED'; remainingMs: number };
 /** PAID ends an ACTIVE pass, TIME one whose end has come, ABSENT the place of a waiter not seen for the grace. */
 export type EndCause = 'PAID' | 'TIME' | 'ABSENT';
 export type AdmitOutcome = 'ADMITTED' | 'ALREADY' | 'WAITING' | 'GONE';
-export type Place = Pick<QueuePlace, 'userId' | 'place'>;
 
 export interface Look {
   idle: boolean;
   moved: boolean;
-  reportDue: boolean;
+  heartbeatDue: boolean;
   overdue: Place[];
   absent: Place[];
 }
@@ -42,12 +35,13 @@ export interface Look {
 export interface LookOptions {
   outageMs: number;
   absenceGraceMs: number;
-  reportMs: number;
+  heartbeatMs: number;
   seatsMayRemain: boolean;
+  saleIsOver: boolean;
 }
 
 const joinScript = new Script<[string, string?]>('queue-join');
-const positionsScript = new Script<[[number, number, string, string, number, string, string], ...[string, string, number, string][]]>('queue-positions');
+const positionsScript = new Script<[[number, string, string, number, string, string], ...[string, number, string][]]>('queue-positions');
 const passScript = new Script<[PassOutcome['status'], number?]>('queue-pass');
 const leaveScript = new Script<['WAITING' | 'ACTIVE', string] | ['NONE']>('queue-leave');
 const endScript = new Script<string[]>('queue-end');
@@ -63,7 +57,7 @@ export class QueueStore {
   async join(concertId: string, userId: string, mayJoin: boolean): Promise<JoinOutcome> {
     const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State'), keys.queueEnded(concertId, userId)];
     // In this order on one connection: a concert leaves the set of queues only when found empty after its removal.
-    const [[status, place]] = await Promise.all([joinScript.run(this.redis, names, [userId, flag(mayJoin)]), this.redis.sadd(keys.queues(), concertId)]);
+    const [[status, place]] = await Promise.all([joinScript.run(this.redis, names, [userId, flag(mayJoin), PLACES_PER_EPOCH]), this.redis.sadd(keys.queues(), concertId)]);
     if (status === 'CLOSED' || status === 'UNCOUNTED') return status;
     return { status: status as 'JOINED', place: Number(place) };
   }
@@ -75,10 +69,10 @@ export class QueueStore {
 
   async positions(concertId: string, userIds: readonly string[], present: boolean): Promise<{ view: QueueView; standings: Standing[] }> {
     const names = [
-      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions'),
+      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'State', 'Admissions'),
       ...userIds.map((userId) => keys.queueEnded(concertId, userId)),
     ];
-    const [[, waiting, interval, seats, sinceAdmission, full, admissions], ...users] = await positionsScript.run(this.redis, names, [flag(present), ...userIds]);
+    const [[waiting, interval, seats, sinceAdmission, full, admissions], ...users] = await positionsScript.run(this.redis, names, [flag(present), ...userIds]);
     return {
       view: {
         waiting,
@@ -88,8 +82,8 @@ export class QueueStore {
         full: full === '1',
         admissions: admissions === '' ? [] : admissions.split(',').map(Number),
       },
-      standings: users.map(([status, place, rank, passEnd]) =>
-        status === 'NONE' ? null : { status: status as QueueStatus, place: Number(place), rank, passEndsAt: Number(passEnd) },
+      standings: users.map(([status, rank, passEnd]) =>
+        status === 'NONE' ? null : { status: status as QueueStatus, rank, passEndsAt: Number(passEnd) },
       ),
     };
   }
@@ -117,15 +111,16 @@ export class QueueStore {
     return endScript.run(this.redis, names, [cause, keptMs, absenceGraceMs, ...flat(places)]);
   }
 
-  async look(concertId: string, { outageMs, absenceGraceMs, reportMs, seatsMayRemain }: LookOptions): Promise<Look> {
+  async look(concertId: string, { outageMs, absenceGraceMs, heartbeatMs, seatsMayRemain, saleIsOver }: LookOptions): Promise<Look> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions');
-    const [[idle, moved, report], overdue, absent] = await lookScript.run(this.redis, names, [outageMs, absenceGraceMs, reportMs, QUEUE_BATCH, flag(seatsMayRemain)]);
-    return { idle: idle === '1', moved: moved === '1', reportDue: report === '1', overdue: placesOf(overdue), absent: placesOf(absent) };
+    const options = [outageMs, absenceGraceMs, heartbeatMs, QUEUE_BATCH, flag(seatsMayRemain), flag(saleIsOver)];
+    const [[idle, moved, heartbeat], overdue, absent] = await lookScript.run(this.redis, names, options);
+    return { idle: idle === '1', moved: moved === '1', heartbeatDue: heartbeat === '1', overdue: placesOf(overdue), absent: placesOf(absent) };
   }
 
   async propose(concertId: string, policy: QueuePolicy): Promise<Place[]> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'State', 'Admissions');
-    const reply = await proposeScript.run(this.redis, names, [policy.admitCount, policy.admitIntervalMs, policy.activeMax, QUEUE_BATCH]);
+    const reply = await proposeScript.run(this.redis, names, [policy.admitCount, policy.admitIntervalMs, policy.activeMax, QUEUE_BATCH, ESTIMATE_INTERVALS]);
     return placesOf(reply.flat().map(String));
   }
 

@@ -1,8 +1,7 @@
-import { Arg, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, ID, Mutation, Resolver } from 'type-graphql';
 import type { Context } from '../context.js';
-import { CreateConcertInput, PriceInput, QueuePolicyInput, UpdateConcertInput } from '../schema/concert.input.js';
+import { CreateConcertInput, PriceInput, UpdateConcertInput } from '../schema/concert.input.js';
 import { Concert } from '../schema/concert.type.js';
-import { QueuePolicy, QueueState } from '../schema/queue-state.type.js';
 import { Admin } from './access.js';
 
 @Resolver()
@@ -34,24 +33,5 @@ export class ConcertAdminResolver {
     @Ctx() context: Context,
   ) {
     return context.services.concerts.setPrices(concertId, prices);
-  }
-
-  @Admin()
-  @Query(() => QueueState, { description: "Admin: a concert's queue now: how many wait, how many are ACTIVE, and the policy in force. NOT_FOUND without such a concert." })
-  async queue(@Arg('concertId', () => ID, { description: 'UUID of the concert.' }) concertId: string, @Ctx() context: Context) {
-    const policy = await context.services.concerts.queuePolicy(concertId);
-    return { ...(await context.services.queue.counts(concertId)), policy };
-  }
-
-  @Admin()
-  @Mutation(() => QueuePolicy, {
-    description: "Admin: changes the rate and limits of a concert's queue, also while it runs. Answers the policy in force. NOT_FOUND without such a concert.",
-  })
-  setQueuePolicy(
-    @Arg('concertId', () => ID, { description: 'UUID of the concert.' }) concertId: string,
-    @Arg('input', () => QueuePolicyInput, { description: 'What to change.' }) input: QueuePolicyInput,
-    @Ctx() context: Context,
-  ) {
-    return context.services.concerts.setQueuePolicy(concertId, input);
   }
 }

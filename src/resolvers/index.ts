@@ -4,6 +4,7 @@ import { ClockResolver } from './clock.resolver.js';
 import { ConcertAdminResolver } from './concert-admin.resolver.js';
 import { ConcertResolver } from './concert.resolver.js';
 import { PaymentResolver } from './payment.resolver.js';
+import { QueueAdminResolver } from './queue-admin.resolver.js';
 import { QueueResolver } from './queue.resolver.js';
 import { ReservationResolver } from './reservation.resolver.js';
 import { ScheduleAdminResolver } from './schedule-admin.resolver.js';
@@ -22,6 +23,7 @@ export const resolvers = [
   ScheduleAdminResolver,
   SeatResolver,
   QueueResolver,
+  QueueAdminResolver,
   ReservationResolver,
   PaymentResolver,
   WalletResolver,

@@ -23,7 +23,7 @@ export class QueueResolver {
   @SignedIn()
   @Mutation(() => QueueToken, {
     description:
-      "Takes a place in the concert's queue, or returns the one already held while WAITING or ACTIVE; after COMPLETED or EXPIRED a new place at the end (the old token is dead). Possible from 1 hour before saleOpensAt (BAD_USER_INPUT earlier); admission starts at saleOpensAt.",
+      "Takes a place in the concert's queue, or returns the one already held while WAITING or ACTIVE; after COMPLETED or EXPIRED a new place at the end (the old token is dead). Possible from 1 hour before saleOpensAt (BAD_USER_INPUT earlier); admission starts at saleOpensAt. Once the sale is over (closed, or every date has begun) nobody new may join (BAD_USER_INPUT) and nobody is admitted.",
   })
   joinQueue(@Arg('concertId', () => ID, { description: 'UUID of the concert.' }) concertId: string, @Ctx() context: Context) {
     return context.services.queue.join(viewerOf(context), concertId);

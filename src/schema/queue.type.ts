@@ -22,14 +22,14 @@ export class QueuePosition {
 
   @Field(() => Int, {
     nullable: true,
-    description: 'From the admissions of the last 5 intervals; null until one has passed, while admission stands still, or unless WAITING.',
+    description: 'From the admissions of the last 5 intervals; null until one has passed, while admission stands still, once the sale is over, or unless WAITING.',
   })
   estimatedWaitSeconds!: number | null;
 
   @Field(() => DateTime, { nullable: true, description: 'When the pass ends; set only while ACTIVE.' })
   expiresAt!: Date | null;
 
-  @Field(() => Boolean, { description: 'False when no seat is left and none is held.' })
+  @Field(() => Boolean, { description: 'False when no date that is still to begin has a seat that is left or held.' })
   seatsMayRemain!: boolean;
 }
 

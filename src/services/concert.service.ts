@@ -1,16 +1,16 @@
 import { v7 as uuid } from 'uuid';
+import { databaseNow } from '../database/clock.js';
 import { Concert } from '../database/entities/concert.entity.js';
 import { Venue } from '../database/entities/venue.entity.js';
+import { newestPage } from '../database/newest-page.js';
 import { lockConcert, putPrices } from '../database/repositories/concert.repository.js';
 import { datesOfConcerts } from '../database/repositories/schedule.repository.js';
 import { repriceAvailable } from '../database/repositories/seat.repository.js';
 import type { Transactions } from '../database/transaction.js';
-import { ARTIST_MAX, changedOr, pricesOf, saleWindowOf, TITLE_MAX, type GradePrice } from '../domain/catalogue.js';
-import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
-import { badInput, notFound } from '../domain/errors.js';
-import { pageSizeOf, textOf, uuidOf } from '../domain/input.js';
-import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
-import type { QueuePolicy } from '../domain/queue.js';
+import { ARTIST_MAX, changedOr, pricesOf, salePeriodOf, TITLE_MAX, type GradePrice } from '../domain/catalogue.js';
+import type { Page } from '../domain/cursor.js';
+import { badInput } from '../domain/errors.js';
+import { textOf, uuidOf } from '../domain/input.js';
 
 export interface NewConcert {
   venueId: string;
@@ -25,15 +25,10 @@ export type ConcertChange = { [Field in 'title' | 'artist' | 'saleOpensAt' | 'sa
 
 /** Every answer is what the database holds at that moment: nothing here is cached, so readers see a change with its commit. */
 export class ConcertService {
-  constructor(
-    private readonly transactions: Transactions,
-    private readonly queueDefaults: QueuePolicy,
-  ) {}
+  constructor(private readonly transactions: Transactions) {}
 
-  async page(first: number, after: string | null): Promise<Page<Concert>> {
-    const size = pageSizeOf('first', first);
-    const where = after === null ? {} : { id: { $lt: idOfCursor('after', after) } };
-    return pageOf(await this.transactions.fork().find(Concert, where, { orderBy: { id: 'desc' }, limit: size + 1 }), size);
+  page(first: number, after: string | null): Promise<Page<Concert>> {
+    return newestPage(this.transactions.fork(), Concert, first, after);
   }
 
   find(id: string): Promise<Concert | null> {
@@ -46,12 +41,12 @@ export class ConcertService {
     const values = {
       title: textOf('title', input.title, TITLE_MAX),
       artist: textOf('artist', input.artist, ARTIST_MAX),
-      ...saleWindowOf(input.saleOpensAt, input.saleClosesAt ?? null),
+      ...salePeriodOf(input.saleOpensAt, input.saleClosesAt ?? null),
     };
     return this.transactions.run(async (em) => {
       if (!(await em.findOne(Venue, { id: venueId }, { fields: ['id'] }))) throw badInput('venueId', 'There is no such venue.');
       const own = { queueAdmitCount: null, queueAdmitIntervalMs: null, queueActiveMax: null };
-      const concert = em.create(Concert, { id: uuid(), venueId, ...values, ...own, createdAt: new Date() });
+      const concert = em.create(Concert, { id: uuid(), venueId, ...values, ...own, createdAt: await databaseNow(em) });
       await em.persist(concert).flush();
       await putPrices(em, concert.id, prices);
       return concert;
@@ -66,7 +61,7 @@ export class ConcertService {
       concert.artist = textOf('artist', changedOr('artist', change.artist, concert.artist), ARTIST_MAX);
       const opensAt = changedOr('saleOpensAt', change.saleOpensAt, concert.saleOpensAt);
       const closesAt = change.saleClosesAt === undefined ? concert.saleClosesAt : change.saleClosesAt;
-      Object.assign(concert, saleWindowOf(opensAt, closesAt ?? null));
+      Object.assign(concert, salePeriodOf(opensAt, closesAt ?? null));
       await em.flush();
       return concert;
     });
@@ -83,21 +78,5 @@ export class ConcertService {
       for (const scheduleId of dates) await repriceAvailable(em, scheduleId, checked);
       return concert;
     });
-  }
-
-  setQueuePolicy(concertId: string, change: QueuePolicyChange): Promise<QueuePolicy> {
-    const id = uuidOf('concertId', concertId);
-    return this.transactions.run(async (em) => {
-      const concert = await lockConcert(em, id);
-      Object.assign(concert, changedQueuePolicy(concert, change));
-      await em.flush();
-      return queuePolicyOf(concert, this.queueDefaults);
-    });
-  }
-
-  async queuePolicy(concertId: string): Promise<QueuePolicy> {
-    const concert = await this.transactions.fork().findOne(Concert, { id: uuidOf('concertId', concertId) });
-    if (!concert) throw notFound('concert');
-    return queuePolicyOf(concert, this.queueDefaults);
   }
 }

@@ -3,22 +3,23 @@ import type { Config } from '../config.js';
 import { endPassesByTime, givePasses, lastPaidPasses, overduePasses, queueFactsOf, withdrawPasses, type QueueFacts } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
-import { ENDED_KEPT_MS, type QueuePolicy } from '../domain/queue.js';
+import { queuePolicyOf } from '../domain/queue-policy.js';
+import { ENDED_KEPT_MS, saleHasOpened, saleIsOver, type Place } from '../domain/queue.js';
 import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
-import { QUEUE_BATCH, type EndCause, type Look, type Place, type QueueStore } from '../redis/queue-store.js';
+import { QUEUE_BATCH, type EndCause, type Look, type QueueStore } from '../redis/queue-store.js';
 
 /**
- * The beat of the queues: ends what is over, admits whose turn has come, tells who listens. It may be cut short anywhere and may run twice at
+ * The tick of the queues: ends what is over, admits whose turn has come, tells who listens. It may be cut short anywhere and may run twice at
  * once: rate, maximum and order are kept by the scripts, and a pass is in the database before anyone is told of it.
  */
 
-/** A line shortens or grows by at most this many batches in one beat. */
+/** A line shortens or grows by at most this many batches in one tick. */
 const BATCHES_MAX = 20;
-const REPORT_EVERY_MS = 5000;
-/** Several reports fit into the grace, so that a lost one costs nobody the place. */
-const REPORTS_PER_GRACE = 3;
-/** Beats that stayed away this often, and longer than a report may, are an outage: nobody could be seen meanwhile. */
-const OUTAGE_BEATS = 4;
+const HEARTBEAT_EVERY_MS = 5000;
+/** Several heartbeats fit into the grace, so that a lost one costs nobody the place. */
+const HEARTBEATS_PER_GRACE = 3;
+/** Ticks that stayed away this often, and longer than a heartbeat may, are an outage: nobody could be seen meanwhile. */
+const OUTAGE_TICKS = 4;
 const USERS_PER_MESSAGE = 200;
 
 export class QueueAdmission {
@@ -40,37 +41,38 @@ export class QueueAdmission {
     const failures: unknown[] = [];
     for (const concertId of concertIds) {
       // One broken queue does not stop the others.
-      await this.#beat(concertId, facts.get(concertId)).catch((error: unknown) => {
-        this.logger.error({ err: error, concertId }, 'beat of a queue failed');
+      await this.#tickOne(concertId, facts.get(concertId)).catch((error: unknown) => {
+        this.logger.error({ err: error, concertId }, 'tick of a queue failed');
         failures.push(error);
       });
     }
     if (failures.length > 0) throw failures[0];
   }
 
-  async #beat(concertId: string, facts: QueueFacts | undefined): Promise<void> {
+  async #tickOne(concertId: string, facts: QueueFacts | undefined): Promise<void> {
     if (!facts) return this.store.forget(concertId);
     const look = await this.#look(concertId, facts);
     const changed: string[] = [];
     try {
       changed.push(...(await this.#endWhatIsOver(concertId, facts, look)));
-      if (look.reportDue) changed.push(...(await this.#endWhatIsPaid(concertId)));
+      if (look.heartbeatDue) changed.push(...(await this.#endWhatIsPaid(concertId)));
       changed.push(...(await this.#admit(concertId, facts)));
     } finally {
-      // Also when the database takes no passes: who is connected must be asked to report, or would count as absent.
-      await this.#tell(concertId, changed, look.moved || changed.length > 0, look.reportDue);
+      // Also when the database takes no passes: who is connected must be asked for, or would count as absent.
+      await this.#tell(concertId, changed, look.moved || changed.length > 0, look.heartbeatDue);
     }
     if (look.idle) await this.store.forget(concertId);
   }
 
   #look(concertId: string, facts: QueueFacts): Promise<Look> {
     const { absenceGraceMs, tickMs } = this.config;
-    const reportMs = Math.min(REPORT_EVERY_MS, Math.floor(absenceGraceMs / REPORTS_PER_GRACE));
+    const heartbeatMs = Math.min(HEARTBEAT_EVERY_MS, Math.floor(absenceGraceMs / HEARTBEATS_PER_GRACE));
     return this.store.look(concertId, {
-      outageMs: Math.max(reportMs, OUTAGE_BEATS * tickMs),
+      outageMs: Math.max(heartbeatMs, OUTAGE_TICKS * tickMs),
       absenceGraceMs,
-      reportMs,
+      heartbeatMs,
       seatsMayRemain: facts.seatsMayRemain,
+      saleIsOver: saleIsOver(facts.sale),
     });
   }
 
@@ -94,10 +96,10 @@ export class QueueAdmission {
     return this.store.end(concertId, cause, places, ENDED_KEPT_MS, this.config.absenceGraceMs);
   }
 
-  /** Propose, write the passes, then hand them over: a crash in between leaves rows that the next beat writes again. */
+  /** Propose, write the passes, then hand them over: a crash in between leaves rows that the next tick writes again. */
   async #admit(concertId: string, facts: QueueFacts): Promise<string[]> {
-    if (!facts.saleIsOpen) return [];
-    const policy = this.#policyOf(facts);
+    if (!saleHasOpened(facts.sale) || saleIsOver(facts.sale)) return [];
+    const policy = queuePolicyOf(facts.policy, this.config);
     const admitted: string[] = [];
     for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
       const proposed = await this.store.propose(concertId, policy);
@@ -112,14 +114,6 @@ export class QueueAdmission {
       if (proposed.length < QUEUE_BATCH) break;
     }
     return admitted;
-  }
-
-  #policyOf({ policy }: QueueFacts): QueuePolicy {
-    return {
-      admitCount: policy.admitCount ?? this.config.admitCount,
-      admitIntervalMs: policy.admitIntervalMs ?? this.config.admitIntervalMs,
-      activeMax: policy.activeMax ?? this.config.activeMax,
-    };
   }
 
   async #tell(concertId: string, users: string[], moved: boolean, heartbeat: boolean): Promise<void> {

@@ -1,19 +1,17 @@
 import type { Logger } from 'pino';
 import { hasEnded, isNews, type QueuePosition } from '../domain/queue.js';
 import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
+import type { QueuePositions } from './queue-positions.js';
 
 /**
  * All who watch one queue from this process share one listener and one reading at a time, so that a watcher costs next to nothing. What a
  * watcher is sent never goes back in time, and one who reads slowly misses positions in between, never the last.
  */
 
-/** Positions of those users that have one, at one instant; `present` counts them as being here. */
-export type ReadPositions = (concertId: string, userIds: string[], present: boolean) => Promise<QueuePosition[]>;
-
 const READ_AT_ONCE = 500;
 /**
- * Whom a moving line is told at once; those behind hear it with the next report. The first 1,000 are promised a second, and one who was behind
- * this position at the last report can hardly be among them before the next.
+ * Whom a moving line is told at once; those behind hear it with the next heartbeat. The first 1,000 are promised a second, and one who was behind
+ * this position at the last heartbeat can hardly be among them before the next.
  */
 const NEAR_POSITION = 3000;
 
@@ -84,7 +82,7 @@ class Room {
   constructor(
     readonly concertId: string,
     pubsub: PubSub,
-    private readonly read: ReadPositions,
+    private readonly positions: QueuePositions,
     private readonly logger: Logger,
   ) {
     this.listening = pubsub.listen<'queueMoved'>(topics.queueMoved(concertId), (message) => this.#hear(message));
@@ -139,7 +137,7 @@ class Room {
   }
 
   async #readSome(users: string[], present: boolean): Promise<void> {
-    for (const position of await this.read(this.concertId, users, present)) {
+    for (const position of await this.positions.read(this.concertId, users, present)) {
       for (const watcher of this.#watchers.get(position.userId) ?? []) watcher.offer(position);
     }
   }
@@ -150,7 +148,7 @@ export class QueueRooms {
 
   constructor(
     private readonly pubsub: PubSub,
-    private readonly read: ReadPositions,
+    private readonly positions: QueuePositions,
     private readonly logger: Logger,
   ) {}
 
@@ -170,7 +168,7 @@ export class QueueRooms {
   }
 
   #open(concertId: string): Room {
-    const room = new Room(concertId, this.pubsub, this.read, this.logger);
+    const room = new Room(concertId, this.pubsub, this.positions, this.logger);
     this.#rooms.set(concertId, room);
     return room;
   }

@@ -1,18 +1,20 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
+import { Concert } from '../database/entities/concert.entity.js';
+import { lockConcert } from '../database/repositories/concert.repository.js';
 import { concertExists, concertOfSchedule, endPass, lastPlaceOf, saleOf } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
-import type { Counters } from '../domain/counters.js';
 import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWaiting, rateLimited } from '../domain/errors.js';
 import { uuidOf } from '../domain/input.js';
-import { ENDED_KEPT_MS, epochAfter, estimatedWaitSeconds, joinWindow, type QueuePosition } from '../domain/queue.js';
+import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
+import { ENDED_KEPT_MS, epochAfter, joinWindow, type QueuePolicy, type QueuePosition } from '../domain/queue.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
-import { QueueStore, type QueueView, type Standing } from '../redis/queue-store.js';
+import type { QueueStore } from '../redis/queue-store.js';
 import { orUnavailable } from '../redis/unavailable.js';
-import { QueueAdmission } from './queue-admission.js';
-import { QueueRooms } from './queue-room.js';
+import type { QueueAdmission } from './queue-admission.js';
+import type { QueuePositions } from './queue-positions.js';
+import type { QueueRooms } from './queue-room.js';
 import type { TokenService } from './token.service.js';
 
 /** Dates whose concert is remembered; it never changes. */
@@ -23,29 +25,24 @@ const SCHEDULES_KNOWN_MAX = 10_000;
  * ACTIVE pass. Redis holds the line; each pass is a row before it is anyone's.
  */
 export class QueueService {
-  readonly #store: QueueStore;
-  readonly #admission: QueueAdmission;
-  readonly #rooms: QueueRooms;
   readonly #concertOfSchedule = new Map<string, string>();
 
   constructor(
     private readonly transactions: Transactions,
-    redis: Redis,
+    private readonly store: QueueStore,
+    private readonly positions: QueuePositions,
+    private readonly rooms: QueueRooms,
+    private readonly admission: QueueAdmission,
     private readonly pubsub: PubSub,
     private readonly tokens: TokenService,
-    counters: Counters,
-    private readonly config: Config,
+    private readonly config: Config['queue'],
     private readonly logger: Logger,
-  ) {
-    this.#store = new QueueStore(redis);
-    this.#admission = new QueueAdmission(this.#store, transactions, pubsub, counters, config.queue, logger);
-    this.#rooms = new QueueRooms(pubsub, (concertId, userIds, present) => this.#read(concertId, userIds, present), logger);
-  }
+  ) {}
 
   async join(viewer: Viewer, concertId: string): Promise<{ token: string; position: QueuePosition }> {
     const concert = uuidOf('concertId', concertId);
     const place = await this.#takePlace(viewer.userId, concert);
-    const [position] = await this.#read(concert, [viewer.userId], true);
+    const [position] = await this.positions.read(concert, [viewer.userId], true);
     const token = await this.tokens.signQueue({ concertId: concert, userId: viewer.userId, place }, new Date());
     // Only one who leaves in the same instant has no position any more.
     return { token, position: position ?? emptyPosition(concert, viewer.userId) };
@@ -53,7 +50,7 @@ export class QueueService {
 
   async leave(viewer: Viewer, concertId: string): Promise<boolean> {
     const concert = uuidOf('concertId', concertId);
-    const left = await orUnavailable(this.#store.leave(concert, viewer.userId, ENDED_KEPT_MS));
+    const left = await orUnavailable(this.store.leave(concert, viewer.userId, ENDED_KEPT_MS));
     if (!left) {
       if (!(await concertExists(this.transactions.fork(), concert))) throw notFound('concert');
       return false;
@@ -65,16 +62,16 @@ export class QueueService {
 
   /** Null if the user never joined, or an hour after the end. Asking counts as being there. */
   async position(viewer: Viewer, concertId: string): Promise<QueuePosition | null> {
-    const [position] = await this.#read(uuidOf('concertId', concertId), [viewer.userId], true);
+    const [position] = await this.positions.read(uuidOf('concertId', concertId), [viewer.userId], true);
     return position ?? null;
   }
 
   async watch(viewer: Viewer, concertId: string): Promise<AsyncIterableIterator<QueuePosition>> {
     const concert = uuidOf('concertId', concertId);
     // Also tells at once that Redis is away: listening would wait for it.
-    const [position] = await this.#read(concert, [viewer.userId], true);
+    const [position] = await this.positions.read(concert, [viewer.userId], true);
     if (!position) throw queueTokenRequired();
-    return this.#rooms.watch(concert, viewer.userId);
+    return this.rooms.watch(concert, viewer.userId);
   }
 
   /** Refuses unless the token proves a place of this user in the queue of the date's concert, and that place is ACTIVE now. */
@@ -82,7 +79,7 @@ export class QueueService {
     const concertId = await this.#concertOf(uuidOf('scheduleId', scheduleId));
     const proof = queueToken === null ? null : await this.tokens.verifyQueue(queueToken);
     if (!proof || proof.userId !== viewer.userId || proof.concertId !== concertId) throw queueTokenRequired();
-    const pass = await orUnavailable(this.#store.checkPass(concertId, proof, countsAttempt, this.config.queue.passAttemptsMax));
+    const pass = await orUnavailable(this.store.checkPass(concertId, proof, countsAttempt, this.config.passAttemptsMax));
     if (pass.status === 'WAITING') throw queueTokenWaiting();
     if (pass.status === 'ENDED') throw queueTokenExpired();
     if (pass.status === 'LIMITED') throw rateLimited(Math.ceil(pass.remainingMs / 1000), 'This pass allows no more attempts to reserve.');
@@ -91,46 +88,54 @@ export class QueueService {
   /** After a payment was committed: the pass of this place is over (COMPLETED), in Redis and for those who watch. Never fails the caller. */
   async complete(concertId: string, userId: string, place: number): Promise<void> {
     try {
-      const ended = await this.#store.end(concertId, 'PAID', [{ userId, place }], ENDED_KEPT_MS, this.config.queue.absenceGraceMs);
+      const ended = await this.store.end(concertId, 'PAID', [{ userId, place }], ENDED_KEPT_MS, this.config.absenceGraceMs);
       if (ended.length > 0) await this.#tellUser(concertId, userId);
     } catch (error) {
       this.logger.warn({ err: error, concertId, userId }, 'a paid pass stays open until its time');
     }
   }
 
-  /** One beat of the admission job, for every queue. */
+  /** One tick of the admission job, for every queue. */
   tick(): Promise<void> {
-    return this.#admission.tick();
+    return this.admission.tick();
   }
 
-  /** Of one queue, for operators. */
-  counts(concertId: string): Promise<{ waiting: number; active: number }> {
-    return orUnavailable(this.#store.count(uuidOf('concertId', concertId)));
+  /** One queue as an operator sees it. */
+  async state(concertId: string): Promise<{ waiting: number; active: number; policy: QueuePolicy }> {
+    const id = uuidOf('concertId', concertId);
+    const concert = await this.transactions.fork().findOne(Concert, { id });
+    if (!concert) throw notFound('concert');
+    return { ...(await orUnavailable(this.store.count(id))), policy: queuePolicyOf(concert, this.config) };
+  }
+
+  setPolicy(concertId: string, change: QueuePolicyChange): Promise<QueuePolicy> {
+    const id = uuidOf('concertId', concertId);
+    return this.transactions.run(async (em) => {
+      const concert = await lockConcert(em, id);
+      Object.assign(concert, changedQueuePolicy(concert, change));
+      await em.flush();
+      return queuePolicyOf(concert, this.config);
+    });
   }
 
   /** Waiting and active in all queues, for /metrics. */
   async totals(): Promise<{ waiting: number; active: number }> {
-    const counts = await Promise.all((await this.#store.queues()).map((concertId) => this.#store.count(concertId)));
+    const counts = await Promise.all((await this.store.queues()).map((concertId) => this.store.count(concertId)));
     return counts.reduce((sum, count) => ({ waiting: sum.waiting + count.waiting, active: sum.active + count.active }), { waiting: 0, active: 0 });
   }
 
   async #takePlace(userId: string, concertId: string): Promise<number> {
     const sale = await saleOf(this.transactions.fork(), concertId);
     if (!sale) throw notFound('concert');
-    const window = joinWindow(sale.now, sale.opensAt, sale.endsAt);
-    let outcome = await orUnavailable(this.#store.join(concertId, userId, window === 'open'));
+    const window = joinWindow(sale);
+    let outcome = await orUnavailable(this.store.join(concertId, userId, window === 'open'));
     if (outcome === 'UNCOUNTED') {
       // A lost counter starts a new epoch, so that newcomers stand behind everyone who ever had a pass.
       const epoch = epochAfter(await lastPlaceOf(this.transactions.fork(), concertId));
-      outcome = await orUnavailable(this.#store.beginEpoch(concertId, epoch).then(() => this.#store.join(concertId, userId, true)));
+      outcome = await orUnavailable(this.store.beginEpoch(concertId, epoch).then(() => this.store.join(concertId, userId, true)));
     }
     if (typeof outcome === 'object') return outcome.place;
     throw badInput('concertId', window === 'early' ? 'The queue can be joined from one hour before the sale opens.' : 'The sale has closed.');
-  }
-
-  async #read(concertId: string, userIds: string[], present: boolean): Promise<QueuePosition[]> {
-    const { view, standings } = await orUnavailable(this.#store.positions(concertId, userIds, present));
-    return standings.flatMap((standing, index) => (standing ? [positionOf(concertId, userIds[index]!, view, standing)] : []));
   }
 
   async #concertOf(scheduleId: string): Promise<string> {
@@ -155,21 +160,6 @@ export class QueueService {
   #tellUser(concertId: string, userId: string): Promise<void> {
     return this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), { concertId, users: [userId], moved: false, heartbeat: false });
   }
-}
-
-function positionOf(concertId: string, userId: string, view: QueueView, standing: NonNullable<Standing>): QueuePosition {
-  const waits = standing.status === 'WAITING';
-  const position = waits ? standing.rank + 1 : 0;
-  return {
-    concertId,
-    userId,
-    status: standing.status,
-    position,
-    waiting: view.waiting,
-    estimatedWaitSeconds: waits ? estimatedWaitSeconds(position, view) : null,
-    expiresAt: standing.status === 'ACTIVE' ? new Date(standing.passEndsAt) : null,
-    seatsMayRemain: view.seatsMayRemain,
-  };
 }
 
 const emptyPosition = (concertId: string, userId: string): QueuePosition => ({

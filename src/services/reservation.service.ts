@@ -7,7 +7,7 @@ import {
   dateOf, endReservations, isOver, lockReservations, overdueHolds, reservationsByIds, reservationsOfUser, type EndedReservation,
 } from '../database/repositories/reservation.repository.js';
 import { errnoOf, isDuplicateKey, type Transactions } from '../database/transaction.js';
-import { BriefMemo } from '../domain/brief-memo.js';
+import { BriefMemo } from './brief-memo.js';
 import type { Counters } from '../domain/counters.js';
 import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
 import { notFound, RequestError } from '../domain/errors.js';

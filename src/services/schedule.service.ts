@@ -11,7 +11,7 @@ import { futureOf, SCHEDULES_PER_CONCERT_MAX } from '../domain/catalogue.js';
 import { badInput } from '../domain/errors.js';
 import { seatNumbersOf, uuidOf } from '../domain/input.js';
 import { SeatsNotRemovable } from '../domain/refusals.js';
-import { gradesOf, layoutOf, SEATS_PER_SCHEDULE_MAX, SEATS_REMOVED_MAX, seatCountOf, seatsOf, type SectionLayout } from '../domain/seat-map.js';
+import { gradesOf, laidOutSeatsOf, layoutOf, SEATS_PER_SCHEDULE_MAX, SEATS_REMOVED_MAX, seatCountOf, type SectionLayout } from '../domain/seat-map.js';
 
 export interface NewSchedule {
   concertId: string;
@@ -42,7 +42,8 @@ export class ScheduleService {
     const given = input.sections ? layoutOf('sections', input.sections) : null;
     return this.transactions.run(async (em) => {
       const concert = await lockConcert(em, concertId);
-      const startsAt = futureOf('startsAt', input.startsAt, await databaseNow(em));
+      const now = await databaseNow(em);
+      const startsAt = futureOf('startsAt', input.startsAt, now);
       if ((await em.count(Schedule, { concertId, deletedAt: null })) >= SCHEDULES_PER_CONCERT_MAX) {
         throw badInput('concertId', `A concert has at most ${SCHEDULES_PER_CONCERT_MAX} dates.`);
       }
@@ -52,9 +53,9 @@ export class ScheduleService {
       const prices = await pricesOfConcert(em, concertId);
       const unpriced = gradesOf(sections).filter((grade) => !prices.has(grade));
       if (unpriced.length > 0) throw badInput('sections', `The concert has no price for grade ${unpriced.join(', ')}; set it with setPrices.`);
-      const schedule = em.create(Schedule, { id: uuid(), concertId, startsAt, totalSeats, createdAt: new Date(), deletedAt: null });
+      const schedule = em.create(Schedule, { id: uuid(), concertId, startsAt, totalSeats, createdAt: now, deletedAt: null });
       await em.persist(schedule).flush();
-      await insertSeats(em, schedule.id, seatsOf(sections), prices);
+      await insertSeats(em, schedule.id, laidOutSeatsOf(sections), prices);
       return schedule;
     });
   }

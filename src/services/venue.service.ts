@@ -1,11 +1,13 @@
 import { LockMode } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
+import { databaseNow } from '../database/clock.js';
 import { Venue } from '../database/entities/venue.entity.js';
+import { newestPage } from '../database/newest-page.js';
 import type { Transactions } from '../database/transaction.js';
 import { ADDRESS_MAX, changedOr, timeZoneOf, VENUE_NAME_MAX } from '../domain/catalogue.js';
-import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
+import type { Page } from '../domain/cursor.js';
 import { notFound } from '../domain/errors.js';
-import { pageSizeOf, textOf, uuidOf } from '../domain/input.js';
+import { textOf, uuidOf } from '../domain/input.js';
 import { layoutOf, type SectionLayout } from '../domain/seat-map.js';
 
 export interface NewVenue {
@@ -17,27 +19,25 @@ export interface NewVenue {
 
 export type VenueChange = { [Field in keyof NewVenue]?: NewVenue[Field] | null };
 
-const addressOf = (address: string | null): string | null => (address === null ? null : textOf('address', address, ADDRESS_MAX));
+const venueAddressOf = (address: string | null): string | null => (address === null ? null : textOf('address', address, ADDRESS_MAX));
 
 /** A venue it keeps has a layout that can become a date. Changing the layout touches no date that exists. */
 export class VenueService {
   constructor(private readonly transactions: Transactions) {}
 
-  async page(first: number, after: string | null): Promise<Page<Venue>> {
-    const size = pageSizeOf('first', first);
-    const where = after === null ? {} : { id: { $lt: idOfCursor('after', after) } };
-    return pageOf(await this.transactions.fork().find(Venue, where, { orderBy: { id: 'desc' }, limit: size + 1 }), size);
+  page(first: number, after: string | null): Promise<Page<Venue>> {
+    return newestPage(this.transactions.fork(), Venue, first, after);
   }
 
   create(input: NewVenue): Promise<Venue> {
     const values = {
       name: textOf('name', input.name, VENUE_NAME_MAX),
-      address: addressOf(input.address ?? null),
+      address: venueAddressOf(input.address ?? null),
       timeZone: timeZoneOf('timeZone', input.timeZone),
       sections: layoutOf('sections', input.sections),
     };
     return this.transactions.run(async (em) => {
-      const venue = em.create(Venue, { id: uuid(), ...values, createdAt: new Date() });
+      const venue = em.create(Venue, { id: uuid(), ...values, createdAt: await databaseNow(em) });
       await em.persist(venue).flush();
       return venue;
     });
@@ -51,7 +51,7 @@ export class VenueService {
       const sections = changedOr('sections', change.sections, null as SectionLayout[] | null);
       venue.name = textOf('name', changedOr('name', change.name, venue.name), VENUE_NAME_MAX);
       venue.timeZone = timeZoneOf('timeZone', changedOr('timeZone', change.timeZone, venue.timeZone));
-      if (change.address !== undefined) venue.address = addressOf(change.address);
+      if (change.address !== undefined) venue.address = venueAddressOf(change.address);
       if (sections) venue.sections = layoutOf('sections', sections);
       await em.flush();
       return venue;

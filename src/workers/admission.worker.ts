@@ -1,7 +1,7 @@
 import type { QueueService } from '../services/queue.service.js';
 import type { Handler } from './start-workers.js';
 
-/** The beat of every queue. */
+/** The tick of every queue. */
 export const admissionWorker =
   (queue: QueueService): Handler<'admission'> =>
   () =>

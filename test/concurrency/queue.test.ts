@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Redis } from 'ioredis';
+import { PLACES_PER_EPOCH } from '../../src/domain/queue.js';
 import { keys } from '../../src/redis/keys.js';
 import { QueueStore } from '../../src/redis/queue-store.js';
 import type { Buyer } from '../support/builder.js';
@@ -91,7 +92,7 @@ describe('Q4', () => {
     await frontrow.app.redis.hset(keys.queueState(concert.id), 'epoch', 0);
     const users = Array.from({ length: 300 }, (_, index) => `user-${index}`);
     const replies = (await Promise.all(
-      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 6, ...joinKeys(concert.id, user), user, '1')),
+      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 6, ...joinKeys(concert.id, user), user, '1', PLACES_PER_EPOCH)),
     )) as [string, string][];
     expect(new Set(replies.map(([, place]) => place)).size).toBeLessThan(users.length);
   });
@@ -163,22 +164,22 @@ describe('Q5', () => {
 });
 
 describe('Q7', () => {
-  const beatTogether = (beats: number) => Promise.all(Array.from({ length: beats }, (_, index) => queue.beat(index % 2)));
+  const tickTogether = (ticks: number) => Promise.all(Array.from({ length: ticks }, (_, index) => queue.tick(index % 2)));
 
-  test('Q7: however many workers beat at once, an interval admits N, active never exceeds its maximum, nobody is admitted twice', async () => {
+  test('Q7: however many workers tick at once, an interval admits N, active never exceeds its maximum, nobody is admitted twice', async () => {
     const concert = await frontrow.build.concert();
     const buyers = await frontrow.build.buyers(40);
     await queue.joinInTurn(buyers, concert.id);
     for (const expected of [5, 10, 12, 12]) {
-      await beatTogether(10);
+      await tickTogether(10);
       expect(await queue.activeIds(concert.id)).toHaveLength(expected);
       await queue.ageInterval(concert.id, 10_000);
     }
     for (const buyer of buyers.slice(0, 7)) await frontrow.app.services.queue.complete(concert.id, buyer.id, buyers.indexOf(buyer) + 1);
-    await Promise.all([...buyers.slice(7, 12).map((buyer) => queue.leave(buyer, concert.id)), beatTogether(10)]);
+    await Promise.all([...buyers.slice(7, 12).map((buyer) => queue.leave(buyer, concert.id)), tickTogether(10)]);
     expect((await queue.activeIds(concert.id)).length).toBeLessThanOrEqual(12);
     await queue.ageInterval(concert.id, 10_000);
-    await beatTogether(4);
+    await tickTogether(4);
     const passes = await queue.passesOf(concert.id);
     expect(new Set(passes.map((pass) => pass.userId)).size).toBe(passes.length);
     const active = await queue.activeIds(concert.id);
@@ -201,17 +202,17 @@ describe('Q7', () => {
     expect(await queue.activeIds(concert.id)).toHaveLength(10);
   });
 
-  test('an admission cut short after its passes were written is finished by the next beat, with one row for each', async () => {
+  test('an admission cut short after its passes were written is finished by the next tick, with one row for each', async () => {
     const concert = await frontrow.build.concert();
     const buyers = await frontrow.build.buyers(5);
     await queue.joinInTurn(buyers, concert.id);
-    // What a worker leaves that dies between the database and the commit script.
+    // What a worker leaves that dies between the database and the admit script.
     await frontrow.app.transactions.fork().execute(
       `insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at, ended_at, ended_by)
        values (?, ?, 1, sysdate(3), sysdate(3) + interval 1 second, null, null), (?, ?, 2, sysdate(3), sysdate(3) - interval 1 hour, sysdate(3), 'TIME')`,
       [concert.id, buyers[0]!.id, concert.id, buyers[1]!.id],
     );
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toHaveLength(5);
     const passes = await queue.passesOf(concert.id);
     expect(passes.map((pass) => [pass.userId, pass.endedBy])).toEqual(buyers.map((buyer) => [buyer.id, null]));
@@ -228,7 +229,7 @@ describe('Q7', () => {
     await holder.execute('insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at) values (?, ?, 1, sysdate(3), sysdate(3) + interval 1 hour)', [
       concert.id, buyers[0]!.id,
     ]);
-    const beat = queue.beat(1);
+    const tick = queue.tick(1);
     const em = frontrow.app.transactions.fork();
     await eventually(async () => {
       const [row] = await em.execute<{ waits: number }[]>("select count(*) as waits from information_schema.processlist where db = database() and info like 'insert into queue_pass%'");
@@ -236,7 +237,7 @@ describe('Q7', () => {
     }, 'the worker to wait');
     expect(await queue.leave(buyers[0]!, concert.id)).toBe(true);
     await holder.rollback();
-    await beat;
+    await tick;
     expect(await queue.activeIds(concert.id)).toEqual([buyers[1]!.id, buyers[2]!.id]);
     expect((await queue.passesOf(concert.id)).map((pass) => pass.endedBy)).toEqual(['LEFT', null, null]);
     expect((await queue.poll(buyers[0]!, concert.id))!.status).toBe('EXPIRED');

@@ -56,7 +56,7 @@ const seats = (scheduleId: string) => frontrow.app.transactions.fork().find(Seat
 const put = (scheduleId: string, number: number, status: 'HELD' | 'SOLD', heldUntil: Date | null = null, reservationId = uuid()) =>
   frontrow.app.transactions.fork().nativeUpdate(Seat, { scheduleId, number }, { status, heldUntil, reservationId });
 
-test('C4: an admin makes venue, concert and date, and readers of another instance see each at once', async () => {
+test('C3, C4: an admin makes venue, concert and date, and readers of another instance see each at once', async () => {
   const made = await asAdmin(createVenue, { input: { name: ' Hall ', address: 'Seoul', timeZone: 'Asia/Seoul', sections: layout } });
   expect(made.data.createVenue).toMatchObject({ name: 'Hall', address: 'Seoul', timeZone: 'Asia/Seoul', sections: layout });
   const venueId = made.data.createVenue.id;
@@ -176,7 +176,7 @@ test('Q7: an operator sees how many wait and how many are active', async () => {
   expect(answer.data.queue).toEqual({ waiting: 1, active: 2 });
 });
 
-test("Q7: a policy that is changed while the queue runs holds from the next beat on, and revokes nobody's pass", async () => {
+test("Q7: a policy that is changed while the queue runs holds from the next tick on, and revokes nobody's pass", async () => {
   const id = await concert();
   for (const buyer of await frontrow.build.buyers(4)) await frontrow.client(1).raw('mutation ($id: ID!) { joinQueue(concertId: $id) { token } }', { id }, buyer);
   const afterBeat = async (input: object) => {

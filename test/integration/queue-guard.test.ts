@@ -86,7 +86,7 @@ test('Q12: one decorator puts a root field, a computed field and a plain field b
   expect(await codes(buyer, null)).toEqual(all('QUEUE_TOKEN_REQUIRED'));
   const { token } = await queue.join(buyer, concert.id);
   expect(await codes(buyer, token)).toEqual(all('QUEUE_TOKEN_WAITING'));
-  await queue.beat();
+  await queue.tick();
   expect(await codes(buyer, token)).toEqual(all('passed'));
   await queue.leave(buyer, concert.id);
   expect(await codes(buyer, token)).toEqual(all('QUEUE_TOKEN_EXPIRED'));

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
+import { createQueue } from '../../src/app.js';
 import { connectFailFast, connectPatient } from '../../src/redis/client.js';
 import { keys } from '../../src/redis/keys.js';
 import { PubSub } from '../../src/redis/pubsub.js';
-import { QueueService } from '../../src/services/queue.service.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf } from '../support/queue.js';
@@ -24,7 +24,7 @@ async function instanceBehindProxy() {
   const redis = await connectFailFast(proxy.address, logger);
   const subscriber = connectPatient(proxy.address, logger);
   const { transactions, tokens, metrics, config } = frontrow.app;
-  const service = new QueueService(transactions, redis, new PubSub(redis, subscriber, logger), tokens, metrics, config, logger);
+  const service = createQueue(redis, new PubSub(redis, subscriber, logger), { transactions, tokens, metrics, config, logger });
   const close = async (): Promise<void> => {
     subscriber.disconnect();
     redis.disconnect();
@@ -64,7 +64,7 @@ test('while Redis is away the waiting room answers at once with SERVICE_UNAVAILA
   void next.then(() => (heard = true));
   await eventually(async () => {
     await frontrow.app.redis.hset(keys.queueState(concert.id), 'dirty', 1);
-    await queue.beat();
+    await queue.tick();
     return heard;
   }, 'the watcher to hear of the move');
   expect((await next).value.position).toBe(1);

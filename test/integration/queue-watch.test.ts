@@ -12,7 +12,7 @@ import { viewerOf } from '../support/sale.js';
 
 const HOUR_MS = 3_600_000;
 const GRACE_MS = 300_000;
-const REPORT_EVERY_MS = 5000;
+const HEARTBEAT_EVERY_MS = 5000;
 
 let frontrow: Frontrow;
 let queue: ReturnType<typeof queueOf>;
@@ -36,8 +36,8 @@ const isAt = (position: number) => (message: WatchQueuePositionSubscription) => 
 const is = (status: string) => (message: WatchQueuePositionSubscription) => message.queuePosition.status === status;
 const listeners = async (concertId: string): Promise<number> =>
   Number(((await frontrow.app.redis.pubsub('NUMSUB', topics.queueMoved(concertId))) as [string, number])[1]);
-/** As if the last report had been due. */
-const ageReport = (concertId: string) => frontrow.app.redis.hincrby(keys.queueState(concertId), 'report_at', -REPORT_EVERY_MS);
+/** As if the last heartbeat had been due. */
+const ageHeartbeat = (concertId: string) => frontrow.app.redis.hincrby(keys.queueState(concertId), 'heartbeat_at', -HEARTBEAT_EVERY_MS);
 
 test('Q3: a watcher hears the position now, each move of the line on another instance, the admission and the end, and then it completes', async () => {
   const concert = await frontrow.build.concert();
@@ -45,13 +45,13 @@ test('Q3: a watcher hears the position now, each move of the line on another ins
   await queue.joinInTurn(buyers, concert.id);
   const watched = watch(buyers[2]!, concert.id, 1);
   await watched.until(isAt(3));
-  await queue.beat();
+  await queue.tick();
   await watched.until(isAt(2));
   expect(await queue.leave(buyers[1]!, concert.id)).toBe(true);
-  await queue.beat();
+  await queue.tick();
   await watched.until(isAt(1));
   await queue.ageInterval(concert.id, 10_000);
-  await queue.beat();
+  await queue.tick();
   const { queuePosition: active } = await watched.until(is('ACTIVE'));
   expect(Date.parse(active.expiresAt!) - Date.now()).toBeGreaterThan(590_000);
   await frontrow.app.services.queue.complete(concert.id, buyers[2]!.id, 3);
@@ -66,14 +66,14 @@ test('Q3: leaving on another instance and the end of the time are told at once a
   const concert = await frontrow.build.concert();
   const [leaver, sleeper] = await frontrow.build.buyers(2);
   await queue.joinInTurn([sleeper!, leaver!], concert.id);
-  await queue.beat();
+  await queue.tick();
   const [left, slept] = [watch(leaver!, concert.id, 1), watch(sleeper!, concert.id, 1)];
   await Promise.all([left.until(is('WAITING')), slept.until(is('ACTIVE'))]);
   await queue.leave(leaver!, concert.id, 0);
   await left.completed;
   expect(left.messages.at(-1)!.queuePosition.status).toBe('EXPIRED');
   await queue.agePass(concert.id, sleeper!.id, HOUR_MS);
-  await queue.beat();
+  await queue.tick();
   await slept.completed;
   expect(slept.messages.at(-1)!.queuePosition).toMatchObject({ status: 'EXPIRED', expiresAt: null });
 });
@@ -101,11 +101,11 @@ test('Q3: many watchers of one queue share one listener, and a socket that goes 
   await Promise.all(watching.map((watched, index) => watched.until(isAt(index + 1))));
   expect(await listeners(concert.id)).toBe(1);
   await queue.leave(buyers[0]!, concert.id);
-  await queue.beat();
+  await queue.tick();
   await Promise.all(watching.slice(1).map((watched, index) => watched.until(isAt(index + 1))));
   // Without news there is nothing to send.
-  await ageReport(concert.id);
-  await queue.beat();
+  await ageHeartbeat(concert.id);
+  await queue.tick();
   const [last, ...others] = clients.toReversed();
   await Promise.all(others.map((client) => client.dispose()));
   expect(watching.at(-1)!.messages).toHaveLength(2);
@@ -114,7 +114,7 @@ test('Q3: many watchers of one queue share one listener, and a socket that goes 
   await eventually(async () => (await listeners(concert.id)) === 0, 'nobody to listen any more');
 });
 
-test('Q8: who is connected is seen by the reports; who went away keeps the place for the grace, comes back and finds it', async () => {
+test('Q8: who is connected is seen by the heartbeats; who went away keeps the place for the grace, comes back and finds it', async () => {
   const concert = await frontrow.build.concert();
   await queue.setPolicy(concert.id, { activeMax: 0 });
   const [ahead, connected, gone] = await frontrow.build.buyers(3);
@@ -124,32 +124,32 @@ test('Q8: who is connected is seen by the reports; who went away keeps the place
   await Promise.all([stays.until(isAt(3)), goes.until(isAt(2))]);
   goes.stop();
   await clients[1]!.dispose();
-  await queue.beat();
+  await queue.tick();
   for (const buyer of [ahead!, connected!, gone!]) await queue.ageSight(concert.id, buyer.id, GRACE_MS - 60_000);
   const seenBefore = Number(await frontrow.app.redis.zscore(keys.queueSeen(concert.id), connected!.id));
-  await ageReport(concert.id);
-  await queue.beat();
-  await eventually(async () => Number(await frontrow.app.redis.zscore(keys.queueSeen(concert.id), connected!.id)) > seenBefore + GRACE_MS / 2, 'the report');
+  await ageHeartbeat(concert.id);
+  await queue.tick();
+  await eventually(async () => Number(await frontrow.app.redis.zscore(keys.queueSeen(concert.id), connected!.id)) > seenBefore + GRACE_MS / 2, 'the heartbeat');
   const back = watch(gone!, concert.id, 0);
   await back.until(isAt(2));
   // Only the first in line was not seen again: neither watching, nor polling, nor coming back.
   for (const buyer of [ahead!, connected!, gone!]) await queue.ageSight(concert.id, buyer.id, 60_000);
-  await queue.beat();
+  await queue.tick();
   expect((await queue.poll(ahead!, concert.id))!.status).toBe('EXPIRED');
   await Promise.all([back.until(isAt(1)), stays.until(isAt(2))]);
 });
 
-test('Q3: a lost message is made good by the next report', async () => {
+test('Q3: a lost message is made good by the next heartbeat', async () => {
   const concert = await frontrow.build.concert();
   await queue.setPolicy(concert.id, { activeMax: 0 });
   const [first, second] = await frontrow.build.buyers(2);
   await queue.joinInTurn([first!, second!], concert.id);
   const watched = watch(second!, concert.id);
   await watched.until(isAt(2));
-  await queue.beat();
+  await queue.tick();
   await frontrow.app.redis.zrem(keys.queueWaiting(concert.id), first!.id);
-  await ageReport(concert.id);
-  await queue.beat();
+  await ageHeartbeat(concert.id);
+  await queue.tick();
   await watched.until(isAt(1));
 });
 
@@ -174,7 +174,7 @@ test('Q3: a slow reader gets the latest position, not all of them', async () => 
   for (const [index, buyer] of buyers.slice(0, 3).entries()) {
     await quick.until(isAt(4 - index));
     await queue.leave(buyer, concert.id);
-    await queue.beat();
+    await queue.tick();
   }
   await quick.until(isAt(1));
   expect((await slow.next()).value.position).toBe(1);
@@ -183,7 +183,7 @@ test('Q3: a slow reader gets the latest position, not all of them', async () => 
   expect((await slow.next()).done).toBe(true);
 });
 
-test('Q3: far back in a long line one hears of moves with the next report, at the head with the next beat', async () => {
+test('Q3: far back in a long line one hears of moves with the next heartbeat, at the head with the next tick', async () => {
   const concert = await frontrow.build.concert();
   await queue.setPolicy(concert.id, { activeMax: 0 });
   const [first, last] = await frontrow.build.buyers(2);
@@ -195,15 +195,15 @@ test('Q3: far back in a long line one hears of moves with the next report, at th
   const [near, far] = [watch(first!, concert.id), watch(last!, concert.id)];
   await Promise.all([near.until(isAt(2)), far.until(isAt(4003))]);
   await frontrow.app.redis.zadd(keys.queueSeen(concert.id), 1, last!.id);
-  await queue.beat();
-  await eventually(async () => (await frontrow.app.redis.zscore(keys.queueSeen(concert.id), last!.id)) !== '1', 'the first report');
+  await queue.tick();
+  await eventually(async () => (await frontrow.app.redis.zscore(keys.queueSeen(concert.id), last!.id)) !== '1', 'the first heartbeat');
   await frontrow.app.redis.zrem(waiting, 'a-leaver');
   await frontrow.app.redis.hset(keys.queueState(concert.id), 'dirty', 1);
-  await queue.beat();
+  await queue.tick();
   await near.until(isAt(1));
   expect(far.messages).toHaveLength(1);
-  await ageReport(concert.id);
-  await queue.beat();
+  await ageHeartbeat(concert.id);
+  await queue.tick();
   await far.until(isAt(4002));
 });
 
@@ -216,11 +216,11 @@ test('Q8: while the database takes no passes nobody is told of one, and who is c
   await frontrow.app.redis.zadd(keys.queueSeen(concert.id), 1, buyer.id);
   const em = frontrow.app.transactions.fork();
   await em.execute("create trigger no_passes before insert on queue_pass for each row signal sqlstate '45000'");
-  await expect(queue.beat()).rejects.toThrow();
-  await eventually(async () => (await frontrow.app.redis.zscore(keys.queueSeen(concert.id), buyer.id)) !== '1', 'the report');
+  await expect(queue.tick()).rejects.toThrow();
+  await eventually(async () => (await frontrow.app.redis.zscore(keys.queueSeen(concert.id), buyer.id)) !== '1', 'the heartbeat');
   expect(await queue.activeIds(concert.id)).toEqual([]);
   await em.execute('drop trigger no_passes');
-  await queue.beat();
+  await queue.tick();
   await watched.until(is('ACTIVE'));
   expect(watched.messages.map(({ queuePosition }) => queuePosition.status)).toEqual(['WAITING', 'ACTIVE']);
 });

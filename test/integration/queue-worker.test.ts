@@ -72,10 +72,10 @@ test('Q8: with the workers on, who watches or comes back in time keeps the place
   await back.until(({ queuePosition }) => queuePosition.position === 2);
   expect(await queue.waitingIds(concert.id)).toEqual([watching!.id, returning!.id]);
   expect((await queue.poll(vanishing!, concert.id))!.status).toBe('EXPIRED');
-  // The watchers outlive the grace by the reports alone.
+  // The watchers outlive the grace by the heartbeats alone.
   const seenAt = async () => Number(await frontrow.app.redis.zscore(keys.queueSeen(concert.id), returning!.id));
   const first = await seenAt();
-  await eventually(async () => (await seenAt()) > first + GRACE_MS, 'reports over more than the grace');
+  await eventually(async () => (await seenAt()) > first + GRACE_MS, 'heartbeats over more than the grace');
   expect(await queue.waitingIds(concert.id)).toEqual([watching!.id, returning!.id]);
 });
 

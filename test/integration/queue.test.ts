@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => frontrow.stop());
 
-/** Each test has a concert of its own; what earlier tests left must not take part in its beats. */
+/** Each test has a concert of its own; what earlier tests left must not take part in its ticks. */
 afterEach(() => frontrow.app.redis.del(keys.queues()));
 
 describe('joining', () => {
@@ -41,7 +41,7 @@ describe('joining', () => {
     const concert = await frontrow.build.concert();
     const [buyer, other] = await frontrow.build.buyers(2);
     await queue.join(buyer!, concert.id);
-    await queue.beat();
+    await queue.tick();
     const active = await queue.join(buyer!, concert.id);
     expect([active.position.status, sequenceOf(active.token)]).toEqual(['ACTIVE', 1]);
     await queue.joinInTurn([other!], concert.id);
@@ -59,15 +59,18 @@ describe('joining', () => {
     const before = await frontrow.build.concert({ saleOpensAt: new Date(now + HOUR_MS - 60_000) });
     const closed = await frontrow.build.concert({ saleClosesAt: new Date(now - 1000) });
     const begun = await frontrow.build.concert({ startsAt: new Date(now - 1000) });
-    for (const concert of [early, closed, begun]) {
+    const lastDeleted = await frontrow.build.concert({ dates: 2, startsAt: new Date(now - 1000) });
+    await frontrow.app.transactions.fork().execute('update schedule set deleted_at = sysdate(3) where id = ?', [lastDeleted.scheduleIds[1]!]);
+    const begunBeforeClosing = await frontrow.build.concert({ startsAt: new Date(now - 1000), saleClosesAt: new Date(now + HOUR_MS) });
+    for (const concert of [early, closed, begun, lastDeleted, begunBeforeClosing]) {
       const answer = await queue.joinQueue(buyer, concert.id);
       expect(answer.errors![0]!.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'concertId' });
     }
     await queue.join(buyer, before.id);
-    await queue.beat();
+    await queue.tick();
     expect((await queue.poll(buyer, before.id))!.status).toBe('WAITING');
     await frontrow.app.transactions.fork().execute('update concert set sale_opens_at = sysdate(3) where id = ?', [before.id]);
-    await queue.beat();
+    await queue.tick();
     expect((await queue.poll(buyer, before.id))!.status).toBe('ACTIVE');
   });
 
@@ -102,7 +105,7 @@ describe('the pass', () => {
     expect(await code(token, other!)).toBe('QUEUE_TOKEN_REQUIRED');
     expect(await code(await frontrow.app.tokens.signQueue({ concertId: concert.id, userId: buyer!.id, place: 1 }, new Date(0)))).toBe('QUEUE_TOKEN_REQUIRED');
     expect(await code(token)).toBe('QUEUE_TOKEN_WAITING');
-    await queue.beat();
+    await queue.tick();
     await frontrow.app.services.queue.requirePass(viewerOf(buyer!), token, concert.scheduleId, false);
     expect(await queue.seatsCode(buyer!, token, 'nonsense')).toBe('BAD_USER_INPUT');
     expect(await queue.seatsCode(buyer!, token, MISSING_ID)).toBe('NOT_FOUND');
@@ -115,7 +118,7 @@ describe('the pass', () => {
     const buyers = await frontrow.build.buyers(4);
     await queue.setPolicy(concert.id, { admitCount: 10, activeMax: 3 });
     const tokens = await queue.joinInTurn(buyers, concert.id);
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toHaveLength(3);
     await queue.agePass(concert.id, buyers[0]!.id, HOUR_MS / 2);
     expect(await queue.seatsCode(buyers[0]!, tokens[0], concert.scheduleId)).toBe('QUEUE_TOKEN_EXPIRED');
@@ -123,7 +126,7 @@ describe('the pass', () => {
     expect(await queue.leave(buyers[2]!, concert.id)).toBe(true);
     expect(await queue.leave(buyers[2]!, concert.id)).toBe(false);
     expect((await Promise.all(buyers.map((buyer) => queue.poll(buyer, concert.id)))).map((position) => position!.status)).toEqual(['EXPIRED', 'COMPLETED', 'EXPIRED', 'WAITING']);
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toEqual([buyers[3]!.id]);
     const passes = await queue.passesOf(concert.id);
     expect(passes.map((pass) => pass.endedBy)).toEqual(['TIME', null, 'LEFT', null]);
@@ -136,22 +139,22 @@ describe('the pass', () => {
     await queue.join(buyer, concert.id);
     await queue.leave(buyer, concert.id);
     await queue.join(buyer, concert.id);
-    await queue.beat();
+    await queue.tick();
     await frontrow.app.services.queue.complete(concert.id, buyer.id, 1);
     expect((await queue.poll(buyer, concert.id))!.status).toBe('ACTIVE');
     await frontrow.app.services.queue.complete(concert.id, buyer.id, 2);
     expect((await queue.poll(buyer, concert.id))!.status).toBe('COMPLETED');
   });
 
-  test('Q6: a payment whose process died before the pass was ended is found by the beats, and the room is free', async () => {
+  test('Q6: a payment whose process died before the pass was ended is found by the ticks, and the room is free', async () => {
     const concert = await frontrow.build.concert();
     await queue.setPolicy(concert.id, { activeMax: 1 });
     const [payer, next] = await frontrow.build.buyers(2);
     await queue.joinInTurn([payer!, next!], concert.id);
-    await queue.beat();
+    await queue.tick();
     await frontrow.app.transactions.run((em) => endPass(em, { concertId: concert.id, userId: payer!.id, place: 1 }, 'PAID'));
-    await frontrow.app.redis.hset(keys.queueState(concert.id), 'report_at', 0);
-    await queue.beat();
+    await frontrow.app.redis.hset(keys.queueState(concert.id), 'heartbeat_at', 0);
+    await queue.tick();
     expect((await queue.poll(payer!, concert.id))!.status).toBe('COMPLETED');
     expect(await queue.activeIds(concert.id)).toEqual([next!.id]);
   });
@@ -172,7 +175,7 @@ describe('the pass', () => {
     const concert = await frontrow.build.concert();
     const buyer = await frontrow.build.buyer();
     const { token } = await queue.join(buyer, concert.id);
-    await queue.beat();
+    await queue.tick();
     const attempt = (counts: boolean) => frontrow.app.services.queue.requirePass(viewerOf(buyer), token, concert.scheduleId, counts);
     for (let use = 0; use < 3; use += 1) await attempt(true);
     const refusal = await attempt(true).catch((error: unknown) => error);
@@ -191,7 +194,7 @@ describe('admission', () => {
     const buyers = await frontrow.build.buyers(9);
     await queue.joinInTurn(buyers, concert.id);
     const admittedAfter = async (): Promise<number> => {
-      for (let beats = 0; beats < 3; beats += 1) await queue.beat();
+      for (let ticks = 0; ticks < 3; ticks += 1) await queue.tick();
       return (await queue.activeIds(concert.id)).length;
     };
     expect(await admittedAfter()).toBe(2);
@@ -205,14 +208,14 @@ describe('admission', () => {
     expect((await queue.passesOf(concert.id)).map((pass) => pass.userId)).toEqual(buyers.slice(0, 6).map((buyer) => buyer.id));
   });
 
-  test('Q7: intervals stay on their grid however late a beat comes', async () => {
+  test('Q7: intervals stay on their grid however late a tick comes', async () => {
     const concert = await frontrow.build.concert();
     await queue.joinInTurn(await frontrow.build.buyers(3), concert.id);
-    await queue.beat();
+    await queue.tick();
     const state = keys.queueState(concert.id);
     const begun = Number(await frontrow.app.redis.hget(state, 'interval_at'));
     await queue.ageInterval(concert.id, INTERVAL_MS * 1.7);
-    await queue.beat();
+    await queue.tick();
     const [seconds] = (await frontrow.app.redis.time()) as unknown as [string, string];
     const next = Number(await frontrow.app.redis.hget(state, 'interval_at'));
     expect(next).toBe(begun - INTERVAL_MS * 1.7 + INTERVAL_MS);
@@ -223,38 +226,60 @@ describe('admission', () => {
     const concert = await frontrow.build.concert();
     const buyers = await frontrow.build.buyers(10);
     await queue.joinInTurn(buyers, concert.id);
-    await queue.beat();
+    await queue.tick();
     await queue.setPolicy(concert.id, { admitCount: 4 });
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toHaveLength(4);
     await queue.setPolicy(concert.id, { activeMax: 1, admitCount: 100 });
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toHaveLength(4);
     for (const buyer of buyers.slice(0, 3)) await queue.leave(buyer, concert.id);
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toEqual([buyers[3]!.id]);
     await queue.setPolicy(concert.id, { activeMax: 3 });
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toHaveLength(3);
     expect(await queue.waitingIds(concert.id)).toHaveLength(4);
+  });
+
+  test('Q7: a sale that is over admits nobody and promises nothing; who waits or is active finds the place by joining again', async () => {
+    const concert = await frontrow.build.concert();
+    const buyers = await frontrow.build.buyers(5);
+    const tokens = await queue.joinInTurn(buyers, concert.id);
+    await queue.tick();
+    await queue.ageInterval(concert.id, INTERVAL_MS);
+    await queue.tick();
+    expect((await queue.poll(buyers[4]!, concert.id))!.estimatedWaitSeconds).toBe(5);
+    await frontrow.app.transactions.fork().execute('update concert set sale_closes_at = sysdate(3) where id = ?', [concert.id]);
+    await queue.ageInterval(concert.id, INTERVAL_MS);
+    await queue.tick();
+    expect(await queue.waitingIds(concert.id)).toEqual([buyers[4]!.id]);
+    expect(await queue.poll(buyers[4]!, concert.id)).toMatchObject({ status: 'WAITING', position: 1, estimatedWaitSeconds: null });
+    for (const [index, status] of [[4, 'WAITING'], [0, 'ACTIVE']] as const) {
+      const again = await queue.join(buyers[index]!, concert.id);
+      expect([again.position.status, sequenceOf(again.token)]).toEqual([status, sequenceOf(tokens[index]!)]);
+    }
+    for (const buyer of buyers) await queue.leave(buyer, concert.id);
+    await queue.tick();
+    expect(await frontrow.app.redis.smembers(keys.queues())).toEqual([]);
   });
 
   test('Q7: the estimate comes from the last intervals: none before the first has passed, none while admission stands still', async () => {
     const concert = await frontrow.build.concert();
     const buyers = await frontrow.build.buyers(9);
     await queue.joinInTurn(buyers, concert.id);
-    await queue.beat();
+    await queue.tick();
     const estimate = async () => (await queue.poll(buyers[8]!, concert.id))!.estimatedWaitSeconds;
     expect(await estimate()).toBeNull();
     await queue.ageInterval(concert.id, INTERVAL_MS);
-    await queue.beat();
+    await queue.tick();
     // Place 9 is the fifth in line now, two are admitted every ten seconds.
     expect(await estimate()).toBe(25);
     expect((await queue.poll(buyers[0]!, concert.id))!.estimatedWaitSeconds).toBeNull();
     await queue.setPolicy(concert.id, { activeMax: 4 });
     await queue.ageInterval(concert.id, INTERVAL_MS);
     await queue.ageAdmission(concert.id, INTERVAL_MS);
-    await queue.beat();
+    await queue.tick();
     expect(await estimate()).toBeNull();
   });
 
@@ -262,16 +287,16 @@ describe('admission', () => {
     const concert = await frontrow.build.concert();
     const [first, second] = await frontrow.build.buyers(2);
     await queue.join(first!, concert.id);
-    await queue.beat();
+    await queue.tick();
     await queue.leave(first!, concert.id);
-    await queue.beat();
+    await queue.tick();
     expect(await frontrow.app.redis.smembers(keys.queues())).toEqual([concert.id]);
     await queue.ageInterval(concert.id, INTERVAL_MS);
-    await queue.beat();
-    await queue.beat();
+    await queue.tick();
+    await queue.tick();
     expect(await frontrow.app.redis.smembers(keys.queues())).toEqual([]);
     await queue.join(second!, concert.id);
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toEqual([second!.id]);
     expect(await frontrow.app.services.queue.totals()).toEqual({ waiting: 0, active: 1 });
   });
@@ -282,10 +307,23 @@ describe('admission', () => {
     await queue.join(buyer, concert.id);
     const em = frontrow.app.transactions.fork();
     await em.execute("update seat set status = 'HELD', held_until = sysdate(3) + interval 1 hour where schedule_id = ?", [concert.scheduleId]);
-    await queue.beat();
+    await queue.tick();
     expect((await queue.poll(buyer, concert.id))!.seatsMayRemain).toBe(true);
     await em.execute("update seat set status = 'SOLD', held_until = null where schedule_id = ?", [concert.scheduleId]);
-    await queue.beat();
+    await queue.tick();
+    expect((await queue.poll(buyer, concert.id))!.seatsMayRemain).toBe(false);
+  });
+
+  test('seatsMayRemain counts only dates that have not begun', async () => {
+    const concert = await frontrow.build.concert({ seats: 1, dates: 2 });
+    const buyer = await frontrow.build.buyer();
+    await queue.join(buyer, concert.id);
+    const em = frontrow.app.transactions.fork();
+    await em.execute("update seat set status = 'SOLD' where schedule_id = ?", [concert.scheduleIds[1]!]);
+    await queue.tick();
+    expect((await queue.poll(buyer, concert.id))!.seatsMayRemain).toBe(true);
+    await em.execute('update schedule set starts_at = sysdate(3) where id = ?', [concert.scheduleId]);
+    await queue.tick();
     expect((await queue.poll(buyer, concert.id))!.seatsMayRemain).toBe(false);
   });
 });
@@ -296,39 +334,39 @@ describe('absence', () => {
     await queue.setPolicy(concert.id, { activeMax: 0 });
     const buyers = await frontrow.build.buyers(4);
     await queue.joinInTurn(buyers, concert.id);
-    await queue.beat();
+    await queue.tick();
     await queue.leave(buyers[0]!, concert.id);
     await queue.ageSight(concert.id, buyers[1]!.id, GRACE_MS);
     await queue.ageSight(concert.id, buyers[2]!.id, GRACE_MS - 10_000);
-    await queue.beat();
+    await queue.tick();
     const positions = await Promise.all(buyers.map((buyer) => queue.poll(buyer, concert.id)));
     expect(positions.map((position) => [position!.status, position!.position])).toEqual([['EXPIRED', 0], ['EXPIRED', 0], ['WAITING', 1], ['WAITING', 2]]);
     await queue.ageSight(concert.id, buyers[2]!.id, GRACE_MS - 10_000);
-    await queue.beat();
+    await queue.tick();
     expect((await queue.poll(buyers[2]!, concert.id))!.position).toBe(1);
   });
 
-  test('Q8: an absent waiter ahead is not admitted in the beat that ends the place', async () => {
+  test('Q8: an absent waiter ahead is not admitted in the tick that ends the place', async () => {
     const concert = await frontrow.build.concert();
     await queue.setPolicy(concert.id, { activeMax: 0 });
     const buyers = await frontrow.build.buyers(3);
     await queue.joinInTurn(buyers, concert.id);
-    await queue.beat();
+    await queue.tick();
     await queue.ageSight(concert.id, buyers[0]!.id, GRACE_MS);
     await queue.setPolicy(concert.id, { activeMax: 1 });
-    await queue.beat();
+    await queue.tick();
     expect(await queue.activeIds(concert.id)).toEqual([buyers[1]!.id]);
   });
 
-  test('Q8: while no beat went out nobody could be seen, so everyone gets the whole grace again', async () => {
+  test('Q8: while no tick went out nobody could be seen, so everyone gets the whole grace again', async () => {
     const concert = await frontrow.build.concert();
     await queue.setPolicy(concert.id, { activeMax: 0 });
     const buyer = await frontrow.build.buyer();
     await queue.join(buyer, concert.id);
-    await queue.beat();
+    await queue.tick();
     await queue.ageSight(concert.id, buyer.id, 2 * GRACE_MS);
-    await frontrow.app.redis.hincrby(keys.queueState(concert.id), 'beat_at', -2 * GRACE_MS);
-    await queue.beat();
+    await frontrow.app.redis.hincrby(keys.queueState(concert.id), 'tick_at', -2 * GRACE_MS);
+    await queue.tick();
     expect((await queue.poll(buyer, concert.id))!.status).toBe('WAITING');
   });
 });
@@ -337,7 +375,7 @@ test('a lost counter begins a new epoch, behind everyone who ever had a pass', a
   const concert = await frontrow.build.concert();
   const [old, fresh] = await frontrow.build.buyers(2);
   await queue.join(old!, concert.id);
-  await queue.beat();
+  await queue.tick();
   await frontrow.app.redis.del(keys.queueState(concert.id));
   const { token } = await queue.join(fresh!, concert.id);
   expect((await frontrow.app.tokens.verifyQueue(token))!.place).toBe(2 ** 40 + 1);

@@ -10,7 +10,6 @@ import { Session } from '../../src/database/entities/session.entity.js';
 import { User } from '../../src/database/entities/user.entity.js';
 import { Venue } from '../../src/database/entities/venue.entity.js';
 import { Wallet } from '../../src/database/entities/wallet.entity.js';
-import { placeOf } from '../../src/domain/queue.js';
 import type { Role } from '../../src/domain/states.js';
 import { keys } from '../../src/redis/keys.js';
 
@@ -109,7 +108,7 @@ export class Builder {
   /** Gives buyers an ACTIVE pass as an admission would, without the waiting. */
   async admit(concertId: string, buyers: Buyer[], passTtlMs = this.app.config.queue.passTtlMs): Promise<AdmittedBuyer[]> {
     const expiresAt = Date.now() + passTtlMs;
-    const admitted = buyers.map((buyer) => ({ buyer, place: placeOf(0, (this.#sequence += 1)) }));
+    const admitted = buyers.map((buyer) => ({ buyer, place: (this.#sequence += 1) }));
     const write = this.app.redis.pipeline();
     for (const { buyer, place } of admitted) {
       write.zadd(keys.queueActive(concertId), expiresAt, buyer.id);

@@ -1,6 +1,6 @@
 import { Concert } from '../../src/database/entities/concert.entity.js';
 import { QueuePass } from '../../src/database/entities/queue-pass.entity.js';
-import type { QueuePolicy } from '../../src/domain/queue.js';
+import { PLACES_PER_EPOCH, type QueuePolicy } from '../../src/domain/queue.js';
 import { keys } from '../../src/redis/keys.js';
 import { JoinQueueDocument, LeaveQueueDocument, PollQueuePositionDocument, SeatsDocument } from '../graphql/operations.js';
 import type { Buyer } from './builder.js';
@@ -28,7 +28,7 @@ export function queueOf(frontrow: Frontrow) {
     /** What the guard says to a look at the seats; undefined when it lets pass. */
     seatsCode: async (buyer: Buyer, queueToken: string | undefined, scheduleId: string) =>
       codeOf(await frontrow.client().run(SeatsDocument, { scheduleId }, { accessToken: buyer.accessToken, ...(queueToken ? { queueToken } : {}) })),
-    beat: (instance = 0) => frontrow.instances[instance]!.app.services.queue.tick(),
+    tick: (instance = 0) => frontrow.instances[instance]!.app.services.queue.tick(),
 
     setPolicy: (concertId: string, { admitCount, admitIntervalMs, activeMax }: Partial<QueuePolicy>) =>
       frontrow.app.transactions.fork().nativeUpdate(Concert, { id: concertId }, {
@@ -48,7 +48,7 @@ export function queueOf(frontrow: Frontrow) {
         [ms * 1000, concertId, userId],
       );
     },
-    /** As if the waiter had last been seen `ms` earlier, while the beats went on. */
+    /** As if the waiter had last been seen `ms` earlier, while the ticks went on. */
     ageSight: async (concertId: string, userId: string, ms: number) => {
       await redis.zincrby(keys.queueSeen(concertId), -ms, userId);
       await redis.hincrby(keys.queueState(concertId), 'grace_from', -ms);
@@ -63,5 +63,5 @@ export function queueOf(frontrow: Frontrow) {
 /** The sequence in a queue token's place, read without checking the signature. */
 export function sequenceOf(queueToken: string): number {
   const claims = JSON.parse(Buffer.from(queueToken.split('.')[1]!, 'base64url').toString()) as { place: number };
-  return claims.place % 2 ** 40;
+  return claims.place % PLACES_PER_EPOCH;
 }

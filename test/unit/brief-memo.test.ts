@@ -1,4 +1,4 @@
-import { BriefMemo } from '../../src/domain/brief-memo.js';
+import { BriefMemo } from '../../src/services/brief-memo.js';
 
 const counting = (maxAgeMs: number, sizeMax = 10) => {
   const asked: string[] = [];

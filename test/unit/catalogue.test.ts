@@ -1,8 +1,8 @@
-import { changedOr, futureOf, INSTANT_MAX, INSTANT_MIN, PRICE_MAX, PRICES_MAX, pricesOf, saleWindowOf, timeZoneOf } from '../../src/domain/catalogue.js';
+import { changedOr, futureOf, INSTANT_MAX, INSTANT_MIN, PRICE_MAX, PRICES_MAX, pricesOf, salePeriodOf, timeZoneOf } from '../../src/domain/catalogue.js';
 import { RequestError } from '../../src/domain/errors.js';
 import { ACTIVE_MAX_MAX, ADMIT_COUNT_MAX, ADMIT_INTERVAL_MAX_MS, changedQueuePolicy, queuePolicyOf } from '../../src/domain/queue-policy.js';
 import {
-  GRADE_MAX, layoutOf, ROW_NAME_MAX, ROWS_PER_SECTION_MAX, SEATS_PER_SCHEDULE_MAX, SECTION_NAME_MAX, SECTIONS_MAX, seatCountOf, seatsOf,
+  GRADE_MAX, laidOutSeatsOf, layoutOf, ROW_NAME_MAX, ROWS_PER_SECTION_MAX, SEATS_PER_SCHEDULE_MAX, SECTION_NAME_MAX, SECTIONS_MAX, seatCountOf,
 } from '../../src/domain/seat-map.js';
 
 /** The field that a refused input names. */
@@ -22,7 +22,7 @@ const many = <T>(count: number, make: (index: number) => T): T[] => Array.from({
 
 test('C3: a layout numbers its seats through, section by section and row by row', () => {
   const layout = layoutOf('sections', [section({ rows: [row({ seatCount: 2 }), row({ name: 'B', grade: 'S', seatCount: 1 })] }), section({ name: ' Balcony ', rows: [row({ seatCount: 1 })] })]);
-  expect([...seatsOf(layout)]).toEqual([
+  expect([...laidOutSeatsOf(layout)]).toEqual([
     { number: 1, section: 'Floor', row: 'A', grade: 'R' },
     { number: 2, section: 'Floor', row: 'A', grade: 'R' },
     { number: 3, section: 'Floor', row: 'B', grade: 'S' },
@@ -74,10 +74,10 @@ test('C3: the dearest seats that one user may buy still add up exactly', () => {
 
 test('C4: a sale closes after it opens, or with its last date', () => {
   const opens = new Date('2026-12-01T00:00:00.000Z');
-  expect(saleWindowOf(opens, null)).toEqual({ saleOpensAt: opens, saleClosesAt: null });
-  expect(fieldOf(() => saleWindowOf(opens, opens))).toBe('saleClosesAt');
-  expect(fieldOf(() => saleWindowOf(new Date(INSTANT_MIN.getTime() - 1), null))).toBe('saleOpensAt');
-  expect(fieldOf(() => saleWindowOf(opens, INSTANT_MAX))).toBe('saleClosesAt');
+  expect(salePeriodOf(opens, null)).toEqual({ saleOpensAt: opens, saleClosesAt: null });
+  expect(fieldOf(() => salePeriodOf(opens, opens))).toBe('saleClosesAt');
+  expect(fieldOf(() => salePeriodOf(new Date(INSTANT_MIN.getTime() - 1), null))).toBe('saleOpensAt');
+  expect(fieldOf(() => salePeriodOf(opens, INSTANT_MAX))).toBe('saleClosesAt');
   expect(fieldOf(() => futureOf('startsAt', opens, opens))).toBe('startsAt');
 });
 

@@ -1,16 +1,12 @@
-import { epochAfter, estimatedWaitSeconds, hasEnded, isNews, JOIN_LEAD_MS, joinWindow, placeOf, type Pace, type QueuePosition } from '../../src/domain/queue.js';
+import {
+  epochAfter, estimatedWaitSeconds, hasEnded, isNews, JOIN_LEAD_MS, joinWindow, PLACES_PER_EPOCH, saleHasOpened, saleIsOver, type Pace, type QueuePosition, type Sale,
+} from '../../src/domain/queue.js';
 
-describe('places', () => {
-  test('Q10: any place of a newer epoch stands behind every place of an older one', () => {
-    expect(placeOf(1, 1)).toBeGreaterThan(placeOf(0, 2 ** 40 - 1));
-    expect(placeOf(8191, 2 ** 40 - 2) + 1).toBeGreaterThan(placeOf(8191, 2 ** 40 - 2));
-  });
-
-  test('the epoch after a lost counter is behind every place that had a pass', () => {
-    expect(epochAfter(null)).toBe(0);
-    expect(epochAfter(placeOf(0, 12))).toBe(1);
-    expect(epochAfter(placeOf(7, 2 ** 40 - 1))).toBe(8);
-  });
+test('Q10: the epoch after a lost counter is behind every place that had a pass, and its places are exact', () => {
+  expect(epochAfter(null)).toBe(0);
+  expect(epochAfter(12)).toBe(1);
+  expect(epochAfter(8 * PLACES_PER_EPOCH - 1)).toBe(8);
+  expect(Number.isSafeInteger(8192 * PLACES_PER_EPOCH - 1)).toBe(true);
 });
 
 describe('Q7: the estimated wait', () => {
@@ -36,12 +32,19 @@ describe('Q7: the estimated wait', () => {
 test('Q1: a queue can be joined from an hour before the sale opens until it ends', () => {
   const opensAt = new Date('2026-11-20T12:00:00Z');
   const endsAt = new Date('2026-11-21T12:00:00Z');
-  const at = (ms: number) => joinWindow(new Date(ms), opensAt, endsAt);
+  const at = (ms: number) => joinWindow({ now: new Date(ms), opensAt, closesAt: endsAt, lastStartsAt: null });
   expect(at(opensAt.getTime() - JOIN_LEAD_MS - 1)).toBe('early');
   expect(at(opensAt.getTime() - JOIN_LEAD_MS)).toBe('open');
   expect(at(endsAt.getTime() - 1)).toBe('open');
   expect(at(endsAt.getTime())).toBe('closed');
-  expect(joinWindow(endsAt, opensAt, null)).toBe('open');
+});
+
+test('a sale is over once it has closed or every date has begun, whichever comes first', () => {
+  const [before, now, after] = [new Date(1000), new Date(2000), new Date(3000)];
+  const sale = (change: Partial<Sale>): Sale => ({ now, opensAt: before, closesAt: null, lastStartsAt: null, ...change });
+  expect([sale({}), sale({ closesAt: after }), sale({ lastStartsAt: after })].map(saleIsOver)).toEqual([false, false, false]);
+  expect([sale({ closesAt: now }), sale({ lastStartsAt: now }), sale({ closesAt: after, lastStartsAt: before })].map(saleIsOver)).toEqual([true, true, true]);
+  expect([before, now, after].map((opensAt) => saleHasOpened(sale({ opensAt })))).toEqual([true, true, false]);
 });
 
 describe('Q3: what a watcher is told', () => {

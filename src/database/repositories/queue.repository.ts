@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/mysql';
-import type { QueuePlace, QueuePolicy } from '../../domain/queue.js';
+import type { OwnQueuePolicy } from '../../domain/queue-policy.js';
+import type { Place, QueuePlace, Sale } from '../../domain/queue.js';
 import type { PassEnding } from '../../domain/states.js';
 import { instantOf, type RawInstant } from '../clock.js';
 import { Schedule } from '../entities/schedule.entity.js';
@@ -18,7 +19,7 @@ export async function endPass(em: EntityManager, { concertId, userId, place }: Q
  * One statement for all. Given again after a crash a pass counts from now; one that was paid or left stays ended. A row that only time has
  * ended is of a place that still waited, because an admission was cut short.
  */
-export async function givePasses(em: EntityManager, concertId: string, places: readonly Omit<QueuePlace, 'concertId'>[], passTtlMs: number): Promise<void> {
+export async function givePasses(em: EntityManager, concertId: string, places: readonly Place[], passTtlMs: number): Promise<void> {
   const row = '(?, ?, ?, sysdate(3), sysdate(3) + interval ? microsecond)';
   await em.execute(
     `insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at) values ${places.map(() => row).join(', ')}
@@ -31,7 +32,7 @@ export async function givePasses(em: EntityManager, concertId: string, places: r
 }
 
 /** Places that ended before their pass was handed over. */
-export async function withdrawPasses(em: EntityManager, concertId: string, places: readonly Omit<QueuePlace, 'concertId'>[]): Promise<void> {
+export async function withdrawPasses(em: EntityManager, concertId: string, places: readonly Place[]): Promise<void> {
   for (const place of places) await endPass(em, { concertId, ...place }, 'LEFT');
 }
 
@@ -57,7 +58,7 @@ export async function endPassesByTime(em: EntityManager, passes: readonly QueueP
 }
 
 /** Passes that a payment ended within the last minute, newest first. */
-export async function lastPaidPasses(em: EntityManager, concertId: string, most: number): Promise<Omit<QueuePlace, 'concertId'>[]> {
+export async function lastPaidPasses(em: EntityManager, concertId: string, most: number): Promise<Place[]> {
   const rows = await em.execute<{ userId: string; place: number | string }[]>(
     `select user_id as userId, place from queue_pass
      where ended_at > sysdate(3) - interval 1 minute and ended_by = 'PAID' and concert_id = ? order by ended_at desc limit ?`,
@@ -72,21 +73,21 @@ export async function lastPlaceOf(em: EntityManager, concertId: string): Promise
   return row?.place == null ? null : Number(row.place);
 }
 
-export interface Sale {
-  now: Date;
-  opensAt: Date;
-  /** As set, or when the last date begins; null for a concert that has neither. */
-  endsAt: Date | null;
-}
+/** Deleted dates are no dates any more. */
+const SALE_COLUMNS = `sysdate(3) as now, c.sale_opens_at as opensAt, c.sale_closes_at as closesAt,
+  (select max(starts_at) from schedule where concert_id = c.id and deleted_at is null) as lastStartsAt`;
+type SaleRow = { now: RawInstant; opensAt: RawInstant; closesAt: RawInstant | null; lastStartsAt: RawInstant | null };
+
+const saleOfRow = ({ now, opensAt, closesAt, lastStartsAt }: SaleRow): Sale => ({
+  now: instantOf(now),
+  opensAt: instantOf(opensAt),
+  closesAt: closesAt === null ? null : instantOf(closesAt),
+  lastStartsAt: lastStartsAt === null ? null : instantOf(lastStartsAt),
+});
 
 export async function saleOf(em: EntityManager, concertId: string): Promise<Sale | null> {
-  const [row] = await em.execute<{ now: RawInstant; opensAt: RawInstant; endsAt: RawInstant | null }[]>(
-    `select sysdate(3) as now, sale_opens_at as opensAt,
-       coalesce(sale_closes_at, (select max(starts_at) from schedule where concert_id = concert.id)) as endsAt
-     from concert where id = ?`,
-    [concertId],
-  );
-  return row ? { now: instantOf(row.now), opensAt: instantOf(row.opensAt), endsAt: row.endsAt === null ? null : instantOf(row.endsAt) } : null;
+  const [row] = await em.execute<SaleRow[]>(`select ${SALE_COLUMNS} from concert c where c.id = ?`, [concertId]);
+  return row ? saleOfRow(row) : null;
 }
 
 export async function concertExists(em: EntityManager, concertId: string): Promise<boolean> {
@@ -99,22 +100,20 @@ export async function concertOfSchedule(em: EntityManager, scheduleId: string): 
 
 /** What an admission needs to know of a concert now. */
 export interface QueueFacts {
-  saleIsOpen: boolean;
-  /** What an admin set; null where the configured default holds. */
-  policy: { [Setting in keyof QueuePolicy]: number | null };
+  sale: Sale;
+  policy: OwnQueuePolicy;
   seatsMayRemain: boolean;
 }
 
+/** Seats of a date that has begun are not sold any more. */
 export async function queueFactsOf(em: EntityManager, concertIds: readonly string[]): Promise<Map<string, QueueFacts>> {
-  type Row = { id: string; saleIsOpen: number; admitCount: number | null; admitIntervalMs: number | null; activeMax: number | null; seatsMayRemain: number };
-  const rows = await em.execute<Row[]>(
-    `select c.id, c.sale_opens_at <= sysdate(3) as saleIsOpen, c.queue_admit_count as admitCount, c.queue_admit_interval_ms as admitIntervalMs,
-       c.queue_active_max as activeMax, exists (
-         select 1 from schedule d join seat s on s.schedule_id = d.id where d.concert_id = c.id and s.status in ('AVAILABLE', 'HELD')) as seatsMayRemain
+  const rows = await em.execute<(SaleRow & Required<OwnQueuePolicy> & { id: string; seatsMayRemain: number })[]>(
+    `select c.id, ${SALE_COLUMNS}, c.queue_admit_count as queueAdmitCount, c.queue_admit_interval_ms as queueAdmitIntervalMs,
+       c.queue_active_max as queueActiveMax, exists (
+         select 1 from schedule d join seat s on s.schedule_id = d.id
+         where d.concert_id = c.id and d.starts_at > sysdate(3) and s.status in ('AVAILABLE', 'HELD')) as seatsMayRemain
      from concert c where c.id in (?)`,
     [concertIds],
   );
-  return new Map(
-    rows.map(({ id, saleIsOpen, seatsMayRemain, ...policy }) => [id, { saleIsOpen: Number(saleIsOpen) === 1, policy, seatsMayRemain: Number(seatsMayRemain) === 1 }]),
-  );
+  return new Map(rows.map((row) => [row.id, { sale: saleOfRow(row), policy: row, seatsMayRemain: Number(row.seatsMayRemain) === 1 }]));
 }

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
-import { seatCountOf, seatsOf } from '../../domain/seat-map.js';
+import { laidOutSeatsOf, seatCountOf } from '../../domain/seat-map.js';
 import type { Role } from '../../domain/states.js';
 import { databaseNow } from '../clock.js';
 import { Concert } from '../entities/concert.entity.js';
@@ -81,7 +81,7 @@ async function seedConcert(em: EntityManager, { venue, title, artist, opensInMin
   for (const days of datesInDays) {
     const scheduleId = uuid();
     await em.insert(Schedule, { id: scheduleId, concertId: id, startsAt: inSeoul(now, days, hour), totalSeats: seatCountOf(venue.sections), createdAt: now });
-    await insertSeats(em, scheduleId, seatsOf(venue.sections), priceOf);
+    await insertSeats(em, scheduleId, laidOutSeatsOf(venue.sections), priceOf);
   }
 }
 

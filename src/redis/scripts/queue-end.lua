@@ -37,7 +37,7 @@ for index = 4, #ARGV, 2 do
   if kept then
     local marker = KEYS[6 + (index - 2) / 2]
     local status = cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
-    if kept > 0 then redis.call('SET', marker, status .. '|' .. ARGV[index + 1], 'PX', kept) end
+    if kept > 0 then redis.call('SET', marker, status, 'PX', kept) end
     users[#users + 1] = user
   end
 end

@@ -1,6 +1,6 @@
 -- Takes a place in the line, or finds the one held: the order of the line is the order in which Redis runs this script, never a clock.
 -- KEYS: waiting, active, seen, places, state, ended marker of the user
--- ARGV: user, '1' if a new place may be taken
+-- ARGV: user, '1' if a new place may be taken, places of an epoch
 -- Replies: {'WAITING'|'ACTIVE', place} the place held before; {'JOINED', place} a new one; {'CLOSED'} none, and none may be taken;
 --          {'UNCOUNTED'} the queue has no epoch yet: give it one and ask again
 local waiting, active, seen, places, state, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -20,7 +20,7 @@ if ARGV[2] ~= '1' then return { 'CLOSED' } end
 local epoch = redis.call('HGET', state, 'epoch')
 if not epoch then return { 'UNCOUNTED' } end
 local sequence = redis.call('HINCRBY', state, 'sequence', 1)
-local place = string.format('%.0f', epoch * 2 ^ 40 + sequence)
+local place = string.format('%.0f', epoch * ARGV[3] + sequence)
 -- A pass that ran out unnoticed makes way: a user is never in both sets.
 redis.call('ZREM', active, user)
 redis.call('HDEL', places, user)

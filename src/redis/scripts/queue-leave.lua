@@ -12,7 +12,7 @@ if place then
   redis.call('ZREM', waiting, user)
   redis.call('ZREM', seen, user)
   redis.call('HSET', state, 'dirty', 1)
-  redis.call('SET', ended, 'EXPIRED|' .. place, 'PX', ARGV[2])
+  redis.call('SET', ended, 'EXPIRED', 'PX', ARGV[2])
   return { 'WAITING', place }
 end
 local passEnd = redis.call('ZSCORE', active, user)
@@ -21,5 +21,5 @@ place = redis.call('HGET', places, user)
 redis.call('ZREM', active, user)
 redis.call('HDEL', places, user)
 redis.call('HDEL', attempts, user)
-redis.call('SET', ended, 'EXPIRED|' .. place, 'PX', ARGV[2])
+redis.call('SET', ended, 'EXPIRED', 'PX', ARGV[2])
 return { 'ACTIVE', place }

@@ -1,29 +1,29 @@
--- The start of a beat: what of this queue is over, whether it moved since the last beat, whether those connected must report.
+-- The start of a tick: what of this queue is over, whether it moved since the last tick, whether a heartbeat is due.
 -- KEYS: waiting, active, seen, places, state, admissions
--- ARGV: ms without a beat after which nobody counts as absent, ms a waiter may be absent, ms between two reports, the most of each kind to tell, '1' if some seat may remain
--- Replies: { '1' if nobody is here and the last interval admitted nobody, '1' if the line moved, '1' if a report is due }, { user, place, … } of passes whose end has come,
---          { user, place, … } of absent waiters
+-- ARGV: ms without a tick after which nobody counts as absent, ms a waiter may be absent, ms between two heartbeats, the most of each kind to tell,
+--       '1' if some seat may remain, '1' if the sale is over
+-- Replies: { '1' if nobody is here and the last interval admitted nobody, '1' if the line moved, '1' if a heartbeat is due },
+--          { user, place, … } of passes whose end has come, { user, place, … } of absent waiters
 local waiting, active, seen, places, state, admissions = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local outageMs, absentMs, reportMs, most, seats = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local outageMs, absentMs, heartbeatMs, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local seats, over = ARGV[5], ARGV[6] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local known = redis.call('HMGET', state, 'beat_at', 'grace_from', 'report_at', 'dirty', 'seats', 'count')
--- Nobody could be seen while no beat asked for reports: after an outage everyone's absence starts anew.
+local known = redis.call('HMGET', state, 'tick_at', 'grace_from', 'heartbeat_at', 'dirty', 'seats', 'count')
+-- Nobody could be seen while no tick asked for a sign of life: after an outage everyone's absence starts anew.
 local graceFrom = tonumber(known[2] or 0)
 if now - (known[1] or 0) > outageMs then graceFrom = now end
-local report = now - (known[3] or 0) >= reportMs
+local heartbeat = now - (known[3] or 0) >= heartbeatMs
 local moved = known[4] or (known[5] or '1') ~= seats
-redis.call('HSET', state, 'beat_at', now, 'grace_from', graceFrom, 'seats', seats)
-if report then redis.call('HSET', state, 'report_at', now) end
+redis.call('HSET', state, 'tick_at', now, 'grace_from', graceFrom, 'seats', seats)
+if heartbeat then redis.call('HSET', state, 'heartbeat_at', now) end
 redis.call('HDEL', state, 'dirty')
 
-local idle = redis.call('ZCARD', waiting) == 0 and redis.call('ZCARD', active) == 0 and (known[6] or '0') == '0'
-if idle then
-  -- The pace of an old crowd says nothing to the next one.
-  redis.call('DEL', admissions)
-  redis.call('HDEL', state, 'interval_at')
-end
+local idle = redis.call('ZCARD', waiting) == 0 and redis.call('ZCARD', active) == 0 and (over or (known[6] or '0') == '0')
+-- The pace of an old crowd says nothing to the next one, and a sale that is over has none.
+if idle or over then redis.call('DEL', admissions) end
+if idle then redis.call('HDEL', state, 'interval_at', 'count') end
 
 local overdue = {}
 for _, user in ipairs(redis.call('ZRANGE', active, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)) do
@@ -37,4 +37,4 @@ if graceFrom <= now - absentMs then
     absent[#absent + 1] = redis.call('ZSCORE', waiting, user) or '0'
   end
 end
-return { { idle and '1' or '0', moved and '1' or '0', report and '1' or '0' }, overdue, absent }
+return { { idle and '1' or '0', moved and '1' or '0', heartbeat and '1' or '0' }, overdue, absent }

@@ -1,9 +1,9 @@
 -- Who may be admitted next: at most N in each interval, never more active than the maximum. Moves nobody; asking again is harmless.
 -- KEYS: waiting, active, state, admissions
--- ARGV: N, interval in ms, most active at once, the most to propose
+-- ARGV: N, interval in ms, most active at once, the most to propose, intervals whose admissions are kept
 -- Replies: { user, place, … } from the head of the line
 local waiting, active, state, admissions = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local perInterval, intervalMs, activeMax, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local perInterval, intervalMs, activeMax, most, kept = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -14,8 +14,8 @@ local people = redis.call('ZCARD', waiting)
 local passed = math.floor((now - since) / intervalMs)
 if passed > 0 then
   redis.call('LPUSH', admissions, count)
-  for _ = 2, math.min(passed, 6) do redis.call('LPUSH', admissions, 0) end
-  redis.call('LTRIM', admissions, 0, 4)
+  for _ = 2, math.min(passed, kept + 1) do redis.call('LPUSH', admissions, 0) end
+  redis.call('LTRIM', admissions, 0, kept - 1)
   -- An interval in which nobody came says nothing about the pace.
   if people == 0 and (count == 0 or passed > 1) then redis.call('DEL', admissions) end
   since = since + passed * intervalMs
