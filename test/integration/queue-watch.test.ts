@@ -8,6 +8,7 @@ import { collect } from '../support/collect.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf } from '../support/queue.js';
+import { openSocket } from '../support/raw-socket.js';
 import { viewerOf } from '../support/sale.js';
 
 const HOUR_MS = 3_600_000;
@@ -161,6 +162,27 @@ test('Q3: an iterator given back before its first message leaves nothing behind'
   await positions.return!();
   expect(await positions.next()).toEqual({ value: undefined, done: true });
   await eventually(async () => (await listeners(concert.id)) === 0, 'nobody to listen any more');
+});
+
+test('Q3: a socket that goes while its subscription is still starting leaves nothing behind', async () => {
+  const concert = await frontrow.build.concert();
+  const buyers = await frontrow.build.buyers(10);
+  await queue.joinInTurn(buyers, concert.id);
+  const { metrics } = frontrow.app;
+  const counted = async (name: string) =>
+    (await metrics.registry.getSingleMetric(name)!.get()).values
+      .filter(({ labels: { field, code = 'OK' } }) => field === 'queuePosition' && code === 'OK')
+      .reduce((sum, { value }) => sum + value, 0);
+  const before = await counted('frontrow_operations_total');
+  const query = `subscription { queuePosition(concertId: "${concert.id}") { position } }`;
+  for (const buyer of buyers) {
+    const raw = await openSocket(frontrow.client().url);
+    await raw.init({ authorization: `Bearer ${buyer.accessToken}` });
+    raw.send({ type: 'subscribe', id: '1', payload: { query } });
+    raw.close();
+  }
+  await eventually(async () => (await counted('frontrow_operations_total')) === before + buyers.length, 'every subscription to have started');
+  await eventually(async () => (await counted('frontrow_subscriptions_open')) === 0 && (await listeners(concert.id)) === 0, 'nobody to listen any more');
 });
 
 test('Q3: a slow reader gets the latest position, not all of them', async () => {
