@@ -50,6 +50,7 @@ export interface App {
   passwords: PasswordService;
   limiter: RateLimiter;
   jobs: Jobs;
+  pubsub: PubSub;
   services: Services;
   createLoaders(): Loaders;
   close(): Promise<void>;
@@ -57,11 +58,11 @@ export interface App {
 
 /** Composition root: the only place that makes clients, stores and services. */
 export async function createApp(config: Config, stores: StoreAddresses, logger: Logger): Promise<App> {
-  const metrics = new Metrics();
+  const metrics = new Metrics(logger);
   const orm = await connectDatabase(stores.database, { poolMax: config.databasePoolMax });
   const redis = await connectFailFast(stores.redis, logger);
   const subscriber = connectPatient(stores.redis, logger);
-  const pubsub = new PubSub(redis, subscriber, logger);
+  const pubsub = new PubSub(redis, subscriber, metrics, logger);
   const jobs = new Jobs(redis, logger);
   const transactions = new Transactions(orm, (reason) => metrics.transactionRetried(reason));
   const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
@@ -98,6 +99,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     passwords,
     limiter,
     jobs,
+    pubsub,
     services,
     createLoaders: () => createLoaders(() => transactions.fork()),
     close: async () => {

@@ -1,8 +1,12 @@
+import type { Logger } from 'pino';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Counters } from './domain/counters.js';
+import { within } from './redis/within.js';
 
 /** Reading the queues costs Redis a few commands for each of them; scrapes that come closer together share one reading. */
 const QUEUE_TOTALS_MEMO_MS = 1000;
+/** A scrape that waits longer would be given up by Prometheus, and every other figure with it. */
+const QUEUE_TOTALS_PATIENCE_MS = 1000;
 const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** An operation by the schema's names; what a client calls it is never a label. */
@@ -29,7 +33,7 @@ export class Metrics implements Counters {
   readonly #events = new Counter({ name: 'frontrow_subscription_events_total', help: 'Results sent to subscribers.', labelNames: ['field'], registers: [this.registry] });
   readonly #poolWait = new Histogram({ name: 'frontrow_database_pool_wait_seconds', help: 'Wait for a database connection.', buckets: FAST_SECONDS, registers: [this.registry] });
 
-  constructor() {
+  constructor(private readonly logger: Logger) {
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -39,8 +43,9 @@ export class Metrics implements Counters {
   reserveRefused(by: 'gate' | 'database'): void {
     this.#refused.inc({ by });
   }
-  followUpFailed(step: string): void {
+  followUpFailed(step: string, error: unknown): void {
     this.#followUps.inc({ step });
+    this.logger.warn({ err: error, step }, 'what follows a commit failed');
   }
   transactionRetried(reason: string): void {
     this.#retries.inc({ reason });
@@ -76,12 +81,12 @@ export class Metrics implements Counters {
     this.#poolWait.observe(seconds);
   }
 
-  /** The queues are counted when somebody looks. A Redis that is away must not hide the other figures. */
+  /** The queues are counted when somebody looks. A Redis that is away, or silent, must not hide the other figures. */
   watchQueues(totals: () => Promise<{ waiting: number; active: number }>): void {
     let read = { at: -Infinity, totals: Promise.resolve({ waiting: Number.NaN, active: Number.NaN }) };
     const current = () => {
       if (performance.now() - read.at > QUEUE_TOTALS_MEMO_MS) {
-        read = { at: performance.now(), totals: Promise.resolve().then(totals).catch(() => ({ waiting: Number.NaN, active: Number.NaN })) };
+        read = { at: performance.now(), totals: within(Promise.resolve().then(totals), QUEUE_TOTALS_PATIENCE_MS).catch(() => ({ waiting: Number.NaN, active: Number.NaN })) };
       }
       return read.totals;
     };

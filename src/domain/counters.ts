@@ -6,8 +6,8 @@ export interface Counters {
   reservationBecame(status: ReservationStatus): void;
   /** A reserve was turned away: at the gate (Redis) or by the database. */
   reserveRefused(by: 'gate' | 'database'): void;
-  /** What follows a commit failed; the commit stands. */
-  followUpFailed(step: string): void;
+  /** What follows a commit failed; the commit stands. Counted and logged here, so that whoever reports it need not. */
+  followUpFailed(step: string, error: unknown): void;
   /** A transaction ran again: errno of the driver's error, or `version`. */
   transactionRetried(reason: string): void;
   /** Users admitted from a queue. */

@@ -37,4 +37,4 @@ export const queueTokenExpired = (): RequestError => new RequestError('QUEUE_TOK
 export const rateLimited = (retryAfterSeconds: number, message = 'Too many requests; try again later.'): RequestError =>
   new RequestError('RATE_LIMITED', message, { retryAfterSeconds });
 export const serviceUnavailable = (retryAfterSeconds = 5): RequestError =>
-  new RequestError('SERVICE_UNAVAILABLE', 'The service is not available right now; nothing was changed by this answer. Try again.', { retryAfterSeconds });
+  new RequestError('SERVICE_UNAVAILABLE', 'The service is not available right now. Repeating the same call is safe.', { retryAfterSeconds });

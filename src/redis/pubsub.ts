@@ -1,6 +1,8 @@
 import { RedisPubSub } from 'graphql-redis-subscriptions';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { Counters } from '../domain/counters.js';
+import { within } from './within.js';
 
 /** What instances tell each other. Delivery is at most once: every reader must be right, only later, when a message is lost. */
 export interface Messages {
@@ -21,13 +23,17 @@ export const topics = {
   sessionRevoked: (): string => 'frontrow:session-revoked',
 } as const;
 
+/** Shorter than those wait who publish after a commit, so that a failure is reported here, once. */
+const PATIENCE_MS = 1500;
+
 export class PubSub {
   readonly #pubsub: RedisPubSub;
 
   constructor(
     publisher: Redis,
     subscriber: Redis,
-    private readonly logger: Logger,
+    private readonly counters: Counters,
+    logger: Logger,
   ) {
     hearUnsubscribe(subscriber, logger);
     this.#pubsub = new RedisPubSub({ publisher, subscriber });
@@ -36,9 +42,9 @@ export class PubSub {
   /** Never fails the caller: what was committed stays committed, and a lost message only delays those who listen. */
   async publish<Name extends keyof Messages>(topic: string, message: Messages[Name]): Promise<void> {
     try {
-      await this.#pubsub.publish(topic, message);
+      await within(this.#pubsub.publish(topic, message), PATIENCE_MS);
     } catch (error) {
-      this.logger.warn({ err: error, topic }, 'publish failed');
+      this.counters.followUpFailed('publish', error);
     }
   }
 

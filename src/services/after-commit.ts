@@ -4,14 +4,14 @@ import { within } from '../redis/within.js';
 /** Whoever committed is not kept longer than this by a Redis that does not answer; the step itself may still succeed. */
 const PATIENCE_MS = 2000;
 
-/** What follows a commit cannot undo it: every step is tried, a failure is counted, the caller is never failed. */
+/** What follows a commit cannot undo it: every step is tried, a failure is counted and logged, the caller is never failed. */
 export async function afterCommit(counters: Counters, steps: Record<string, () => Promise<unknown>>): Promise<void> {
   await Promise.all(
     Object.entries(steps).map(async ([name, step]) => {
       try {
         await within(step(), PATIENCE_MS);
-      } catch {
-        counters.followUpFailed(name);
+      } catch (error) {
+        counters.followUpFailed(name, error);
       }
     }),
   );

@@ -24,7 +24,7 @@ async function instanceBehindProxy() {
   const redis = await connectFailFast(proxy.address, logger);
   const subscriber = connectPatient(proxy.address, logger);
   const { transactions, tokens, metrics, config } = frontrow.app;
-  const service = createQueue(redis, new PubSub(redis, subscriber, logger), { transactions, tokens, metrics, config, logger });
+  const service = createQueue(redis, new PubSub(redis, subscriber, metrics, logger), { transactions, tokens, metrics, config, logger });
   const close = async (): Promise<void> => {
     subscriber.disconnect();
     redis.disconnect();

@@ -154,7 +154,7 @@ describe('refreshing', () => {
 function serviceOn(cache: SessionCache, transactions = frontrow.app.transactions): SessionService {
   const { app } = frontrow;
   listening ??= connectPatient(app.stores.redis, app.logger);
-  return new SessionService(transactions, cache, new PubSub(app.redis, listening, app.logger), app.tokens, app.config);
+  return new SessionService(transactions, cache, new PubSub(app.redis, listening, app.metrics, app.logger), app.tokens, app.config);
 }
 
 describe('signing out', () => {
