@@ -1,19 +1,38 @@
 /**
- * The same messages, each turned into something else. Unlike an async generator it passes `return` on at once, so that whoever stops
- * listening is unsubscribed even while no message comes.
+ * The same events, each turned into something else; one that cannot be turned ends the source. Not an async generator: its `return` would wait
+ * in line behind a `next` that waits for an event which may never come, and the subscription of a closed socket would stay.
  */
-export function mapIterator<From, To>(source: AsyncIterator<From>, turn: (message: From) => Promise<To>): AsyncIterableIterator<To> {
-  const turned = async (result: IteratorResult<From>): Promise<IteratorResult<To>> =>
-    result.done ? { done: true, value: undefined } : { done: false, value: await turn(result.value) };
-  return {
-    next: async () => turned(await source.next()),
-    return: async () => {
-      await source.return?.();
-      return { done: true, value: undefined };
-    },
-    throw: async (error) => {
-      await source.return?.();
+export function mapIterator<Event, Result>(source: AsyncIterable<Event>, work: (event: Event) => Result | Promise<Result>): AsyncIterableIterator<Result> {
+  const events = source[Symbol.asyncIterator]();
+  const over = { done: true as const, value: undefined };
+  let ended = false;
+  let finishPending: (() => void) | undefined;
+  const end = (): void => {
+    ended = true;
+    void (async () => events.return?.())().catch(() => undefined);
+  };
+  const pull = async (): Promise<IteratorResult<Result, undefined>> => {
+    try {
+      const event = await events.next();
+      if (event.done || ended) return over;
+      return { done: false, value: await work(event.value) };
+    } catch (error) {
+      end();
       throw error;
+    }
+  };
+  return {
+    next: () =>
+      ended
+        ? Promise.resolve(over)
+        : new Promise((resolve, reject) => {
+            finishPending = () => resolve(over);
+            pull().then(resolve, reject);
+          }),
+    return: () => {
+      finishPending?.();
+      end();
+      return Promise.resolve(over);
     },
     [Symbol.asyncIterator]() {
       return this;

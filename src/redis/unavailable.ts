@@ -3,7 +3,7 @@ import { RequestError, serviceUnavailable } from '../domain/errors.js';
 import { within } from './within.js';
 
 /** Replies of a Redis that runs but cannot serve yet, or no longer. */
-const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|MISCONF|OOM|NOREPLICAS)\b/;
+export const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|MISCONF|OOM|NOREPLICAS)\b/;
 
 /** Long enough for a busy process to get round to reading a reply that is there. */
 const PATIENCE_MS = 3000;

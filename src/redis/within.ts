@@ -5,7 +5,7 @@ export const REDIS_PATIENCE_MS = 500;
 export async function within<T>(reply: Promise<T>, patienceMs = REDIS_PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis did not answer within ${patienceMs} ms`)), patienceMs);
+    timer = setTimeout(() => reject(new Error(`No answer within ${patienceMs} ms`)), patienceMs);
   });
   try {
     return await Promise.race([reply, tooLate]);

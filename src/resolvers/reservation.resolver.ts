@@ -36,9 +36,7 @@ export class ReservationResolver {
     description: "One's own reservations, whenever a status changes.",
     subscribe: ({ context }: { context: Context }) => context.services.reservations.watch(viewerOf(context)) as never,
   })
-  reservationChanged(@Root() reservation: ReservationEntity, @Ctx() context: Context): ReservationEntity {
-    // One context serves the whole subscription; what its loaders remember of the event before is out of date.
-    for (const loader of Object.values(context.loaders)) loader.clearAll();
+  reservationChanged(@Root() reservation: ReservationEntity): ReservationEntity {
     return reservation;
   }
 

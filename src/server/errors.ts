@@ -19,7 +19,7 @@ export class ErrorEdge {
   ) {}
 
   toClient(error: unknown): GraphQLFormattedError {
-    const place = placeOf(error);
+    const place = whereOf(error);
     const { code, message, ...extensions } = this.#verdict(error);
     const scope = currentScope();
     if (scope?.code === 'OK') scope.code = code;
@@ -69,7 +69,7 @@ function causeOf(error: unknown): unknown {
   return cause ?? error;
 }
 
-function placeOf(error: unknown): Pick<GraphQLFormattedError, 'locations' | 'path'> {
+function whereOf(error: unknown): Pick<GraphQLFormattedError, 'locations' | 'path'> {
   if (!(error instanceof GraphQLError)) return {};
   return { ...(error.locations ? { locations: error.locations } : {}), ...(error.path ? { path: error.path } : {}) };
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { App } from '../app.js';
+import { within } from '../redis/within.js';
 
 const CHECK_TIMEOUT_MS = 2000;
 
@@ -34,17 +35,11 @@ async function migrationsApplied(app: App): Promise<void> {
 }
 
 async function check(app: App, name: string, work: () => Promise<void>): Promise<State> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`No answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
-  });
   try {
-    await Promise.race([work(), late]);
+    await within(work(), CHECK_TIMEOUT_MS);
     return 'ok';
   } catch (error) {
     app.logger.warn({ err: error, dependency: name }, 'not ready');
     return 'failed';
-  } finally {
-    clearTimeout(timer);
   }
 }

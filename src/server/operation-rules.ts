@@ -1,5 +1,4 @@
 import {
-  getOperationAST,
   GraphQLError,
   isObjectType,
   NoSchemaIntrospectionCustomRule,
@@ -42,6 +41,3 @@ export function labelOf(schema: GraphQLSchema, operation: OperationDefinitionNod
   const known = names.filter((name) => name === '__typename' || (isObjectType(root) && name in root.getFields()));
   return { type: operation.operation, field: known.length === 1 && names.length === 1 ? known[0]! : known.length === 0 ? 'other' : 'several' };
 }
-
-export const operationOf = (document: DocumentNode, operationName: string | null | undefined): OperationDefinitionNode | null | undefined =>
-  getOperationAST(document, operationName);

@@ -1,3 +1,5 @@
+import { NOT_SERVING } from '../redis/unavailable.js';
+
 /** Tells that a store is away, or too busy, from what its driver throws: such an answer is worth another try, a fault of ours is not. */
 
 const AWAY_CODES = new Set([
@@ -10,7 +12,7 @@ const AWAY_NAMES = new Set(['MaxRetriesPerRequestError', 'ConnectionException'])
 const AWAY_MESSAGES = [
   /^Connection is closed\.?$/,
   /^Stream isn't writeable and enableOfflineQueue options is false/,
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM) /,
+  NOT_SERVING,
   /^Command timed out$/,
   /^Pool is closed\.?$/,
   /^Queue limit reached\.?$/,

@@ -11,11 +11,8 @@ import { MESSAGE_MAX_BYTES, SESSION_RECHECK_MS, SOCKET_BACKLOG_MAX_BYTES, SOCKET
 import { mayOpenSocket } from './origin.js';
 import { viewerOfToken } from './request-context.js';
 import { inScope, newScope } from './request-scope.js';
-import { CLOSE_FORBIDDEN, SocketRegistry } from './socket-registry.js';
+import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_GOING_AWAY, CLOSE_SERVER_ERROR, SocketRegistry } from './socket-registry.js';
 
-const CLOSE_GOING_AWAY = 1001;
-const CLOSE_BAD_REQUEST = 4400;
-const CLOSE_SERVER_ERROR = 4500;
 /** graphql-ws throws this for a type that only a server sends. */
 const UNEXPECTED_TYPE = /^Unexpected message of type/;
 
@@ -87,7 +84,7 @@ export class SocketEdge {
   #open(client: WebSocket, request: IncomingMessage, requestId: string, acknowledged: () => void): void {
     const state: SocketState = {
       requestId,
-      address: addressOf(request, this.app.config.trustProxyHops),
+      address: clientAddressOf(request, this.app.config.trustProxyHops),
       accessToken: null,
       queueToken: null,
       running: new Map(),
@@ -142,7 +139,7 @@ async function send(client: WebSocket, data: string): Promise<void> {
 }
 
 /** As fastify's trustProxy reads it: the given number of addresses from the end of the chain are our own proxies. */
-export function addressOf(request: IncomingMessage, hops: number): string {
+export function clientAddressOf(request: IncomingMessage, hops: number): string {
   const forwarded = request.headers['x-forwarded-for'];
   const named = typeof forwarded === 'string' ? forwarded.split(',').map((address) => address.trim()).filter(Boolean).reverse() : [];
   const chain = [request.socket.remoteAddress ?? '', ...named];

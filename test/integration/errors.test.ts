@@ -161,5 +161,6 @@ test('what the real drivers throw when nothing listens is SERVICE_UNAVAILABLE', 
   expect(isStoreAway(await redis.get('x').catch((error: unknown) => error))).toBe(true);
   const refused = await new Promise((resolve) => mysql.connect(1, '127.0.0.1').on('error', resolve));
   expect(isStoreAway(refused)).toBe(true);
+  expect(isStoreAway(new Error('MISCONF Redis is configured to save RDB snapshots, but it cannot'))).toBe(true);
   expect(isStoreAway(new TypeError('x is not a function'))).toBe(false);
 });
