@@ -50,7 +50,7 @@ const learn = new Script<number>('seat-learn');
 const keyOf = (seats: GateSeats): string[] => [keys.seatGate(seats.concertId, seats.scheduleId)];
 
 export class SeatGate {
-  constructor(readonly redis: Redis) {}
+  constructor(private readonly redis: Redis) {}
 
   /** All seats or none. Entries of the same user let pass: the database tells a repeated reserve from a second one. */
   async take(attempt: Attempt): Promise<Taken> {

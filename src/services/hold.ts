@@ -1,14 +1,14 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { databaseNow } from '../database/clock.js';
 import {
-  endReservations, isOver, lockQuota, lockReservations, lockReservationsOfQuota, lockSeats, saleWindowOf, seatsOf,
-  type EndedReservation, type SaleWindow,
+  endReservations, lockQuota, lockReservations, lockReservationsOfQuota, lockSeats, saleWindowOf, seatsOf, type EndedReservation,
 } from '../database/repositories/reservation.repository.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
 import { ReservationSeat } from '../database/entities/reservation-seat.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
 import { badInput, notFound } from '../domain/errors.js';
-import { SaleClosed, SaleNotOpen, SeatLimitExceeded, SeatsUnavailable } from '../domain/refusals.js';
+import { assertOnSale, assertWithinLimit, isOver, isTaken, ownHoldOf } from '../domain/hold.js';
+import { SeatsUnavailable } from '../domain/refusals.js';
 import type { Attempt, LearnedSeat } from '../redis/seat-gate.js';
 
 /** The transaction of a reserve: after it every seat asked for is held by this user, or nothing has changed. */
@@ -63,26 +63,6 @@ const missingSeats = (numbers: readonly number[], seats: readonly Seat[]): Error
   const missing = numbers.filter((number) => !seats.some((seat) => seat.number === number));
   return badInput('seatNumbers', `The date has no seat ${missing.join(', ')}.`);
 };
-
-/** The user's own live hold, when the seats asked for are exactly its seats. */
-function ownHoldOf(seats: readonly Seat[], own: readonly Reservation[], now: Date): Reservation | undefined {
-  const id = seats[0]?.reservationId;
-  if (!id || seats.some((seat) => seat.reservationId !== id)) return undefined;
-  return own.find((hold) => hold.id === id && hold.status === 'HELD' && hold.expiresAt > now && hold.seatCount === seats.length);
-}
-
-function assertOnSale({ now, opensAt, closesAt, startsAt }: SaleWindow): void {
-  if (now < opensAt) throw new SaleNotOpen(opensAt);
-  const end = closesAt && closesAt < startsAt ? closesAt : startsAt;
-  if (now >= end) throw new SaleClosed(end);
-}
-
-function assertWithinLimit(own: readonly Reservation[], asked: number, limit: number, now: Date): void {
-  const counted = own.filter((reservation) => !isOver(reservation, now)).reduce((sum, reservation) => sum + reservation.seatCount, 0);
-  if (counted + asked > limit) throw new SeatLimitExceeded(limit);
-}
-
-const isTaken = (seat: Seat, now: Date): boolean => seat.status === 'SOLD' || (seat.status === 'HELD' && seat.heldUntil! > now);
 
 async function assertFree(em: EntityManager, seats: readonly Seat[], now: Date): Promise<void> {
   const taken = seats.filter((seat) => isTaken(seat, now));

@@ -1,19 +1,19 @@
 import { LockMode, type EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
-import { LedgerEntry } from '../database/entities/ledger-entry.entity.js';
 import { Payment } from '../database/entities/payment.entity.js';
 import { QueuePass } from '../database/entities/queue-pass.entity.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
 import { Schedule } from '../database/entities/schedule.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
-import { Wallet } from '../database/entities/wallet.entity.js';
 import { endPass } from '../database/repositories/queue.repository.js';
-import { endReservations, isOver, lockReservations, numbersOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
+import { endReservations, lockReservations, numbersOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
+import { lockWallet, moveMoney } from '../database/repositories/wallet.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
 import { notFound, queueTokenRequired } from '../domain/errors.js';
+import { isOver } from '../domain/hold.js';
 import { pageSizeOf, uuidOf } from '../domain/input.js';
 import type { QueuePlace } from '../domain/queue.js';
 import { InsufficientBalance, PaymentNotRefundable, ReservationNotPayable } from '../domain/refusals.js';
@@ -21,6 +21,7 @@ import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { SeatGate } from '../redis/seat-gate.js';
 import { afterCommit } from './after-commit.js';
+import { announceEnded } from './announce-ended.js';
 import type { QueueService } from './queue.service.js';
 import type { TokenService } from './token.service.js';
 
@@ -36,19 +37,19 @@ interface Paid {
  */
 export class PaymentService {
   constructor(
-    readonly transactions: Transactions,
-    readonly gate: SeatGate,
-    readonly queue: QueueService,
-    readonly tokens: TokenService,
-    readonly pubsub: PubSub,
-    readonly counters: Counters,
+    private readonly transactions: Transactions,
+    private readonly gate: SeatGate,
+    private readonly queue: QueueService,
+    private readonly tokens: TokenService,
+    private readonly pubsub: PubSub,
+    private readonly counters: Counters,
   ) {}
 
   async pay(viewer: Viewer, queueToken: string | null, reservationId: string): Promise<Payment> {
     const id = uuidOf('reservationId', reservationId);
     const reservation = await this.transactions.fork().findOne(Reservation, { id, userId: viewer.userId });
     if (!reservation) throw notFound('reservation');
-    const place = await this.#placeOf(viewer, queueToken, reservation.concertId);
+    const place = await this.#provenPlace(viewer, queueToken, reservation.concertId);
     const { payment, sold } = await this.transactions.run((em) => payHold(em, viewer.userId, id, place));
     if (sold) await this.#announcePaid(reservation, place, sold);
     else if (await this.#endedByPayment(place)) await afterCommit(this.counters, { 'queue-complete': () => this.#complete(place) });
@@ -60,7 +61,7 @@ export class PaymentService {
     const found = await this.transactions.fork().findOne(Payment, { id, userId: viewer.userId });
     if (!found) throw notFound('payment');
     const { payment, ended } = await this.transactions.run((em) => refundPayment(em, found));
-    for (const reservation of ended) await this.#announceRefunded(reservation);
+    await announceEnded(ended, this.gate, this.pubsub, this.counters);
     return payment;
   }
 
@@ -71,7 +72,7 @@ export class PaymentService {
   }
 
   /** The place its queue token proves, in any state: the live hold stands for the pass. */
-  async #placeOf(viewer: Viewer, queueToken: string | null, concertId: string): Promise<QueuePlace> {
+  async #provenPlace(viewer: Viewer, queueToken: string | null, concertId: string): Promise<QueuePlace> {
     const place = queueToken === null ? null : await this.tokens.verifyQueue(queueToken);
     if (place?.userId !== viewer.userId || place.concertId !== concertId) throw queueTokenRequired();
     return place;
@@ -94,17 +95,7 @@ export class PaymentService {
       publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId: id }),
     });
   }
-
-  async #announceRefunded(reservation: EndedReservation): Promise<void> {
-    this.counters.reservationBecame('REFUNDED');
-    await afterCommit(this.counters, {
-      'gate-free': () => this.gate.free(reservation, reservation.id),
-      publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(reservation.userId), { reservationId: reservation.id }),
-    });
-  }
 }
-
-const lockWallet = (em: EntityManager, userId: string): Promise<Wallet> => em.findOneOrFail(Wallet, { userId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
 
 /** The hold is judged when its row is locked: whether this payment or the end of the hold was first is decided there, once. */
 async function payHold(em: EntityManager, userId: string, reservationId: string, place: QueuePlace): Promise<Paid> {
@@ -118,11 +109,11 @@ async function payHold(em: EntityManager, userId: string, reservationId: string,
   if (wallet.balance < reservation.totalPrice) throw new InsufficientBalance(wallet.balance, reservation.totalPrice);
 
   const amount = reservation.totalPrice;
-  wallet.balance -= amount;
+  const id = uuid();
+  moveMoney(em, wallet, { kind: 'PAYMENT', amount: -amount, sourceId: id, at: now });
   reservation.status = 'CONFIRMED';
   reservation.updatedAt = now;
-  const payment = em.create(Payment, { id: uuid(), reservationId, userId, status: 'PAID', amount, balance: wallet.balance, paidAt: now, refundedAt: null });
-  em.create(LedgerEntry, { userId, kind: 'PAYMENT', amount: -amount, balanceAfter: wallet.balance, sourceId: payment.id, createdAt: now });
+  const payment = em.create(Payment, { id, reservationId, userId, status: 'PAID', amount, balance: wallet.balance, paidAt: now, refundedAt: null });
   await em.flush();
   const sold = await sellSeats(em, reservation);
   await endPass(em, place, 'PAID');
@@ -145,10 +136,9 @@ async function refundPayment(em: EntityManager, { id, userId, reservationId }: P
   const now = await databaseNow(em);
   if (startsAt <= now) throw new PaymentNotRefundable(reservation!.status);
 
-  wallet.balance += payment.amount;
+  moveMoney(em, wallet, { kind: 'REFUND', amount: payment.amount, sourceId: id, at: now });
   payment.status = 'REFUNDED';
   payment.refundedAt = now;
-  em.create(LedgerEntry, { userId, kind: 'REFUND', amount: payment.amount, balanceAfter: wallet.balance, sourceId: id, createdAt: now });
   await em.flush();
   return { payment, ended: await endReservations(em, [reservation!], 'REFUNDED', now) };
 }

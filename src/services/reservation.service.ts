@@ -4,13 +4,14 @@ import type { Config } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
 import {
-  dateOf, endReservations, isOver, lockReservations, overdueHolds, reservationsByIds, reservationsOfUser, type EndedReservation,
+  dateOf, endReservations, lockReservations, overdueHolds, reservationsByIds, reservationsOfUser, type EndedReservation,
 } from '../database/repositories/reservation.repository.js';
 import { errnoOf, isDuplicateKey, type Transactions } from '../database/transaction.js';
 import { BriefMemo } from './brief-memo.js';
 import type { Counters } from '../domain/counters.js';
 import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
 import { notFound, RequestError } from '../domain/errors.js';
+import { isOver } from '../domain/hold.js';
 import { pageSizeOf, seatNumbersOf, uuidOf } from '../domain/input.js';
 import { mapIterator } from '../domain/map-iterator.js';
 import { Refusal, ReservationNotCancellable, SeatLimitExceeded, SeatsUnavailable } from '../domain/refusals.js';
@@ -20,6 +21,7 @@ import { topics, type PubSub } from '../redis/pubsub.js';
 import type { Attempt, SeatGate } from '../redis/seat-gate.js';
 import { orUnavailable } from '../redis/unavailable.js';
 import { afterCommit } from './after-commit.js';
+import { announceEnded } from './announce-ended.js';
 import { holdSeats, SeatsFoundTaken, takenSeatsOf, type Held } from './hold.js';
 
 const DATE_KEPT_MS = 1000;
@@ -35,12 +37,12 @@ export class ReservationService {
   readonly #dates: BriefMemo<{ concertId: string; capacity: number } | null>;
 
   constructor(
-    readonly transactions: Transactions,
-    readonly gate: SeatGate,
-    readonly jobs: Jobs,
-    readonly pubsub: PubSub,
-    readonly counters: Counters,
-    readonly config: Config,
+    private readonly transactions: Transactions,
+    private readonly gate: SeatGate,
+    private readonly jobs: Jobs,
+    private readonly pubsub: PubSub,
+    private readonly counters: Counters,
+    private readonly config: Config,
   ) {
     this.#dates = new BriefMemo((id) => dateOf(transactions.fork(), id), DATE_KEPT_MS, DATES_KEPT_MAX);
   }
@@ -174,15 +176,7 @@ export class ReservationService {
     await this.#announceEnded(ended);
   }
 
-  async #announceEnded(ended: readonly EndedReservation[]): Promise<void> {
-    await Promise.all(
-      ended.map(async (reservation) => {
-        this.counters.reservationBecame(reservation.status);
-        await afterCommit(this.counters, {
-          'gate-free': () => this.gate.free(reservation, reservation.id),
-          publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(reservation.userId), { reservationId: reservation.id }),
-        });
-      }),
-    );
+  #announceEnded(ended: readonly EndedReservation[]): Promise<void> {
+    return announceEnded(ended, this.gate, this.pubsub, this.counters);
   }
 }

@@ -1,10 +1,9 @@
-import { LockMode, type EntityManager } from '@mikro-orm/mysql';
+import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import type { Config } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { Charge } from '../database/entities/charge.entity.js';
-import { LedgerEntry } from '../database/entities/ledger-entry.entity.js';
-import { Wallet } from '../database/entities/wallet.entity.js';
+import { lockWallet, moveMoney } from '../database/repositories/wallet.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import { idempotencyKeyOf } from '../domain/input.js';
 import { assertAmount } from '../domain/money.js';
@@ -16,8 +15,8 @@ export class WalletService {
   readonly currency: string;
 
   constructor(
-    readonly transactions: Transactions,
-    readonly config: Config,
+    private readonly transactions: Transactions,
+    private readonly config: Config,
   ) {
     this.currency = config.currency;
   }
@@ -41,7 +40,7 @@ interface NewCharge {
 
 /** The wallet's row is locked first, so the second of two equal keys finds the charge of the first. */
 async function addCharge(em: EntityManager, { userId, amount, idempotencyKey, balanceMax }: NewCharge): Promise<Charge> {
-  const wallet = await em.findOneOrFail(Wallet, { userId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  const wallet = await lockWallet(em, userId);
   const earlier = await em.findOne(Charge, { userId, idempotencyKey });
   if (earlier) {
     if (earlier.amount !== amount) throw new IdempotencyKeyReused();
@@ -49,8 +48,7 @@ async function addCharge(em: EntityManager, { userId, amount, idempotencyKey, ba
   }
   if (wallet.balance + amount > balanceMax) throw new BalanceLimitExceeded(balanceMax, wallet.balance);
   const chargedAt = await databaseNow(em);
-  wallet.balance += amount;
-  const charge = em.create(Charge, { id: uuid(), userId, idempotencyKey, amount, balance: wallet.balance, chargedAt });
-  em.create(LedgerEntry, { userId, kind: 'CHARGE', amount, balanceAfter: wallet.balance, sourceId: charge.id, createdAt: chargedAt });
-  return charge;
+  const id = uuid();
+  moveMoney(em, wallet, { kind: 'CHARGE', amount, sourceId: id, at: chargedAt });
+  return em.create(Charge, { id, userId, idempotencyKey, amount, balance: wallet.balance, chargedAt });
 }

@@ -35,7 +35,7 @@ class OpenGate extends SeatGate {
 /** Reserves at both instances without the gate; who is refused and who is not. */
 async function withoutGate(buyers: AdmittedBuyer[], seatsOf: (index: number) => { scheduleId: string; seatNumbers: number[] }) {
   const services = frontrow.instances.map(
-    ({ app }) => new ReservationService(app.transactions, new OpenGate(app.redis), app.jobs, app.services.reservations.pubsub, app.metrics, app.config),
+    ({ app }) => new ReservationService(app.transactions, new OpenGate(app.redis), app.jobs, app.pubsub, app.metrics, app.config),
   );
   const results = await Promise.allSettled(buyers.map((buyer, index) => services[index % 2]!.reserve(viewerOf(buyer), seatsOf(index))));
   const failures = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason);

@@ -18,12 +18,13 @@ let frontrow: Frontrow;
 let sale: Sale;
 let proxy: RedisProxy;
 let cutOff: Running;
+const logged: { step?: string; err: { message?: string } }[] = [];
 
 beforeAll(async () => {
   frontrow = await startFrontrow();
   sale = saleOf(frontrow);
   proxy = await redisProxy(frontrow.app.stores.redis);
-  cutOff = await run(testConfig({ ROLES: 'api' }), { ...frontrow.app.stores, redis: proxy.address }, createLogger('silent'));
+  cutOff = await run(testConfig({ ROLES: 'api' }), { ...frontrow.app.stores, redis: proxy.address }, createLogger('warn', { write: (line) => logged.push(JSON.parse(line)) }));
 });
 afterAll(async () => {
   await cutOff.close();
@@ -57,7 +58,11 @@ test('with Redis down reserving answers SERVICE_UNAVAILABLE at once, and what is
   only(dataOf(await there().run(operations.RefundDocument, { paymentId: payment.id }, buyer)).refund, 'Payment');
   only(dataOf(await there().run(operations.ChargeDocument, { input: { amount: 1, idempotencyKey: 'while away' } }, buyer)).charge, 'Charge');
   expect(await sale.balanceOf(buyer.id)).toBe(5 * PRICE + 1);
-  expect(await cutOff.app.metrics.registry.metrics()).toMatch(/frontrow_follow_up_failures_total\{step="gate-sold"\} 1/);
+  const metrics = await cutOff.app.metrics.registry.metrics();
+  for (const [step, failures] of [['gate-sold', 1], ['gate-free', 2], ['publish', 3]]) {
+    expect(metrics).toContain(`frontrow_follow_up_failures_total{step="${step}"} ${failures}`);
+    expect(logged.filter((line) => line.step === step && line.err.message)).toHaveLength(failures as number);
+  }
 
   await proxy.restore();
   await connected();
@@ -75,8 +80,7 @@ test('V2: a hold whose job could not be added, because Redis went away after the
       return taken;
     }
   }
-  const { jobs, pubsub, counters, config } = app.services.reservations;
-  const reservations = new ReservationService(app.transactions, new LosingGate(app.redis), jobs, pubsub, counters, { ...config, holdTtlMs: 1 });
+  const reservations = new ReservationService(app.transactions, new LosingGate(app.redis), app.jobs, app.pubsub, app.metrics, { ...app.config, holdTtlMs: 1 });
   const concert = await frontrow.build.concert({ seats: 1, price: PRICE });
   const buyer = await frontrow.build.admittedBuyer(concert.id);
   const hold = await reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers: [1] });

@@ -75,7 +75,6 @@ const STATEMENTS = [
     `alter table reservation add index reservation_user_index (user_id, id)`,
     `alter table reservation add index reservation_quota_index (user_id, concert_id, status)`,
     `alter table reservation add index reservation_expiry_index (status, expires_at)`,
-    `alter table reservation add index reservation_schedule_index (schedule_id, status)`,
     `create table reservation_quota (
       user_id varchar(36) not null,
       concert_id varchar(36) not null,

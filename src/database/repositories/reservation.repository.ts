@@ -3,6 +3,7 @@ import { databaseNow, instantOf, type RawInstant } from '../clock.js';
 import { Reservation } from '../entities/reservation.entity.js';
 import { ReservationSeat } from '../entities/reservation-seat.entity.js';
 import { Seat } from '../entities/seat.entity.js';
+import { isOver, type SaleWindow } from '../../domain/hold.js';
 import type { ReservationStatus } from '../../domain/states.js';
 
 /** Reservations as they are at this moment: a hold whose end has come reads EXPIRED, whatever its row still says. */
@@ -17,9 +18,6 @@ export function asOf(reservations: Reservation[], now: Date): Reservation[] {
   }
   return reservations;
 }
-
-/** A hold whose end has come, though nobody has written it down yet. */
-export const isOver = (reservation: Reservation, now: Date): boolean => reservation.status === 'HELD' && reservation.expiresAt <= now;
 
 /** One's own reservations, newest first, from after the cursor's. */
 export async function reservationsOfUser(em: EntityManager, userId: string, afterId: string | null, limit: number): Promise<Reservation[]> {
@@ -36,13 +34,6 @@ export async function dateOf(em: EntityManager, scheduleId: string): Promise<{ c
     [scheduleId],
   );
   return row ? { concertId: row.concertId, capacity: row.capacity ?? 0 } : null;
-}
-
-export interface SaleWindow {
-  now: Date;
-  opensAt: Date;
-  closesAt: Date | null;
-  startsAt: Date;
 }
 
 /** When seats of a date are sold, and the clock that decides; null once the date is deleted. */
@@ -78,10 +69,10 @@ export const seatsOf = (em: EntityManager, scheduleId: string, numbers: readonly
 export const lockSeats = (em: EntityManager, scheduleId: string, numbers: readonly number[]): Promise<Seat[]> =>
   em.find(Seat, { scheduleId, number: { $in: [...numbers] } }, { lockMode: LockMode.PESSIMISTIC_WRITE, orderBy: { number: 'asc' } });
 
-/** Holds whose end has come but is not written yet, the longest over first. */
+/** Holds whose end has come but is not written yet, the longest over first; NOW() and not SYSDATE(), which no index can serve: each is judged again under its lock. */
 export async function overdueHolds(em: EntityManager, limit: number): Promise<string[]> {
   const rows = await em.execute<{ id: string }[]>(
-    "select id from reservation where status = 'HELD' and expires_at <= sysdate(3) order by expires_at limit ?",
+    "select id from reservation where status = 'HELD' and expires_at <= now(3) order by expires_at limit ?",
     [limit],
   );
   return rows.map(({ id }) => id);

@@ -4,8 +4,10 @@ import type { GradePrice } from '../../domain/catalogue.js';
 import type { LaidOutSeat } from '../../domain/seat-map.js';
 import type { SeatStatus } from '../../domain/states.js';
 
-/** What counts as available: free, or held by a hold whose end has come by the database's clock. */
+/** What counts as available: free, or held by a hold whose end has come by the database's clock. For statements that decide, which may have waited for a lock. */
 export const SEAT_IS_AVAILABLE = "(status = 'AVAILABLE' or (status = 'HELD' and held_until <= sysdate(3)))";
+/** The same for reads, which wait for nobody: at the instant the statement begins, which an index can serve. */
+const SEAT_READS_AVAILABLE = "(status = 'AVAILABLE' or (status = 'HELD' and held_until <= now(3)))";
 
 /** A seat as it is at this moment, read without hydration: a date may have a hundred thousand. */
 export interface SeatRow {
@@ -26,14 +28,14 @@ export interface SeatFilter {
 }
 
 const IN_STATUS: { [Status in SeatStatus]: string } = {
-  AVAILABLE: SEAT_IS_AVAILABLE,
-  HELD: "status = 'HELD' and held_until > sysdate(3)",
+  AVAILABLE: SEAT_READS_AVAILABLE,
+  HELD: "status = 'HELD' and held_until > now(3)",
   SOLD: "status = 'SOLD'",
 };
 
 /** Seats of a date by number. With a status asked for, that status is the answer: the clock is read once, by the filter. */
 export async function seatRows(em: EntityManager, scheduleId: string, filter: SeatFilter): Promise<SeatRow[]> {
-  const status = filter.status ? `'${filter.status}'` : `case when ${SEAT_IS_AVAILABLE} then 'AVAILABLE' else status end`;
+  const status = filter.status ? `'${filter.status}'` : `case when ${SEAT_READS_AVAILABLE} then 'AVAILABLE' else status end`;
   const conditions = ['schedule_id = ?'];
   const params: unknown[] = [scheduleId];
   if (filter.section !== null) {
@@ -57,7 +59,7 @@ export async function seatRows(em: EntityManager, scheduleId: string, filter: Se
 
 export async function availableSeatsOf(em: EntityManager, scheduleIds: string[]): Promise<Map<string, number>> {
   const rows = await em.execute<{ scheduleId: string; seats: number }[]>(
-    `select schedule_id as scheduleId, count(*) as seats from seat where schedule_id in (?) and ${SEAT_IS_AVAILABLE} group by schedule_id`,
+    `select schedule_id as scheduleId, count(*) as seats from seat where schedule_id in (?) and ${SEAT_READS_AVAILABLE} group by schedule_id`,
     [scheduleIds],
   );
   return new Map(rows.map((row) => [row.scheduleId, Number(row.seats)]));
@@ -68,7 +70,7 @@ export async function soldOutConcerts(em: EntityManager, concertIds: string[]): 
   const rows = await em.execute<{ concertId: string }[]>(
     `select c.id as concertId from concert c where c.id in (?)
       and exists (select 1 from schedule d where d.concert_id = c.id and d.deleted_at is null)
-      and not exists (select 1 from schedule d join seat on seat.schedule_id = d.id where d.concert_id = c.id and ${SEAT_IS_AVAILABLE})`,
+      and not exists (select 1 from schedule d join seat on seat.schedule_id = d.id where d.concert_id = c.id and ${SEAT_READS_AVAILABLE})`,
     [concertIds],
   );
   return new Set(rows.map((row) => row.concertId));
