@@ -1,10 +1,12 @@
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { run, type Running } from '../../src/run.js';
+import { Wallet } from '../../src/database/entities/wallet.entity.js';
 import { createLogger } from '../../src/logging.js';
 import { testConfig } from '../support/frontrow.js';
 import { eventually } from '../support/eventually.js';
 import { openSocket } from '../support/raw-socket.js';
 import { queueOf } from '../support/queue.js';
+import { only, saleOf } from '../support/sale.js';
 
 let frontrow: Frontrow;
 beforeAll(async () => {
@@ -49,6 +51,30 @@ test('O4: sockets, subscriptions and their events are counted', async () => {
   expect(await eventually(async () => (await valueOf('frontrow_queue_waiting')) === 1, 'the waiter to be counted')).toBe(true);
   raw.close();
   await eventually(async () => (await valueOf('frontrow_sockets_open')) === 0 && (await valueOf('frontrow_subscriptions_open', { field: 'queuePosition' })) === 0, 'the socket to be gone');
+});
+
+test('O4: an admission, a hold, a refusal at the gate and a transaction run again are counted by one each', async () => {
+  const figures = () =>
+    Promise.all([
+      valueOf('frontrow_queue_admitted_total'),
+      valueOf('frontrow_holds_total', { outcome: 'HELD' }),
+      valueOf('frontrow_reserve_refused_total', { by: 'gate' }),
+      valueOf('frontrow_transaction_retries_total', { reason: 'version' }),
+    ]);
+  const [admitted, held, refused, retried] = await figures();
+  const [concert, buyer] = await Promise.all([frontrow.build.concert(), frontrow.build.buyer()]);
+  const { token } = await queueOf(frontrow).join(buyer, concert.id);
+  await eventually(async () => (await queueOf(frontrow).poll(buyer, concert.id))?.status === 'ACTIVE', 'the admission');
+  const sale = saleOf(frontrow);
+  await sale.hold({ accessToken: buyer.accessToken, queueToken: token }, concert.scheduleId, [1]);
+  only(await sale.reserve(await frontrow.build.admittedBuyer(concert.id), concert.scheduleId, [1]), 'SeatsUnavailable');
+  let tries = 0;
+  await frontrow.app.transactions.run(async (em) => {
+    const wallet = await em.findOneOrFail(Wallet, { userId: buyer.id });
+    if ((tries += 1) === 1) await frontrow.app.transactions.fork().nativeUpdate(Wallet, { userId: buyer.id }, { version: wallet.version + 1 });
+    wallet.balance += 1;
+  });
+  expect(await figures()).toEqual([admitted! + 1, held! + 1, refused! + 1, retried! + 1]);
 });
 
 test('O4: the rest of what an operator watches is there', async () => {
