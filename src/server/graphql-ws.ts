@@ -3,11 +3,11 @@ import { makeServer, type Context as Connection, type Server, type SubscribePayl
 import type { App } from '../app.js';
 import { badInput, RequestError } from '../domain/errors.js';
 import type { ErrorEdge } from './errors.js';
-import { INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
+import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
 import { checkedDocument, labelOf } from './operation-rules.js';
 import { admitSender, bearerOf, contextOf, tokenOf } from './request-context.js';
 import { currentScope } from './request-scope.js';
-import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_TOO_MANY_SOCKETS, CLOSE_TRY_LATER, type Closable, type SocketRegistry } from './socket-registry.js';
+import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_TRY_LATER, CLOSE_UNAUTHENTICATED, type Closable, type SocketRegistry } from './socket-registry.js';
 import { subscribe } from './subscribe.js';
 
 /** One websocket, as far as GraphQL knows it. */
@@ -82,13 +82,21 @@ async function connect(app: App, registry: SocketRegistry<SocketState>, { extra,
     const viewer = await admitSender(app, extra);
     if (extra.accessToken && !viewer) return refuse(CLOSE_FORBIDDEN, 'Forbidden');
     if (!extra.isOpen()) return false;
-    if (viewer && !registry.add(extra, viewer)) return refuse(CLOSE_TOO_MANY_SOCKETS, 'Too many sockets of this user');
+    if (viewer) registry.add(extra, viewer);
+    else closeIdleGuest(extra);
   } catch (error) {
     if (!(error instanceof RequestError)) app.logger.error({ err: error }, 'connect');
     return refuse(CLOSE_TRY_LATER, 'Try again later');
   }
   extra.acknowledged();
   return { requestId: extra.requestId };
+}
+
+/** Guests have no user to count their sockets by: what bounds them is that an idle one ends. */
+function closeIdleGuest(socket: SocketState): void {
+  setTimeout(() => {
+    if (socket.running.size === 0) socket.close(CLOSE_UNAUTHENTICATED, 'Sign in to subscribe');
+  }, GUEST_IDLE_MS).unref();
 }
 
 const isTextOrMissing = (value: unknown): value is string | null | undefined => value === undefined || value === null || typeof value === 'string';

@@ -5,10 +5,16 @@ export const FIELDS_MAX = 300;
 export const ALIASES_MAX = 20;
 export const ROOT_FIELDS_MAX = 10;
 export const MUTATIONS_MAX = 1;
+/** venues { nodes { sections { rows } } } are three. */
+export const LISTS_NESTED_MAX = 3;
+/** The dates of the concert of each date of a concert are as many as the dates times themselves: no list of a type inside a list of that type. */
+export const LISTS_OF_A_TYPE_NESTED_MAX = 1;
 export const ERRORS_MAX = 5;
 export const MESSAGE_MAX_BYTES = 64 * 1024;
 export const SUBSCRIPTIONS_PER_SOCKET_MAX = 10;
 export const SOCKETS_PER_USER_MAX = 5;
+/** A guest may subscribe to nothing; one that then keeps its socket without a subscription costs memory for nothing. */
+export const GUEST_IDLE_MS = 5000;
 export const INIT_TIMEOUT_MS = 3000;
 export const UNACKNOWLEDGED_SOCKETS_MAX = 1000;
 

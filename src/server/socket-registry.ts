@@ -10,6 +10,7 @@ export interface Closable {
 export const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_TRY_LATER = 1013;
 export const CLOSE_BAD_REQUEST = 4400;
+export const CLOSE_UNAUTHENTICATED = 4401;
 export const CLOSE_FORBIDDEN = 4403;
 export const CLOSE_TOO_MANY_SOCKETS = 4429;
 export const CLOSE_SERVER_ERROR = 4500;
@@ -25,16 +26,22 @@ export class SocketRegistry<Socket extends Closable> {
   readonly #byUser = new Map<string, Set<Socket>>();
   readonly #bySession = new Map<string, Set<Socket>>();
 
-  /** False when the user has as many as are allowed. */
-  add(socket: Socket, viewer: Viewer): boolean {
-    if ((this.#byUser.get(viewer.userId)?.size ?? 0) >= SOCKETS_PER_USER_MAX) return false;
+  /**
+   * The newest always has room: a phone that lost its network leaves sockets behind that look alive for a while, and its owner would be locked out
+   * by them. The oldest goes for it, with a code that its client takes for final, so that two tabs do not push each other out for ever.
+   */
+  add(socket: Socket, viewer: Viewer): void {
+    const [oldest, ...others] = this.#byUser.get(viewer.userId) ?? [];
+    if (oldest && others.length + 1 >= SOCKETS_PER_USER_MAX) {
+      this.remove(oldest);
+      oldest.close(CLOSE_TOO_MANY_SOCKETS, 'Replaced by a newer connection');
+    }
     const remainingMs = Math.max(0, viewer.tokenExpiresAt.getTime() - Date.now());
     const expiry = setTimeout(() => socket.close(CLOSE_FORBIDDEN, 'Access token expired'), remainingMs);
     expiry.unref();
     this.#entries.set(socket, { viewer, expiry });
     enter(this.#byUser, viewer.userId, socket);
     enter(this.#bySession, viewer.sessionId, socket);
-    return true;
   }
 
   remove(socket: Socket): void {

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => edge.stop());
 
-const NODE: Record<string, unknown> = { value: 1, list: [] };
+const NODE: Record<string, unknown> = { value: 1, list: [], twigs: [] };
 NODE['next'] = NODE;
 
 const repeat = (count: number, text: (index: number) => string): string => Array.from({ length: count }, (_, index) => text(index)).join(' ');
@@ -26,6 +26,8 @@ const LIMITS: [string, string, string, string, string, RegExp][] = [
   ['depth 10', `{ node { ${nested(9)} } }`, `{ node { ${nested(10)} } }`, `subscription { ticks(count: 1) { ${nested(9)} } }`, `subscription { ticks(count: 1) { ${nested(10)} } }`, /levels deep 11, at most 10/],
   ['fields 300', `{ node { ${repeat(299, () => 'value')} } }`, `{ node { ${repeat(300, () => 'value')} } }`, `subscription { ticks(count: 1) { ${repeat(299, () => 'value')} } }`, `subscription { ticks(count: 1) { ${repeat(300, () => 'value')} } }`, /fields 301, at most 300/],
   ['aliases 20', `{ node { ${repeat(20, (i) => `a${i}: value`)} } }`, `{ node { ${repeat(21, (i) => `a${i}: value`)} } }`, `subscription { ticks(count: 1) { ${repeat(20, (i) => `a${i}: value`)} } }`, `subscription { ticks(count: 1) { ${repeat(21, (i) => `a${i}: value`)} } }`, /aliases 21, at most 20/],
+  ['lists of a type inside each other 1', '{ node { list { next { value } } } }', '{ node { list { next { list { value } } } } }', 'subscription { ticks(count: 1) { list { next { value } } } }', 'subscription { ticks(count: 1) { list { next { list { value } } } } }', /lists of Node inside each other 2, at most 1/],
+  ['lists inside each other 3', '{ node { twigs { leaves { veins { value } } } } }', '{ node { list { twigs { leaves { veins { value } } } } } }', 'subscription { ticks(count: 1) { twigs { leaves { veins { value } } } } }', 'subscription { ticks(count: 1) { list { twigs { leaves { veins { value } } } } } }', /lists inside each other 4, at most 3/],
 ];
 
 describe.each(LIMITS)('%s', (_name, atLimit, above, wsAtLimit, wsAbove, message) => {
@@ -137,7 +139,7 @@ test('subscriptions per socket 10: the next is refused, the others run on, and t
   raw.close();
 });
 
-test('sockets per user 5: the sixth is closed with 4429, another user connects, and there is room again when one closes', async () => {
+test('sockets per user 5: the sixth takes the place of the oldest, which is closed with 4429; another user is not concerned', async () => {
   const [buyer, other] = await edge.build.buyers(2);
   const connect = async (token: string): Promise<{ raw: RawSocket; answer: any }> => {
     const raw = await openSocket(edge.url);
@@ -145,14 +147,48 @@ test('sockets per user 5: the sixth is closed with 4429, another user connects, 
   };
   const open = await Promise.all(Array.from({ length: 5 }, () => connect(buyer!.accessToken)));
   expect(open.map(({ answer }) => answer.type)).toEqual(Array(5).fill('connection_ack'));
-  expect((await connect(buyer!.accessToken)).answer).toEqual({ code: 4429, reason: 'Too many sockets of this user' });
   const someoneElse = await connect(other!.accessToken);
   expect(someoneElse.answer.type).toBe('connection_ack');
-  open[0]!.raw.close();
-  await open[0]!.raw.closed;
-  const again = await connect(buyer!.accessToken);
-  expect(again.answer.type).toBe('connection_ack');
-  for (const { raw } of [...open, someoneElse, again]) raw.close();
+  const sixth = await connect(buyer!.accessToken);
+  expect(sixth.answer.type).toBe('connection_ack');
+  expect(await open[0]!.raw.closed).toEqual({ code: 4429, reason: 'Replaced by a newer connection' });
+
+  open[1]!.raw.close();
+  await open[1]!.raw.closed;
+  const inItsPlace = await connect(buyer!.accessToken);
+  const stay = [...open.slice(2), someoneElse, sixth, inItsPlace];
+  for (const { raw } of stay) raw.send({ type: 'ping' });
+  for (const { raw } of stay) expect(await raw.next()).toEqual({ type: 'pong' });
+  for (const { raw } of stay) raw.close();
+});
+
+test('sockets per user 5: one that answers nothing any more holds no place', async () => {
+  const buyer = await edge.build.buyer();
+  const connect = async (): Promise<RawSocket> => {
+    const raw = await openSocket(edge.url);
+    expect((await raw.init({ authorization: `Bearer ${buyer.accessToken}` })).type).toBe('connection_ack');
+    return raw;
+  };
+  const sockets: RawSocket[] = [];
+  while (sockets.length < 5) sockets.push(await connect());
+  for (const { socket } of sockets) socket.pause();
+  while (sockets.length < 10) sockets.push(await connect());
+  for (const { socket } of sockets) socket.terminate();
+});
+
+test('guests: one without a subscription is closed with 4401 after 5 s, one with a subscription stays, and so does who is signed in', async () => {
+  const buyer = await edge.build.buyer();
+  const started = performance.now();
+  const [idle, reader, user] = await Promise.all([openSocket(edge.url), openSocket(edge.url), openSocket(edge.url)]);
+  await Promise.all([idle.init(), reader.init(), user.init({ authorization: `Bearer ${buyer.accessToken}` })]);
+  reader.send({ type: 'subscribe', id: '1', payload: { query: 'subscription { endless }' } });
+  expect(await idle.closed).toEqual({ code: 4401, reason: 'Sign in to subscribe' });
+  expect(performance.now() - started).toBeGreaterThan(4500);
+  for (const raw of [reader, user]) raw.send({ type: 'ping' });
+  for (const raw of [reader, user]) {
+    expect(await raw.next()).toEqual({ type: 'pong' });
+    raw.close();
+  }
 });
 
 test('init timeout 3 s: a socket that never says who it is is closed with 4408', async () => {

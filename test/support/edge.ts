@@ -37,7 +37,10 @@ const SDL = /* GraphQL */ `
   enum Colour { RED GREEN }
   input Inner { amount: Money! }
   input ThingInput { amount: Money! numbers: [Int!] inner: Inner colour: Colour note: String }
-  type Node { value: Int! next: Node! list: [Node!]! failing: Int broken: Int! }
+  type Node { value: Int! next: Node! list: [Node!]! twigs: [Twig!]! failing: Int broken: Int! }
+  type Twig { leaves: [Leaf!]! }
+  type Leaf { veins: [Vein!]! }
+  type Vein { value: Int! }
   type Query { public: Int! node: Node! thing(input: ThingInput!): Int pick(colour: Colour, id: ID): Int fail(kind: String!): Int mine: Int! wait: Int! first(count: Int! = 1): Int }
   type Mutation { add(amount: Money!): Int! }
   type Subscription { ticks(count: Int!): Node! mine: Int! failing(kind: String!): Int! endless: Int! }

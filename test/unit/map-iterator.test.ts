@@ -33,6 +33,13 @@ test('stopping reaches the source even while no message comes', async () => {
   expect(await next).toEqual({ done: true, value: undefined });
 });
 
+test('a source that fails is stopped, too: whatever it holds is let go', async () => {
+  const { iterator, state } = source();
+  const turned = mapIterator({ [Symbol.asyncIterator]: () => ({ ...iterator, next: () => Promise.reject(new Error('broken')) }) }, async (number: number) => number);
+  await expect(turned.next()).rejects.toThrow('broken');
+  expect(state.returned).toBe(true);
+});
+
 test('a message that cannot be turned is an error for the listener and stops the source', async () => {
   const { iterator, state, send } = source();
   const turned = mapIterator(iterator, () => Promise.reject(new Error('gone')));
