@@ -82,7 +82,7 @@ test('demo data is on in development, off elsewhere, and never in production', (
   expect(read({ NODE_ENV: 'production', SEED_DEMO: 'on' }).seedDemo).toBe(false);
 });
 
-test('production logs every request, development only what needs attention', () => {
+test('the log begins at info in production and at warn elsewhere, unless its level is set', () => {
   expect(read().logLevel).toBe('warn');
   expect(read({ NODE_ENV: 'production' }).logLevel).toBe('info');
   expect(read({ LOG_LEVEL: 'debug' }).logLevel).toBe('debug');
