@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-/** The only reader of the environment. Durations are milliseconds, amounts are in the currency's minor unit. */
+/** The only reader of the settings. Durations are milliseconds, amounts are in the currency's minor unit. */
 
 export const EXAMPLE_SECRET = 'example-secret-change-me-0123456789abcdef';
 export const AUTH_SECRET_LENGTH_MIN = 32;
@@ -79,6 +79,12 @@ export class ConfigError extends Error {
 }
 
 export type Config = ReturnType<typeof readConfig>;
+
+/** The settings of this process: the environment, and what a .env file in the working folder adds to it. */
+export function readSettings(): Config {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  return readConfig(process.env);
+}
 
 /** Reads and checks every setting at once. An empty value counts as not set. */
 export function readConfig(env: Record<string, string | undefined>) {

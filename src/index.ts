@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { destination } from 'pino';
-import { readConfig, type Config } from './config.js';
+import { readSettings, type Config } from './config.js';
 import { explain } from './launcher/explain.js';
 import { greeting } from './launcher/greeting.js';
 import { startOwnStores, type OwnStores } from './launcher/own-stores.js';
@@ -14,15 +13,14 @@ let config: Config | undefined;
 let own: OwnStores | undefined;
 
 async function main(): Promise<void> {
-  if (existsSync('.env')) process.loadEnvFile('.env');
-  config = readConfig(process.env);
+  config = readSettings();
   const logger = createLogger(config.logLevel, destination(2));
   const needed = { database: !config.databaseUrl, redis: !config.redisUrl };
   if (needed.database || needed.redis) own = await startOwnStores(config.dataDir, say, needed);
   const database = config.databaseUrl ? { url: config.databaseUrl } : own!.database;
   say(`Bringing the tables${config.seedDemo ? ' and the demo data' : ''} up to date …`);
   const running = await run(config, { database, redis: config.redisUrl ?? own!.redis }, logger);
-  for (const line of greeting(config, running.url)) say(line);
+  for (const line of greeting(config, running)) say(line);
   const stop = async (): Promise<void> => {
     await running.close();
     await own?.stop();

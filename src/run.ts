@@ -3,7 +3,8 @@ import { createApp, type App, type StoreAddresses } from './app.js';
 import type { Config } from './config.js';
 import { migrate } from './database/migrate.js';
 import { measurePoolWait } from './database/pool-wait.js';
-import { seedDemo } from './database/seeds/demo.js';
+import { User } from './database/entities/user.entity.js';
+import { DEMO_ACCOUNTS, seedDemo, type DemoAccount } from './database/seeds/demo.js';
 import { applyGuards } from './resolvers/access.js';
 import { resolvers } from './resolvers/index.js';
 import { buildSchema } from './schema/build-schema.js';
@@ -18,6 +19,8 @@ export interface Running {
   url: string | null;
   /** Where health and metrics are. */
   operatorUrl: string | null;
+  /** The demo accounts that are there. */
+  demoAccounts: DemoAccount[];
   close(): Promise<void>;
 }
 
@@ -26,10 +29,22 @@ export async function run(config: Config, stores: StoreAddresses, logger: Logger
   await migrate(app.orm);
   await measurePoolWait(app.orm, (seconds) => app.metrics.poolWaited(seconds));
   if (config.seedDemo) await seedDemo(app.transactions, (password) => app.passwords.hash(password));
+  const demoAccounts = config.seedDemo ? await demoAccountsOf(app) : [];
   const isApi = config.roles.includes('api');
   const server = isApi ? await startServer(app, applyGuards(await buildSchema(resolvers))) : await startOperatorServer(app);
   const workers = config.roles.includes('worker') ? await startRoleWorker(app) : null;
-  return { app, url: isApi ? server!.url : null, operatorUrl: server?.url ?? null, close: () => stop(app, server, workers) };
+  return { app, url: isApi ? server!.url : null, operatorUrl: server?.url ?? null, demoAccounts, close: () => stop(app, server, workers) };
+}
+
+/** A database in use may have none of them, or somebody's account with one of their e-mails. */
+async function demoAccountsOf({ transactions, passwords }: App): Promise<DemoAccount[]> {
+  const users = await transactions.fork().find(User, { email: { $in: DEMO_ACCOUNTS.map(({ email }) => email) } });
+  const found: DemoAccount[] = [];
+  for (const account of DEMO_ACCOUNTS) {
+    const user = users.find(({ email }) => email === account.email);
+    if (user && (await passwords.verify(user.passwordHash, account.password))) found.push(account);
+  }
+  return found;
 }
 
 /** A worker has health and metrics of its own, but beside an api on the same machine and port it works without them. */

@@ -43,12 +43,12 @@ async function waitForServers(fd: number, data: string, say: (line: string) => v
   }
 }
 
-/** True when the open file is locked now. The lock belongs to the open file that we share with the helper, so it stays when the helper ends. */
+/** True when the open file is locked now. The lock belongs to the open file that we share with the flock command, so it stays when that ends. */
 async function lock(fd: number): Promise<boolean> {
-  const flock = findProgram(['flock']);
+  const program = findProgram(['flock']);
   // Not on Linux: MariaDB's and Redis's own locks on their files must do.
-  if (!flock) return true;
-  const helper = spawn(flock, ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
-  const [code] = await once(helper, 'close');
+  if (!program) return true;
+  const flock = spawn(program, ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  const [code] = await once(flock, 'close');
   return code === 0;
 }

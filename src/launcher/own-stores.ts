@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { DatabaseAddress } from '../database/orm.config.js';
@@ -19,24 +19,25 @@ export interface OwnStores {
 type Say = (line: string) => void;
 
 const DATABASE_NAME = 'frontrow';
+const DATABASE_SOCKET = 'mariadb.sock';
 /** What the kernel allows for the path of a unix socket, less the longest name we put into the folder. */
-const SOCKET_FOLDER_LENGTH_MAX = 107 - '/mariadb.sock.pid'.length;
+const SOCKET_FOLDER_LENGTH_MAX = 107 - `/${DATABASE_SOCKET}.pid`.length;
 const SHORT_ENOUGH = SOCKET_FOLDER_LENGTH_MAX - '/frontrow-XXXXXX'.length;
 
 export async function startOwnStores(dataDir: string, say: Say, needed: Needed = { database: true, redis: true }): Promise<OwnStores> {
   const data = resolve(dataDir);
   makeDataFolder(data);
   const lock = await lockFolder(data, say);
-  const sockets = socketFolder(data);
+  const sockets = makeSocketFolder(data);
   const started: ServerProcess[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(started.map(stopServer));
-    rmSync(sockets, { recursive: true, force: true });
+    removeSockets(data);
     lock.release();
   };
   try {
     const servers = withOwnTemporaryFolder(await findServers(needed, say), data);
-    const database = join(sockets, 'mariadb.sock');
+    const database = join(sockets, DATABASE_SOCKET);
     const redis = join(sockets, 'redis.sock');
     if (needed.database) await createDatabase(servers, data, say);
     say(`Starting ${[needed.database && 'MariaDB', needed.redis && 'Redis'].filter(Boolean).join(' and ')} …`);
@@ -58,13 +59,29 @@ function makeDataFolder(data: string): void {
   }
 }
 
-/** Beside the data, where the next start clears what a killed run left; in the temporary folder where that path is too long for a socket. */
+/** `run` beside the data; where that path is too long for a socket it is a link to a folder in the temporary one. What a killed run left is cleared. */
+function makeSocketFolder(data: string): string {
+  removeSockets(data);
+  const folder = join(data, 'run');
+  if (folder.length <= SOCKET_FOLDER_LENGTH_MAX) mkdirSync(folder, { mode: 0o700 });
+  else symlinkSync(mkdtempSync(join(tmpdir().length <= SHORT_ENOUGH ? tmpdir() : '/tmp', 'frontrow-')), folder);
+  return socketFolder(data);
+}
+
 function socketFolder(data: string): string {
   const folder = join(data, 'run');
-  if (folder.length > SOCKET_FOLDER_LENGTH_MAX) return mkdtempSync(join(tmpdir().length <= SHORT_ENOUGH ? tmpdir() : '/tmp', 'frontrow-'));
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { mode: 0o700 });
-  return folder;
+  return lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(folder) : folder;
+}
+
+function removeSockets(data: string): void {
+  for (const folder of [socketFolder(data), join(data, 'run')]) rmSync(folder, { recursive: true, force: true });
+}
+
+/** The database of a Frontrow that runs on this data, for a command beside it. */
+export function runningDatabase(dataDir: string): DatabaseAddress {
+  const socketPath = join(socketFolder(resolve(dataDir)), DATABASE_SOCKET);
+  if (existsSync(socketPath)) return { socketPath, name: DATABASE_NAME };
+  throw new LauncherError(`No database of Frontrow's own runs on the data in ${resolve(dataDir)}. Start Frontrow, or set DATABASE_URL to the database that it uses.`);
 }
 
 /** A MariaDB that starts deletes what it takes for leftovers in its temporary folder: shared, that would be the tables another one works on. */

@@ -41,7 +41,7 @@ function noServers(needed: Needed, why: string): string {
   ].map((words) => words.filter(Boolean).join(' and '));
   return (
     `Frontrow needs ${names}, which is not on this machine, and ${why}.\n` +
-    `Install ${packages}, or set ${urls} to running ones, or run everything in containers with: docker compose up`
+    `Install ${packages}, or set ${urls} to running ones, or run everything in containers, as docker-compose.yml says: docker compose up --build`
   );
 }
 

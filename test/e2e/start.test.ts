@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { graphqlClient } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
-import { childrenOf, commandOf, ensureBuilt, failingStart, spawnFrontrow, startProcess, type FrontrowProcess } from '../support/process.js';
+import { childrenOf, commandOf, endAll, ensureBuilt, failingStart, spawnFrontrow, startProcess, type FrontrowProcess } from '../support/process.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'frontrow-start-'));
 const DATA_DIR = join(folder, 'data');
@@ -26,7 +26,7 @@ beforeAll(async () => {
   frontrow = await startProcess({ DATA_DIR, NODE_ENV: 'development' });
 }, 60_000);
 afterAll(async () => {
-  await frontrow?.end();
+  await endAll();
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
@@ -46,6 +46,42 @@ test('the tour buys two seats from it', () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/tour.ts', frontrow.url], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout).toMatch(/queuePosition +ACTIVE until .*\n(.*\n)*reserve +HELD until .*\n.*charge .*\n.*pay +PAID .*\nme +CONFIRMED: seats 1, 2\n$/);
+});
+
+test('an account is made an admin by a command beside the running server, and its next access token says so', async () => {
+  const asAdmin = async (token: string): Promise<string> => {
+    const { data, errors } = await graphqlClient(frontrow.url).raw('{ venues { nodes { id } } }', {}, { accessToken: token });
+    return errors?.[0]?.extensions.code ?? (data.venues ? 'ADMIN' : '');
+  };
+  const input = { email: 'operator@example.com', password: 'a-long-password', name: 'Operator' };
+  const promoted = (...args: string[]): { status: number | null; output: string } => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/promote.js', ...args], { encoding: 'utf8', env: { PATH: process.env['PATH'], DATA_DIR } });
+    return { status, output: stdout + stderr };
+  };
+  expect(promoted()).toEqual({ status: 1, output: 'Say whom: npm run promote -- someone@example.com\n' });
+  expect(promoted('nobody')).toEqual({ status: 1, output: 'Not a valid e-mail address.\n' });
+  expect(promoted(input.email)).toEqual({ status: 1, output: `There is no account of ${input.email}. Sign up with it first.\n` });
+  const signUp = 'mutation ($input: SignUpInput!) { signUp(input: $input) { ... on Session { accessToken refreshToken } } }';
+  const { accessToken, refreshToken } = (await graphqlClient(frontrow.url).raw(signUp, { input })).data.signUp;
+  expect(await asAdmin(accessToken)).toBe('FORBIDDEN');
+  expect(promoted('Operator@Example.com')).toEqual({ status: 0, output: expect.stringMatching(/^operator@example\.com is an admin\./) });
+  expect(promoted(input.email).status).toBe(0);
+  const refresh = 'mutation ($token: String!) { refreshSession(refreshToken: $token) { accessToken } }';
+  expect(await asAdmin((await graphqlClient(frontrow.url).raw(refresh, { token: refreshToken })).data.refreshSession.accessToken)).toBe('ADMIN');
+});
+
+test('where nothing runs, the command that makes admins says what to do', () => {
+  const DATA_DIR = join(folder, 'idle');
+  const { status, stderr } = spawnSync(process.execPath, ['dist/promote.js', 'somebody@example.com'], { encoding: 'utf8', env: { DATA_DIR } });
+  expect({ status, stderr }).toEqual({ status: 1, stderr: `No database of Frontrow's own runs on the data in ${DATA_DIR}. Start Frontrow, or set DATABASE_URL to the database that it uses.\n` });
+});
+
+test('a process that only works tells where its health and metrics are', async () => {
+  const worker = await startProcess({ DATA_DIR: join(folder, 'worker'), ROLES: 'worker' });
+  expect((await fetch(`${worker.url}/health/ready`)).status).toBe(200);
+  expect((await fetch(`${worker.url}/metrics`)).status).toBe(200);
+  expect(worker.output()).not.toContain('Demo accounts');
+  await worker.end();
 });
 
 test('a second start on the same data says so and stops; the first goes on', async () => {

@@ -6,15 +6,20 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { createApp, type App } from '../../src/app.js';
-import { ENVIRONMENT_NAMES, readConfig } from '../../src/config.js';
+import { ENVIRONMENT_NAMES, EXAMPLE_SECRET, readConfig } from '../../src/config.js';
 import { stopServer, type ServerProcess } from '../../src/launcher/server-process.js';
 import { Builder, type BuiltConcert, type Buyer } from '../support/builder.js';
 import { graphqlClient, websocketClient, type GraphqlClient } from '../support/client.js';
 import { freePort, interpolate, readCompose, readDockerfile, variablesOf, type Compose } from '../support/compose.js';
 import { buildImage, startComposeStores, startNginx, type TcpStores } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
+import { STOPS_WITH_PARENT } from '../support/process.js';
+import { makeRunFolder } from '../../scripts/run-folder.js';
 
-const env = { AUTH_SECRET: 'a-secret-for-the-compose-test-0123456789', MARIADB_PASSWORD: 'a-database-password' };
+/** What the README says to do: copy .env.example and fill in two secrets. */
+const copied = Object.fromEntries([...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_0-9]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]));
+const secrets = { AUTH_SECRET: 'a-secret-for-the-compose-test-0123456789', MARIADB_PASSWORD: 'a-database-password' };
+const env = { ...copied, ...secrets };
 const compose: Compose = readCompose(env);
 const APP_SERVICES = ['api-1', 'api-2', 'worker'];
 
@@ -28,7 +33,24 @@ test('the compose file has the stores, two APIs, a worker and nginx in front', (
 test.each(APP_SERVICES)('every variable of %s is a setting of the configuration, with a good value', (name) => {
   const { environment } = compose.services[name]!;
   expect(Object.keys(environment!).filter((variable) => !ENVIRONMENT_NAMES.includes(variable))).toEqual([]);
-  expect(readConfig(environment!)).toMatchObject({ production: true, seedDemo: false, roles: [name === 'worker' ? 'worker' : 'api'] });
+  expect(readConfig(environment!)).toMatchObject({ production: true, seedDemo: false, logLevel: 'info', authSecret: secrets.AUTH_SECRET, roles: [name === 'worker' ? 'worker' : 'api'] });
+  expect(readConfig(readCompose(secrets).services[name]!.environment!)).toEqual(readConfig(environment!));
+});
+
+/** What the containers decide, whatever .env says: nginx and the health check know the port, and the stores are those beside them. */
+const FIXED = ['PORT', 'HOST', 'DATABASE_URL', 'REDIS_URL', 'DATA_DIR', 'ROLES'];
+/** In .env they are for a process on this machine; the containers have them under a name of their own. */
+const RENAMED: Record<string, string> = { NODE_ENV: 'APP_NODE_ENV', TRUST_PROXY_HOPS: 'APP_TRUST_PROXY_HOPS' };
+
+test('every setting of .env reaches the containers, but for those that they decide themselves', () => {
+  const marks = Object.fromEntries([...ENVIRONMENT_NAMES, ...Object.values(RENAMED)].map((name) => [name, `mark-of-${name}`]));
+  const { environment } = readCompose({ ...marks, MARIADB_PASSWORD: 'own' }).services['api-1']!;
+  const passed = ENVIRONMENT_NAMES.filter((name) => environment![name] === `mark-of-${RENAMED[name] ?? name}`);
+  expect(passed.concat(FIXED).sort()).toEqual([...ENVIRONMENT_NAMES].sort());
+});
+
+test('APP_NODE_ENV=development brings the demo', () => {
+  expect(readConfig(readCompose({ ...env, APP_NODE_ENV: 'development' }).services['api-1']!.environment!)).toMatchObject({ production: false, seedDemo: true });
 });
 
 test('every service waits for the health of what it needs, and what is waited for has a check', () => {
@@ -47,9 +69,9 @@ test('what the compose file takes from .env stands in .env.example; secrets have
 });
 
 test('a copied .env.example runs nothing in containers until it has secrets of its own', () => {
-  const copied = Object.fromEntries([...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_0-9]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]));
-  expect(() => readCompose(copied)).toThrow('MARIADB_PASSWORD');
-  const { environment } = readCompose({ ...copied, MARIADB_PASSWORD: 'own' }).services['api-1']!;
+  expect(() => readCompose(copied)).toThrow('AUTH_SECRET: write an AUTH_SECRET');
+  expect(() => readCompose({ ...copied, AUTH_SECRET: secrets.AUTH_SECRET })).toThrow('MARIADB_PASSWORD: write a MARIADB_PASSWORD');
+  const { environment } = readCompose({ ...copied, MARIADB_PASSWORD: 'own', AUTH_SECRET: EXAMPLE_SECRET }).services['api-1']!;
   expect(() => readConfig(environment!)).toThrow('AUTH_SECRET is the example of .env.example');
 });
 
@@ -75,9 +97,9 @@ describe('built as the Dockerfile says and run as the compose file says', () => 
   beforeAll(async () => {
     mkdirSync('.data', { recursive: true, mode: 0o700 });
     // Beside the packages: hard links do not reach into another file system, as /tmp may be.
-    imageFolder = mkdtempSync(join('.data', 'image-'));
+    imageFolder = makeRunFolder('.data', 'image-');
     image = buildImage(resolve(imageFolder));
-    stores = await startComposeStores(compose, folder, env.MARIADB_PASSWORD);
+    stores = await startComposeStores(compose, folder, secrets.MARIADB_PASSWORD);
     for (const name of APP_SERVICES) urls.push(await startService(name));
     const port = await freePort();
     const [api1, api2] = urls.slice(0, 2).map((url) => new URL(url).host);
@@ -105,12 +127,11 @@ describe('built as the Dockerfile says and run as the compose file says', () => 
   async function startService(name: string): Promise<string> {
     const [program, ...args] = image.command;
     expect(program).toBe('node');
-    const child = spawn(process.execPath, args, { cwd: image.app, env: { PATH: process.env['PATH'], ...environmentOf(name) }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, args, { cwd: image.app, env: { PATH: process.env['PATH'], ...STOPS_WITH_PARENT, ...environmentOf(name) }, stdio: ['ignore', 'pipe', 'inherit'] });
     processes.push(child);
     for await (const line of createInterface({ input: child.stdout })) {
       const [url] = /http:\/\/\S+/.exec(line) ?? [];
       if (url) return url;
-      if (line.includes('is ready')) return '';
     }
     throw new Error(`${name} did not start.`);
   }
@@ -141,6 +162,12 @@ describe('built as the Dockerfile says and run as the compose file says', () => 
     const pay = 'mutation ($input: PayInput!) { pay(input: $input) { __typename ... on Payment { status balance } } }';
     const paid = await front.raw(pay, { input: { reservationId: held.data.reserve.id } }, credentials);
     expect(paid.data.pay).toEqual({ __typename: 'Payment', status: 'PAID', balance: 30_000 });
+  });
+
+  test('the first admin is made by a command in a container', async () => {
+    const { status, stderr } = spawnSync(process.execPath, ['dist/promote.js', buyer.email], { cwd: image.app, encoding: 'utf8', env: environmentOf('worker') });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect((await app.services.users.user(buyer.id)).role).toBe('ADMIN');
   });
 
   test('both APIs are asked', async () => {

@@ -3,6 +3,7 @@ import { verify } from '@node-rs/argon2';
 import type { StoreAddresses } from '../../src/app.js';
 import { Concert } from '../../src/database/entities/concert.entity.js';
 import { User } from '../../src/database/entities/user.entity.js';
+import { DEMO_ACCOUNTS } from '../../src/database/seeds/demo.js';
 import { run, type Running } from '../../src/run.js';
 import { graphqlClient } from '../support/client.js';
 import { testConfig } from '../support/frontrow.js';
@@ -30,7 +31,8 @@ async function start(seed: 'on' | 'off'): Promise<Running> {
 const everything = '{ concerts(first: 100) { nodes { title saleOpensAt soldOut venue { name } prices { grade } schedules { startsAt totalSeats availableSeats } } } }';
 
 test('the first start on an empty database brings the demo accounts, a sale with three dates of 50 seats, an arena and one that opens soon', async () => {
-  const { app, url } = await start('on');
+  const { app, url, demoAccounts } = await start('on');
+  expect(demoAccounts).toEqual(DEMO_ACCOUNTS);
   const users = await app.transactions.fork().find(User, {}, { orderBy: { role: 'desc' } });
   expect(users.map(({ email, role }) => ({ email, role }))).toEqual([{ email: 'demo@example.com', role: 'USER' }, { email: 'admin@example.com', role: 'ADMIN' }]);
   expect(await verify(users[0]!.passwordHash, 'demo-password')).toBe(true);
@@ -70,8 +72,16 @@ test('negative control: without the unique e-mail, instances that start at once 
 test('a start on a database in use adds nothing, even when the demo was deleted from it', async () => {
   const { app } = await start('off');
   await app.transactions.fork().insert(User, { id: '019a0000-0000-7000-8000-000000000000', email: 'first@example.com', name: 'First', passwordHash: 'none', role: 'USER', createdAt: new Date() });
-  await start('on');
+  expect((await start('on')).demoAccounts).toEqual([]);
   expect([await app.transactions.fork().count(User), await app.transactions.fork().count(Concert)]).toEqual([1, 0]);
+});
+
+test('an account with the e-mail of the demo and a password of its own is not told as the demo', async () => {
+  const { app } = await start('off');
+  const { email } = DEMO_ACCOUNTS[0]!;
+  const passwordHash = await app.passwords.hash('a-password-of-its-own');
+  await app.transactions.fork().insert(User, { id: '019a0000-0000-7000-8000-000000000000', email, name: 'First', passwordHash, role: 'USER', createdAt: new Date() });
+  expect((await start('on')).demoAccounts).toEqual([]);
 });
 
 test('SEED_DEMO=off leaves an empty database empty', async () => {

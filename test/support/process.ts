@@ -20,14 +20,24 @@ export function ensureBuilt(): void {
   if (status !== 0) throw new Error(`The build failed:\n${stdout}${stderr}`);
 }
 
-const BARE_ENV = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', PORT: '0', HOST: '127.0.0.1', NODE_ENV: 'test', LOG_LEVEL: 'error' };
+/** As started by npm, a process stops when the one that started it is gone: none is left behind by a test run that is killed. */
+export const STOPS_WITH_PARENT = { npm_lifecycle_event: 'start' };
+const BARE_ENV = { ...STOPS_WITH_PARENT, PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', PORT: '0', HOST: '127.0.0.1', NODE_ENV: 'test', LOG_LEVEL: 'error' };
+const spawned: ChildProcess[] = [];
 
 export function spawnFrontrow(env: Record<string, string>, cwd?: string): { child: ChildProcess; output: () => string } {
   const child = spawn(process.execPath, ['--enable-source-maps', `${process.cwd()}/dist/index.js`], { env: { ...BARE_ENV, ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  spawned.push(child);
   let output = '';
   child.stdout!.on('data', (text: Buffer) => (output += text.toString()));
   child.stderr!.on('data', (text: Buffer) => (output += text.toString()));
   return { child, output: () => output };
+}
+
+/** For the end of a test file: kills what a failed test may have left running, and with it its servers. */
+export async function endAll(): Promise<void> {
+  for (const child of spawned) child.kill('SIGKILL');
+  await Promise.all(spawned.map(ended));
 }
 
 const ended = async (child: ChildProcess): Promise<number | string> => {
