@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 
-/** A way to the run's Redis that one test can cut or silence without touching the others. */
+/** A way to the run's Redis, or to its database, that one test can cut or silence without touching the others. */
 export interface RedisProxy {
-  /** Of the same logical Redis as `address`. */
+  /** Of the same socket as `address`, and of the same logical Redis. */
   address: string;
-  /** Takes commands and answers none of them. */
+  /** Takes connections and commands and answers none of them, until `cut`. */
   silence(): void;
   /** Drops all connections and takes no new ones until `restore`. */
   cut(): Promise<void>;
@@ -21,10 +21,12 @@ export async function redisProxy(address: string): Promise<RedisProxy> {
   const [realPath, query = ''] = address.split('?');
   const path = join(tmpdir(), `frontrow-proxy-${randomBytes(6).toString('hex')}.sock`);
   const pairs = new Map<Socket, Socket>();
+  let silent = false;
   const server = createServer((client) => {
     const upstream = connect(realPath!);
     pairs.set(client, upstream);
-    client.pipe(upstream).pipe(client);
+    client.pipe(upstream);
+    if (!silent) upstream.pipe(client);
     const end = (): void => {
       client.destroy();
       upstream.destroy();
@@ -37,6 +39,7 @@ export async function redisProxy(address: string): Promise<RedisProxy> {
     await once(server, 'listening');
   };
   const cut = async (): Promise<void> => {
+    silent = false;
     const closed = once(server, 'close');
     server.close();
     for (const client of pairs.keys()) client.destroy();
@@ -47,6 +50,7 @@ export async function redisProxy(address: string): Promise<RedisProxy> {
   return {
     address: query ? `${path}?${query}` : path,
     silence: () => {
+      silent = true;
       for (const [client, upstream] of pairs) upstream.unpipe(client);
     },
     cut,

@@ -1,0 +1,80 @@
+import { Reservation } from '../../src/database/entities/reservation.entity.js';
+import { ReservationSeat } from '../../src/database/entities/reservation-seat.entity.js';
+import { topics } from '../../src/redis/pubsub.js';
+import { createLogger } from '../../src/logging.js';
+import { run, type Running } from '../../src/run.js';
+import type { Buyer } from '../support/builder.js';
+import { eventually, subscribed } from '../support/eventually.js';
+import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
+import { openSocket, type RawSocket } from '../support/raw-socket.js';
+import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
+import { saleOf } from '../support/sale.js';
+
+/** However a subscription ends, nobody goes on listening for it at Redis. */
+
+let frontrow: Frontrow;
+let toDatabase: RedisProxy;
+/** An instance whose way to the database can be cut. */
+let instance: Running;
+beforeAll(async () => {
+  frontrow = await startFrontrow();
+  const { database, redis } = frontrow.app.stores as { database: { socketPath: string; name: string }; redis: string };
+  toDatabase = await redisProxy(database.socketPath);
+  instance = await run(testConfig({ ROLES: 'api' }), { database: { ...database, socketPath: toDatabase.address }, redis }, createLogger('silent'));
+});
+afterAll(async () => {
+  await instance.close();
+  await toDatabase.close();
+  await frontrow.stop();
+});
+
+async function watching(): Promise<{ buyer: Buyer; reservationId: string; raw: RawSocket; topic: string }> {
+  const concert = await frontrow.build.concert({ seats: 2 });
+  const buyer = await frontrow.build.admittedBuyer(concert.id);
+  const { id } = await saleOf(frontrow).hold(buyer, concert.scheduleId, [1]);
+  const raw = await openSocket(instance.url!);
+  await raw.init({ authorization: `Bearer ${buyer.accessToken}` });
+  const topic = topics.reservationChanged(buyer.id);
+  raw.send({ type: 'subscribe', id: '1', payload: { query: 'subscription { reservationChanged { id status } }' } });
+  await subscribed(frontrow, topic);
+  return { buyer, reservationId: id, raw, topic };
+}
+
+const nobodyListens = (topic: string): Promise<true> =>
+  eventually(async () => Number(((await frontrow.app.redis.pubsub('NUMSUB', topic)) as [string, number])[1]) === 0, `nobody to listen to ${topic}`);
+
+test('an event whose row is gone ends the subscription with its error, the socket stays, and nobody listens any more', async () => {
+  const { reservationId, raw, topic } = await watching();
+  const em = frontrow.app.transactions.fork();
+  await em.nativeDelete(ReservationSeat, { reservationId });
+  await em.nativeDelete(Reservation, { id: reservationId });
+  await frontrow.app.pubsub.publish<'reservationChanged'>(topic, { reservationId });
+  expect(await raw.next()).toMatchObject({ type: 'error', id: '1', payload: [{ extensions: { code: 'NOT_FOUND' } }] });
+  await nobodyListens(topic);
+  raw.send({ type: 'ping' });
+  expect((await raw.next()).type).toBe('pong');
+  raw.close();
+});
+
+test('an event that cannot be read because the database is gone ends the subscription with SERVICE_UNAVAILABLE, and nobody listens any more', async () => {
+  const { reservationId, raw, topic } = await watching();
+  await toDatabase.cut();
+  await frontrow.app.pubsub.publish<'reservationChanged'>(topic, { reservationId });
+  expect(await raw.next()).toMatchObject({ type: 'error', id: '1', payload: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
+  await nobodyListens(topic);
+  await toDatabase.restore();
+  raw.close();
+});
+
+test('a socket that dies without a word leaves nobody listening', async () => {
+  const { raw, topic } = await watching();
+  raw.socket.terminate();
+  await nobodyListens(topic);
+});
+
+test('completing leaves nobody listening', async () => {
+  const { raw, topic } = await watching();
+  raw.send({ type: 'complete', id: '1' });
+  await nobodyListens(topic);
+  raw.close();
+});
