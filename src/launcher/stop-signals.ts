@@ -25,8 +25,8 @@ export function stopOnSignal(stop: () => Promise<void>, say: (line: string) => v
   if (startedByNpm) whenParentEnds(onSignal);
 }
 
-/** `kill -9` of npm reaches nobody else: without this the server would go on unseen. */
-function whenParentEnds(then: () => void): void {
+/** `kill -9` of npm reaches nobody else: without this what it started would go on unseen. */
+export function whenParentEnds(then: () => void): void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
