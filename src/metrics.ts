@@ -5,8 +5,6 @@ import { within } from './redis/within.js';
 
 /** Reading the queues costs Redis a few commands for each of them; scrapes that come closer together share one reading. */
 const QUEUE_TOTALS_MEMO_MS = 1000;
-/** A scrape that waits longer would be given up by Prometheus, and every other figure with it. */
-const QUEUE_TOTALS_PATIENCE_MS = 1000;
 const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** An operation by the schema's names; what a client calls it is never a label. */
@@ -86,7 +84,7 @@ export class Metrics implements Counters {
     let read = { at: -Infinity, totals: Promise.resolve({ waiting: Number.NaN, active: Number.NaN }) };
     const current = () => {
       if (performance.now() - read.at > QUEUE_TOTALS_MEMO_MS) {
-        read = { at: performance.now(), totals: within(Promise.resolve().then(totals), QUEUE_TOTALS_PATIENCE_MS).catch(() => ({ waiting: Number.NaN, active: Number.NaN })) };
+        read = { at: performance.now(), totals: within(Promise.resolve().then(totals)).catch(() => ({ waiting: Number.NaN, active: Number.NaN })) };
       }
       return read.totals;
     };

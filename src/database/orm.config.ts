@@ -23,6 +23,8 @@ import { migrations } from './migrations/index.js';
 export type DatabaseAddress = { url: string } | { socketPath: string; name: string };
 
 const LOCK_WAIT_TIMEOUT_S = 5;
+/** Who comes while so many wait for a connection is turned away at once: about what ten connections answer before the first of them gives up. */
+export const POOL_WAITING_MAX = 5000;
 
 /** UTC whatever the server's zone; READ COMMITTED so that a reserve locks the rows it names and no gaps; a bounded wait for a lock. */
 const SESSION_SETTINGS = [
@@ -56,8 +58,8 @@ export async function connectDatabase(address: DatabaseAddress, options: Databas
 function ormOptions(address: DatabaseAddress, options: DatabaseOptions, driver: typeof MySqlDriver): Options {
   const where =
     'url' in address
-      ? { clientUrl: address.url }
-      : { dbName: address.name, user: 'root', password: '', driverOptions: { socketPath: address.socketPath } };
+      ? { clientUrl: address.url, driverOptions: { queueLimit: POOL_WAITING_MAX } }
+      : { dbName: address.name, user: 'root', password: '', driverOptions: { socketPath: address.socketPath, queueLimit: POOL_WAITING_MAX } };
   return {
     ...where,
     driver,

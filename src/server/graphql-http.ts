@@ -1,15 +1,16 @@
-import { ApolloServer, HeaderMap, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer, HeaderMap, type ApolloServerPlugin, type HTTPGraphQLResponse } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginLandingPageDisabled, ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { App } from '../app.js';
 import type { Context } from '../context.js';
-import { RequestError } from '../domain/errors.js';
+import { RequestError, serviceUnavailable } from '../domain/errors.js';
+import { NoAnswer, within } from '../redis/within.js';
 import type { ErrorEdge } from './errors.js';
 import { extraRules, labelOf, PARSE_OPTIONS, validationOptions } from './operation-rules.js';
 import { admitSender, bearerOf, contextOf, refusedWithStatus, tokenOf } from './request-context.js';
-import { currentScope, inScope, newScope } from './request-scope.js';
-import { ERRORS_MAX } from './limits.js';
+import { currentScope, inScope, newScope, type RequestScope } from './request-scope.js';
+import { ERRORS_MAX, REQUEST_DEADLINE_MS } from './limits.js';
 
 const METHODS = ['GET', 'POST'];
 
@@ -47,7 +48,7 @@ export async function serveGraphqlHttp(http: FastifyInstance, app: App, schema: 
 async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const started = performance.now();
   const scope = newScope(request.id);
-  const result = await inScope(scope, () =>
+  const running = inScope(scope, () =>
     apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         method: request.method,
@@ -58,10 +59,24 @@ async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyR
       context: () => httpContext(app, request),
     }),
   );
+  const result = await within(running, REQUEST_DEADLINE_MS).catch((error: unknown) => {
+    if (!(error instanceof NoAnswer)) throw error;
+    app.logger.warn({ requestId: request.id, operation: scope.operation }, 'answered before its end, which did not come in time');
+    return noAnswerYet(scope);
+  });
   app.metrics.operationAnswered({ ...scope.operation, code: scope.code }, (performance.now() - started) / 1000);
   for (const [name, value] of result.headers) void reply.header(name, value);
   void reply.code(result.status ?? 200).header('cache-control', 'no-store');
   return result.body.kind === 'complete' ? result.body.string : '';
+}
+
+/** What runs goes on and ends by itself: whether it happened is known to nobody yet. */
+function noAnswerYet(scope: RequestScope): HTTPGraphQLResponse {
+  const { code, extensions } = serviceUnavailable();
+  scope.code = code;
+  const message = 'There is no answer yet: it may or may not have happened. Repeating the same call is safe.';
+  const headers = new HeaderMap([['content-type', 'application/json; charset=utf-8'], ['retry-after', String(extensions.retryAfterSeconds)]]);
+  return { status: 503, headers, body: { kind: 'complete', string: JSON.stringify({ errors: [{ message, extensions: { code, ...extensions } }] }) } };
 }
 
 function headersOf(request: FastifyRequest): HeaderMap {

@@ -31,5 +31,11 @@ export const HEADERS_TIMEOUT_MS = 10_000;
 /** To receive a whole request: 64 KiB need no longer. */
 export const REQUEST_TIMEOUT_MS = 30_000;
 
+/**
+ * So long a client waits for its answer over HTTP, at most: a store that takes statements and answers none would keep it for ever. Longer than a
+ * statement waits for a lock (5 s), whose end says for sure that nothing happened.
+ */
+export const REQUEST_DEADLINE_MS = 8000;
+
 /** A message echoes what the client sent; this much of it is enough to find the mistake. */
 export const ERROR_MESSAGE_MAX_LENGTH = 500;
