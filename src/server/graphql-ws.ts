@@ -2,12 +2,14 @@ import { getOperationAST, GraphQLError, type ExecutionArgs, type GraphQLSchema }
 import { makeServer, type Context as Connection, type Server, type SubscribePayload } from 'graphql-ws';
 import type { App } from '../app.js';
 import { badInput, RequestError } from '../domain/errors.js';
+import { within } from '../redis/within.js';
 import type { ErrorEdge } from './errors.js';
-import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
+import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, REQUEST_DEADLINE_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
 import { checkedDocument, labelOf } from './operation-rules.js';
 import { admitSender, bearerOf, contextOf, tokenOf } from './request-context.js';
 import { currentScope } from './request-scope.js';
 import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_TRY_LATER, CLOSE_UNAUTHENTICATED, type Closable, type SocketRegistry } from './socket-registry.js';
+import { isStoreAway } from './store-errors.js';
 import { subscribe } from './subscribe.js';
 
 /** One websocket, as far as GraphQL knows it. */
@@ -31,7 +33,7 @@ export function createGraphqlWs(app: App, schema: GraphQLSchema, edge: ErrorEdge
     onConnect: (socket) => connect(app, registry, socket),
     onSubscribe: async (socket, _id, payload) => {
       try {
-        return await operationArgs(app, schema, socket, payload);
+        return await within(operationArgs(app, schema, socket, payload), REQUEST_DEADLINE_MS);
       } catch (error) {
         return [error instanceof GraphQLError ? error : new GraphQLError('Refused.', { originalError: error as Error })];
       }
@@ -79,13 +81,13 @@ async function connect(app: App, registry: SocketRegistry<SocketState>, { extra,
   extra.queueToken = tokenOf(queueToken);
   if (authorization && !extra.accessToken) return refuse(CLOSE_FORBIDDEN, 'Forbidden');
   try {
-    const viewer = await admitSender(app, extra);
+    const viewer = await within(admitSender(app, extra), REQUEST_DEADLINE_MS);
     if (extra.accessToken && !viewer) return refuse(CLOSE_FORBIDDEN, 'Forbidden');
     if (!extra.isOpen()) return false;
     if (viewer) registry.add(extra, viewer);
     else closeIdleGuest(extra);
   } catch (error) {
-    if (!(error instanceof RequestError)) app.logger.error({ err: error }, 'connect');
+    if (!(error instanceof RequestError || isStoreAway(error))) app.logger.error({ err: error }, 'connect');
     return refuse(CLOSE_TRY_LATER, 'Try again later');
   }
   extra.acknowledged();

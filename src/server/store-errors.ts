@@ -1,4 +1,5 @@
 import { NOT_SERVING } from '../redis/unavailable.js';
+import { NoAnswer } from '../redis/within.js';
 
 /** Tells that a store is away, or too busy, from what its driver throws: such an answer is worth another try, a fault of ours is not. */
 
@@ -21,6 +22,7 @@ const AWAY_MESSAGES = [
 
 export function isStoreAway(error: unknown): boolean {
   for (let cause: unknown = error; typeof cause === 'object' && cause !== null; cause = (cause as Error).cause) {
+    if (cause instanceof NoAnswer) return true;
     const { code, syscall, name, message } = cause as NodeJS.ErrnoException;
     if (syscall === 'connect' || (code !== undefined && AWAY_CODES.has(String(code)))) return true;
     if (AWAY_NAMES.has(name) || AWAY_NAMES.has(cause.constructor?.name)) return true;

@@ -7,6 +7,7 @@ import { ChargeDocument } from '../graphql/operations.js';
 import { graphqlClient } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
+import { openSocket } from '../support/raw-socket.js';
 import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
 import { saleOf } from '../support/sale.js';
 
@@ -44,11 +45,13 @@ async function timed<T>(work: Promise<T>): Promise<{ result: T; ms: number }> {
 }
 
 test('a silent database: queries, mutations and who is yet to be known get SERVICE_UNAVAILABLE by the deadline, repeating is safe, and all is well when it speaks again', async () => {
-  const [buyer, stranger] = await frontrow.build.buyers(2);
+  const [buyer, stranger, watcher] = await frontrow.build.buyers(3);
   const client = graphqlClient(instance.url!);
   const charge = () => client.run(ChargeDocument, { input: { amount: 1000, idempotencyKey: 'while silent' } }, buyer!);
   await client.raw('{ me { id } }', {}, buyer);
+  const socket = await openSocket(instance.url!);
   toDatabase.silence();
+  const connecting = socket.init({ authorization: `Bearer ${watcher!.accessToken}` });
   const { result: answers, ms } = await timed(Promise.all([client.raw('{ now }', {}), charge(), client.raw('{ me { id } }', {}, stranger), client.raw('{ currency }', {})]));
   expect(ms).toBeGreaterThan(REQUEST_DEADLINE_MS - 100);
   expect(ms).toBeLessThan(REQUEST_DEADLINE_MS + 1500);
@@ -59,6 +62,7 @@ test('a silent database: queries, mutations and who is yet to be known get SERVI
     });
   }
   expect(answers[3]!.data).toEqual({ currency: 'KRW' });
+  expect(await connecting).toEqual({ code: 1013, reason: 'Try again later' });
   expect(logged.filter((line) => line.includes('did not come in time'))).toHaveLength(3);
   expect(await instance.app.metrics.registry.metrics()).toContain('frontrow_operations_total{type="mutation",field="charge",code="SERVICE_UNAVAILABLE"} 1');
 

@@ -4,11 +4,15 @@ import { topics } from '../../src/redis/pubsub.js';
 import { createLogger } from '../../src/logging.js';
 import { run, type Running } from '../../src/run.js';
 import type { Buyer } from '../support/builder.js';
+import { RefreshSessionDocument, WatchQueuePositionDocument } from '../graphql/operations.js';
+import { websocketClient } from '../support/client.js';
+import { collect } from '../support/collect.js';
 import { eventually, subscribed } from '../support/eventually.js';
 import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
 import { openSocket, type RawSocket } from '../support/raw-socket.js';
+import { queueOf, sequenceOf } from '../support/queue.js';
 import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
-import { saleOf } from '../support/sale.js';
+import { dataOf, saleOf } from '../support/sale.js';
 
 /** However a subscription ends, nobody goes on listening for it at Redis. */
 
@@ -64,6 +68,44 @@ test('an event that cannot be read because the database is gone ends the subscri
   await nobodyListens(topic);
   await toDatabase.restore();
   raw.close();
+});
+
+test('Q3: a token that ends in mid-queue closes the socket with 4403; its client comes back with a fresh one and finds the same place', async () => {
+  const queue = queueOf(frontrow);
+  const concert = await frontrow.build.concert();
+  const [ahead, buyer] = await frontrow.build.buyers(2);
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  await queue.joinInTurn([ahead!], concert.id);
+  const joined = await queue.join(buyer!, concert.id);
+  const issuedAt = new Date(Date.now() - frontrow.app.config.accessTokenTtlMs + 2000);
+  const nearlyOver = await frontrow.app.tokens.signAccess({ id: buyer!.id, role: 'USER' }, buyer!.sessionId, issuedAt);
+  const refresh = async (): Promise<string> =>
+    dataOf(await frontrow.client().run(RefreshSessionDocument, { refreshToken: frontrow.app.tokens.signRefresh(buyer!.sessionId, 1) })).refreshSession.accessToken;
+
+  const closings: number[] = [];
+  let token: string | null = nearlyOver.token;
+  const client = websocketClient(instance.url!, {}, {
+    retryAttempts: 3,
+    retryWait: () => Promise.resolve(),
+    connectionParams: async () => {
+      const authorization = `Bearer ${token ?? (await refresh())}`;
+      token = null;
+      return { authorization };
+    },
+    on: { closed: (event) => closings.push((event as CloseEvent).code) },
+  });
+  const watched = collect(client, WatchQueuePositionDocument, { concertId: concert.id });
+  await watched.until(({ queuePosition }) => queuePosition.position === 2);
+  const heard = watched.messages.length;
+  await eventually(() => watched.messages.length > heard, 'the position over a new socket');
+  expect(closings).toEqual([4403]);
+  expect(watched.messages.at(-1)!.queuePosition).toMatchObject({ status: 'WAITING', position: 2 });
+  expect(sequenceOf((await queue.join({ ...buyer!, accessToken: await refresh() }, concert.id)).token)).toBe(sequenceOf(joined.token));
+
+  await queue.leave(ahead!, concert.id);
+  await queue.tick();
+  await watched.until(({ queuePosition }) => queuePosition.position === 1);
+  await client.dispose();
 });
 
 test('a socket that dies without a word leaves nobody listening', async () => {
