@@ -1,5 +1,6 @@
 import { v7 as uuid } from 'uuid';
 import type { App } from '../../src/app.js';
+import { Charge } from '../../src/database/entities/charge.entity.js';
 import { Concert } from '../../src/database/entities/concert.entity.js';
 import { ConcertPrice } from '../../src/database/entities/concert-price.entity.js';
 import { LedgerEntry } from '../../src/database/entities/ledger-entry.entity.js';
@@ -62,7 +63,9 @@ export class Builder {
     await em.insertMany(User, people.map(({ id }) => ({ id, email: `${id}@example.com`, name: `Buyer ${id.slice(-4)}`, passwordHash: 'none', role, createdAt: now })));
     await em.insertMany(Wallet, people.map(({ id }) => ({ userId: id, balance, version: 1 })));
     if (balance > 0) {
-      await em.insertMany(LedgerEntry, people.map(({ id }) => ({ userId: id, kind: 'CHARGE' as const, amount: balance, balanceAfter: balance, sourceId: uuid(), createdAt: now })));
+      const charges = people.map(({ id: userId }) => ({ id: uuid(), userId, idempotencyKey: 'built.', amount: balance, balance, chargedAt: now }));
+      await em.insertMany(Charge, charges);
+      await em.insertMany(LedgerEntry, charges.map(({ id, userId }) => ({ userId, kind: 'CHARGE' as const, amount: balance, balanceAfter: balance, sourceId: id, createdAt: now })));
     }
     await em.insertMany(
       Session,

@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+import { readSettings, type Config } from './config.js';
+import { checkInvariants, reportOf } from './database/check-invariants.js';
+import { connectDatabase } from './database/orm.config.js';
+import { explain } from './launcher/explain.js';
+import { LauncherError } from './launcher/launcher-error.js';
+import { runningDatabase } from './launcher/own-stores.js';
+
+/** `npm run invariants` tells whether what must be true of the database is. It ends with 0 when all is, 1 when something is not, 2 when it could not check. */
+let config: Config | undefined;
+
+async function main(): Promise<void> {
+  const { settled } = optionsOf();
+  config = readSettings();
+  const orm = await connectDatabase(config.databaseUrl ? { url: config.databaseUrl } : runningDatabase(config.dataDir), { poolMax: 1 });
+  try {
+    const findings = await checkInvariants(orm, { seatsPerUserMax: config.seatsPerUserMax, settled });
+    for (const line of reportOf(findings)) console.log(line);
+    const violated = findings.filter(({ count }) => count > 0).length;
+    console.log(violated === 0 ? `All ${findings.length} invariants are true.` : `${violated} of ${findings.length} invariants are violated.`);
+    process.exitCode = violated === 0 ? 0 : 1;
+  } finally {
+    await orm.close();
+  }
+}
+
+function optionsOf(): { settled: boolean } {
+  try {
+    return parseArgs({ options: { settled: { type: 'boolean', default: false } } }).values;
+  } catch {
+    throw new LauncherError('The only option is --settled: npm run invariants -- --settled');
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(explain(error, config));
+  process.exit(2);
+});
