@@ -116,6 +116,7 @@ export function createQueue(redis: Redis, pubsub: PubSub, { transactions, tokens
   const store = new QueueStore(redis);
   const positions = new QueuePositions(store);
   const rooms = new QueueRooms(pubsub, positions, logger);
+  redis.on('ready', () => rooms.refresh());
   const admission = new QueueAdmission(store, transactions, pubsub, metrics, config.queue, logger);
   return new QueueService(transactions, store, positions, rooms, admission, pubsub, tokens, config.queue, logger);
 }

@@ -59,10 +59,8 @@ async function startOperatorServer(app: App): Promise<Server | null> {
 }
 
 async function startRoleWorker(app: App): Promise<Workers> {
-  const workers = await startWorkers(handlersOf(app.services), app.stores.redis, app.metrics, app.logger);
-  await app.jobs.schedule('admission', app.config.queue.tickMs, {});
-  await app.jobs.schedule('sweep', app.config.sweepIntervalMs, {});
-  return workers;
+  const beats = { admission: app.config.queue.tickMs, sweep: app.config.sweepIntervalMs };
+  return startWorkers(handlersOf(app.services), beats, app.jobs, app.stores.redis, app.metrics, app.logger);
 }
 
 async function stop(app: App, server: Server | null, workers: Workers | null): Promise<void> {

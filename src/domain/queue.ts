@@ -38,8 +38,6 @@ export const ESTIMATE_INTERVALS = 5;
 
 /** A place is its epoch times this and its sequence: newer epochs stand behind older ones; exact up to epoch 8191 as a double. */
 export const PLACES_PER_EPOCH = 2 ** 40;
-/** The epoch after every place handed out so far. */
-export const epochAfter = (lastPlace: number | null): number => (lastPlace === null ? 0 : Math.floor(lastPlace / PLACES_PER_EPOCH) + 1);
 
 /** What admission did lately. */
 export interface Pace {

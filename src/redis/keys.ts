@@ -25,6 +25,8 @@ export const keys = {
   queueEnded: (concertId: string, userId: string): string => `${ofConcert(concertId)}:queue:ended:${userId}`,
   /** Set: concerts whose queue the admission job has to look after. */
   queues: (): string => 'frontrow:queues',
+  /** String with a TTL: there until all instances are to be asked again for queues that nobody looks after. */
+  queuesBeat: (): string => 'frontrow:queues:beat',
   /** String with a TTL: `active` or `revoked`; a miss means ask the database. */
   session: (sessionId: string): string => `frontrow:session:${sessionId}`,
   rateLimit: (): string => 'frontrow:rate',

@@ -13,6 +13,8 @@ export interface Messages {
    * instance who is still connected.
    */
   queueMoved: { concertId: string; users: string[]; moved: boolean; heartbeat: boolean };
+  /** The admission job lives: whoever hears nothing of a queue in particular may look for himself. */
+  queuesBeat: Record<string, never>;
   /** A session was revoked: its sockets must close. */
   sessionRevoked: { sessionId: string };
 }
@@ -20,6 +22,7 @@ export interface Messages {
 export const topics = {
   reservationChanged: (userId: string): string => `frontrow:reservation-changed:${userId}`,
   queueMoved: (concertId: string): string => `frontrow:queue-moved:${concertId}`,
+  queuesBeat: (): string => 'frontrow:queues-beat',
   sessionRevoked: (): string => 'frontrow:session-revoked',
 } as const;
 

@@ -56,9 +56,10 @@ export class QueueStore {
 
   async join(concertId: string, userId: string, mayJoin: boolean): Promise<JoinOutcome> {
     const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State'), keys.queueEnded(concertId, userId)];
-    // In this order on one connection: a concert leaves the set of queues only when found empty after its removal.
-    const [[status, place]] = await Promise.all([joinScript.run(this.redis, names, [userId, flag(mayJoin), PLACES_PER_EPOCH]), this.redis.sadd(keys.queues(), concertId)]);
+    const [status, place] = await joinScript.run(this.redis, names, [userId, flag(mayJoin), PLACES_PER_EPOCH]);
     if (status === 'CLOSED' || status === 'UNCOUNTED') return status;
+    // Only now: whoever removes the concert from the set looks for people after it, and finds this one.
+    await this.redis.sadd(keys.queues(), concertId);
     return { status: status as 'JOINED', place: Number(place) };
   }
 
@@ -127,6 +128,21 @@ export class QueueStore {
   async admit(concertId: string, policy: QueuePolicy, passTtlMs: number, places: readonly Place[]): Promise<AdmitOutcome[]> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State');
     return admitScript.run(this.redis, names, [policy.admitCount, policy.activeMax, passTtlMs, ...flat(places)]);
+  }
+
+  /** The places that are ACTIVE, in parts; each is to be judged again by what is done with it. */
+  async *activePlaces(concertId: string): AsyncIterable<Place[]> {
+    let cursor = '0';
+    do {
+      const [next, pairs] = await this.redis.hscan(keys.queuePlaces(concertId), cursor, 'COUNT', QUEUE_BATCH);
+      cursor = next;
+      yield placesOf(pairs);
+    } while (cursor !== '0');
+  }
+
+  /** Once in `everyMs` for all workers. */
+  async beatDue(everyMs: number): Promise<boolean> {
+    return (await this.redis.set(keys.queuesBeat(), 1, 'PX', everyMs, 'NX')) === 'OK';
   }
 
   /** Concerts whose queue needs the admission job. */

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { endPassesByTime, givePasses, lastPaidPasses, overduePasses, queueFactsOf, withdrawPasses, type QueueFacts } from '../database/repositories/queue.repository.js';
+import {
+  endPassesByTime, givePasses, notePassesGiven, overduePasses, paidPassesOf, queueFactsOf, withdrawPasses, type QueueFacts,
+} from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { queuePolicyOf } from '../domain/queue-policy.js';
 import { ENDED_KEPT_MS, saleHasOpened, saleIsOver, type Place } from '../domain/queue.js';
 import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
-import { QUEUE_BATCH, type EndCause, type Look, type QueueStore } from '../redis/queue-store.js';
+import { QUEUE_BATCH, type AdmitOutcome, type EndCause, type Look, type QueueStore } from '../redis/queue-store.js';
 
 /**
  * The tick of the queues: ends what is over, admits whose turn has come, tells who listens. It may be cut short anywhere and may run twice at
@@ -36,6 +38,8 @@ export class QueueAdmission {
     const concertIds = await this.store.queues();
     const overdue = await overduePasses(this.transactions.fork(), QUEUE_BATCH);
     if (overdue.length > 0) await this.transactions.run((em) => endPassesByTime(em, overdue));
+    // Also without any queue: those who watch one that was lost with Redis would never hear of it otherwise.
+    if (await this.store.beatDue(this.#heartbeatMs)) await this.pubsub.publish<'queuesBeat'>(topics.queuesBeat(), {});
     if (concertIds.length === 0) return;
     const facts = await queueFactsOf(this.transactions.fork(), concertIds);
     const failures: unknown[] = [];
@@ -64,9 +68,13 @@ export class QueueAdmission {
     if (look.idle) await this.store.forget(concertId);
   }
 
+  get #heartbeatMs(): number {
+    return Math.min(HEARTBEAT_EVERY_MS, Math.floor(this.config.absenceGraceMs / HEARTBEATS_PER_GRACE));
+  }
+
   #look(concertId: string, facts: QueueFacts): Promise<Look> {
     const { absenceGraceMs, tickMs } = this.config;
-    const heartbeatMs = Math.min(HEARTBEAT_EVERY_MS, Math.floor(absenceGraceMs / HEARTBEATS_PER_GRACE));
+    const heartbeatMs = this.#heartbeatMs;
     return this.store.look(concertId, {
       outageMs: Math.max(heartbeatMs, OUTAGE_TICKS * tickMs),
       absenceGraceMs,
@@ -89,7 +97,13 @@ export class QueueAdmission {
 
   /** A process that died between a payment and the end of its pass left the pass open here. */
   async #endWhatIsPaid(concertId: string): Promise<string[]> {
-    return this.#end(concertId, 'PAID', await lastPaidPasses(this.transactions.fork(), concertId, QUEUE_BATCH));
+    const ended: string[] = [];
+    for await (const active of this.store.activePlaces(concertId)) {
+      if (active.length === 0) continue;
+      const paid = await paidPassesOf(this.transactions.fork(), concertId, active.map(({ userId }) => userId));
+      ended.push(...(await this.#end(concertId, 'PAID', paid)));
+    }
+    return ended;
   }
 
   #end(concertId: string, cause: EndCause, places: readonly Place[]): Promise<string[]> {
@@ -106,10 +120,13 @@ export class QueueAdmission {
       if (proposed.length === 0) break;
       await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));
       const outcomes = await this.store.admit(concertId, policy, this.config.passTtlMs, proposed);
-      const taken = proposed.filter((_, index) => outcomes[index] === 'ADMITTED').map(({ userId }) => userId);
+      const of = (...wanted: AdmitOutcome[]): Place[] => proposed.filter((_, index) => wanted.includes(outcomes[index]!));
+      const taken = of('ADMITTED').map(({ userId }) => userId);
       admitted.push(...taken);
       this.counters.admitted(taken.length);
-      const gone = proposed.filter((_, index) => outcomes[index] === 'GONE');
+      const given = of('ADMITTED', 'ALREADY');
+      if (given.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, given));
+      const gone = of('GONE');
       if (gone.length > 0) await this.transactions.run((em) => withdrawPasses(em, concertId, gone));
       if (proposed.length < QUEUE_BATCH) break;
     }

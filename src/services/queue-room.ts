@@ -78,6 +78,7 @@ class Room {
   #due = new Set<string>();
   #present = false;
   #reading = false;
+  #heardHeartbeat = false;
 
   constructor(
     readonly concertId: string,
@@ -108,10 +109,20 @@ class Room {
     if (!this.#reading) void this.#readDue();
   }
 
+  refreshAll(): void {
+    this.refresh(this.#watchers.keys());
+  }
+
+  /** Between two beats a queue that is looked after has a heartbeat; without one it may be lost, and its places with it. */
+  hearBeat(): void {
+    if (!this.#heardHeartbeat) this.refreshAll();
+    this.#heardHeartbeat = false;
+  }
+
   #hear({ users, moved, heartbeat }: Messages['queueMoved']): void {
-    if (heartbeat) this.#present = true;
+    if (heartbeat) this.#present = this.#heardHeartbeat = true;
     // A heartbeat reads everyone: it makes good for messages that were lost.
-    if (heartbeat) this.refresh(this.#watchers.keys());
+    if (heartbeat) this.refreshAll();
     else this.refresh(moved ? [...users, ...this.#near()] : users);
   }
 
@@ -137,7 +148,7 @@ class Room {
   }
 
   async #readSome(users: string[], present: boolean): Promise<void> {
-    for (const position of await this.positions.read(this.concertId, users, present)) {
+    for (const position of await this.positions.readHolders(this.concertId, users, present)) {
       for (const watcher of this.#watchers.get(position.userId) ?? []) watcher.offer(position);
     }
   }
@@ -145,6 +156,7 @@ class Room {
 
 export class QueueRooms {
   readonly #rooms = new Map<string, Room>();
+  #beats: Promise<unknown> | null = null;
 
   constructor(
     private readonly pubsub: PubSub,
@@ -158,13 +170,30 @@ export class QueueRooms {
     const watcher = new Watcher(userId, () => this.#leave(room, watcher));
     room.add(watcher);
     try {
-      await room.listening;
+      await Promise.all([room.listening, this.#listenToBeats()]);
     } catch (error) {
       void watcher.return();
       throw error;
     }
     room.refresh([userId]);
     return watcher;
+  }
+
+  /** After a time without Redis: what was told meanwhile, or lost with it, is read now. */
+  refresh(): void {
+    for (const room of this.#rooms.values()) room.refreshAll();
+  }
+
+  #listenToBeats(): Promise<unknown> {
+    this.#beats ??= this.pubsub
+      .listen<'queuesBeat'>(topics.queuesBeat(), () => {
+        for (const room of this.#rooms.values()) room.hearBeat();
+      })
+      .catch((error: unknown) => {
+        this.#beats = null;
+        throw error;
+      });
+    return this.#beats;
   }
 
   #open(concertId: string): Room {

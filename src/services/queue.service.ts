@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { Concert } from '../database/entities/concert.entity.js';
 import { lockConcert } from '../database/repositories/concert.repository.js';
-import { concertExists, concertOfSchedule, endPass, lastPlaceOf, saleOf } from '../database/repositories/queue.repository.js';
+import { concertExists, concertOfSchedule, endPass, saleOf, takeQueueEpoch } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
-import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWaiting, rateLimited } from '../domain/errors.js';
+import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWaiting, rateLimited, serviceUnavailable } from '../domain/errors.js';
 import { uuidOf } from '../domain/input.js';
 import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
-import { ENDED_KEPT_MS, epochAfter, joinWindow, type QueuePolicy, type QueuePosition } from '../domain/queue.js';
+import { ENDED_KEPT_MS, joinWindow, type QueuePolicy, type QueuePosition } from '../domain/queue.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { QueueStore } from '../redis/queue-store.js';
@@ -26,6 +26,7 @@ const SCHEDULES_KNOWN_MAX = 10_000;
  */
 export class QueueService {
   readonly #concertOfSchedule = new Map<string, string>();
+  readonly #epochsBeginning = new Map<string, Promise<void>>();
 
   constructor(
     private readonly transactions: Transactions,
@@ -42,10 +43,10 @@ export class QueueService {
   async join(viewer: Viewer, concertId: string): Promise<{ token: string; position: QueuePosition }> {
     const concert = uuidOf('concertId', concertId);
     const place = await this.#takePlace(viewer.userId, concert);
-    const [position] = await this.positions.read(concert, [viewer.userId], true);
+    // One who leaves in the same instant has no place any more.
+    const [position] = await this.positions.readHolders(concert, [viewer.userId], true);
     const token = await this.tokens.signQueue({ concertId: concert, userId: viewer.userId, place }, new Date());
-    // Only one who leaves in the same instant has no position any more.
-    return { token, position: position ?? emptyPosition(concert, viewer.userId) };
+    return { token, position: position! };
   }
 
   async leave(viewer: Viewer, concertId: string): Promise<boolean> {
@@ -62,15 +63,13 @@ export class QueueService {
 
   /** Null if the user never joined, or an hour after the end. Asking counts as being there. */
   async position(viewer: Viewer, concertId: string): Promise<QueuePosition | null> {
-    const [position] = await this.positions.read(uuidOf('concertId', concertId), [viewer.userId], true);
-    return position ?? null;
+    return this.positions.read(uuidOf('concertId', concertId), viewer.userId, true);
   }
 
   async watch(viewer: Viewer, concertId: string): Promise<AsyncIterableIterator<QueuePosition>> {
     const concert = uuidOf('concertId', concertId);
     // Also tells at once that Redis is away: listening would wait for it.
-    const [position] = await this.positions.read(concert, [viewer.userId], true);
-    if (!position) throw queueTokenRequired();
+    if (!(await this.positions.read(concert, viewer.userId, true))) throw queueTokenRequired();
     return this.rooms.watch(concert, viewer.userId);
   }
 
@@ -85,14 +84,10 @@ export class QueueService {
     if (pass.status === 'LIMITED') throw rateLimited(Math.ceil(pass.remainingMs / 1000), 'This pass allows no more attempts to reserve.');
   }
 
-  /** After a payment was committed: the pass of this place is over (COMPLETED), in Redis and for those who watch. Never fails the caller. */
+  /** After a payment was committed: the pass of this place is over (COMPLETED), in Redis and for those who watch. */
   async complete(concertId: string, userId: string, place: number): Promise<void> {
-    try {
-      const ended = await this.store.end(concertId, 'PAID', [{ userId, place }], ENDED_KEPT_MS, this.config.absenceGraceMs);
-      if (ended.length > 0) await this.#tellUser(concertId, userId);
-    } catch (error) {
-      this.logger.warn({ err: error, concertId, userId }, 'a paid pass stays open until its time');
-    }
+    const ended = await this.store.end(concertId, 'PAID', [{ userId, place }], ENDED_KEPT_MS, this.config.absenceGraceMs);
+    if (ended.length > 0) await this.#tellUser(concertId, userId);
   }
 
   /** One tick of the admission job, for every queue. */
@@ -130,12 +125,26 @@ export class QueueService {
     const window = joinWindow(sale);
     let outcome = await orUnavailable(this.store.join(concertId, userId, window === 'open'));
     if (outcome === 'UNCOUNTED') {
-      // A lost counter starts a new epoch, so that newcomers stand behind everyone who ever had a pass.
-      const epoch = epochAfter(await lastPlaceOf(this.transactions.fork(), concertId));
-      outcome = await orUnavailable(this.store.beginEpoch(concertId, epoch).then(() => this.store.join(concertId, userId, true)));
+      await this.#beginEpoch(concertId);
+      outcome = await orUnavailable(this.store.join(concertId, userId, true));
     }
     if (typeof outcome === 'object') return outcome.place;
+    // Redis has lost the queue once more, just now.
+    if (outcome === 'UNCOUNTED') throw serviceUnavailable();
     throw badInput('concertId', window === 'early' ? 'The queue can be joined from one hour before the sale opens.' : 'The sale has closed.');
+  }
+
+  /** A queue whose counter is new or lost counts in an epoch that nobody had before, so that newcomers stand behind every place ever given. */
+  #beginEpoch(concertId: string): Promise<void> {
+    const beginning = this.#epochsBeginning.get(concertId);
+    if (beginning) return beginning;
+    // A crowd that finds the counter lost takes one epoch from the database, not one each.
+    const begin = this.transactions
+      .run((em) => takeQueueEpoch(em, concertId))
+      .then((epoch) => orUnavailable(this.store.beginEpoch(concertId, epoch)))
+      .finally(() => this.#epochsBeginning.delete(concertId));
+    this.#epochsBeginning.set(concertId, begin);
+    return begin;
   }
 
   async #concertOf(scheduleId: string): Promise<string> {
@@ -161,7 +170,3 @@ export class QueueService {
     return this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), { concertId, users: [userId], moved: false, heartbeat: false });
   }
 }
-
-const emptyPosition = (concertId: string, userId: string): QueuePosition => ({
-  concertId, userId, status: 'EXPIRED', position: 0, waiting: 0, estimatedWaitSeconds: null, expiresAt: null, seatsMayRemain: true,
-});

@@ -1,7 +1,8 @@
 import { Worker, type Job } from 'bullmq';
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Counters } from '../domain/counters.js';
-import { jobCatalogue, type JobName, type JobPayload } from '../redis/jobs.js';
+import { jobCatalogue, type JobName, type JobPayload, type Jobs } from '../redis/jobs.js';
 import { keys } from '../redis/keys.js';
 import { connectPatient } from '../redis/client.js';
 
@@ -12,19 +13,45 @@ export type Handlers = { [Name in JobName]: Handler<Name> };
 
 const CONCURRENCY: { [Name in JobName]: number } = { 'hold-expiry': 10, admission: 1, sweep: 1 };
 
+/** The jobs that come by themselves, every so many ms. */
+export type Beats = Record<'admission' | 'sweep', number>;
+/** A beat is known to Redis alone: when Redis has lost it, it is set again within this time. Setting one that is there changes nothing. */
+const BEATS_SET_EVERY_MS = 2000;
+
 export interface Workers {
   close(): Promise<void>;
 }
 
-export async function startWorkers(handlers: Handlers, redisAddress: string, counters: Counters, logger: Logger): Promise<Workers> {
+export async function startWorkers(handlers: Handlers, beats: Beats, jobs: Jobs, redisAddress: string, counters: Counters, logger: Logger): Promise<Workers> {
   const connection = connectPatient(redisAddress, logger);
   const workers = (Object.keys(handlers) as JobName[]).map((name) => startWorker(name, handlers, connection, counters, logger));
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  const stopKeeping = await keepBeats(beats, jobs, connection, logger);
   return {
     close: async () => {
+      stopKeeping();
       await Promise.all(workers.map((worker) => worker.close()));
       connection.disconnect();
     },
+  };
+}
+
+async function keepBeats(beats: Beats, jobs: Jobs, connection: Redis, logger: Logger): Promise<() => void> {
+  const setBeats = async (): Promise<void> => {
+    for (const name of Object.keys(beats) as (keyof Beats)[]) await jobs.schedule(name, beats[name], {});
+  };
+  await setBeats();
+  let setting: Promise<void> | null = null;
+  const setAgain = (): void => {
+    setting ??= setBeats()
+      .catch((error: unknown) => logger.warn({ err: error }, 'beats not set; tried again soon'))
+      .finally(() => (setting = null));
+  };
+  connection.on('ready', setAgain);
+  const timer = setInterval(setAgain, BEATS_SET_EVERY_MS);
+  return () => {
+    connection.off('ready', setAgain);
+    clearInterval(timer);
   };
 }
 

@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Redis } from 'ioredis';
+import { pino } from 'pino';
 import { PLACES_PER_EPOCH } from '../../src/domain/queue.js';
+import { connectFailFast } from '../../src/redis/client.js';
 import { keys } from '../../src/redis/keys.js';
 import { QueueStore } from '../../src/redis/queue-store.js';
 import type { Buyer } from '../support/builder.js';
@@ -161,6 +163,22 @@ describe('Q5', () => {
     }
     expect(lost).toBe(users.length);
   });
+});
+
+test('a queue that is forgotten while somebody joins is looked after again, also when the join has to load its script first', async () => {
+  const concert = await frontrow.build.concert();
+  const buyer = await frontrow.build.buyer();
+  const store = new QueueStore(frontrow.app.redis);
+  const slow = await connectFailFast(frontrow.app.stores.redis, pino({ level: 'silent' }));
+  await store.beginEpoch(concert.id, 0);
+  slow.evalsha = (async () => {
+    await store.forget(concert.id);
+    throw new Error('NOSCRIPT No matching script.');
+  }) as never;
+  expect(await new QueueStore(slow).join(concert.id, buyer.id, true)).toEqual({ status: 'JOINED', place: 1 });
+  slow.disconnect();
+  await queue.tick();
+  expect(await queue.activeIds(concert.id)).toEqual([buyer.id]);
 });
 
 describe('Q7', () => {

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/mysql';
+import { overduePasses, paidPassesOf, queueFactsOf } from '../../src/database/repositories/queue.repository.js';
 import { overdueHolds } from '../../src/database/repositories/reservation.repository.js';
 import { availableSeatsOf } from '../../src/database/repositories/seat.repository.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -22,23 +23,30 @@ beforeAll(async () => {
      from reservation, seq_1_to_2000 where id = '${id}'`,
   );
   await execute(`update reservation set expires_at = sysdate(3) - interval 1 second where id = '${id}'`);
-  await execute('optimize table seat, reservation');
+  // Many passes are open, nearly none of them over.
+  await execute(
+    `insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at) select '${concert.id}', uuid(), seq, sysdate(3), sysdate(3) + interval 1 hour from seq_1_to_2000`,
+  );
+  await execute('optimize table seat, reservation, queue_pass');
 });
 afterAll(() => frontrow.stop());
 
 interface Step {
+  table: string | null;
   type: string;
   key: string | null;
   rows: number;
+  /** Those that were really read at a time, where the statement was carried out. */
+  r_rows?: number;
 }
 
 /** How the server would carry out what `read` sends. */
-async function planOf(read: (em: EntityManager) => Promise<unknown>, change = (sql: string) => sql): Promise<Step[]> {
+async function planOf(read: (em: EntityManager) => Promise<unknown>, change = (sql: string) => sql, how = 'explain'): Promise<Step[]> {
   const em = frontrow.app.transactions.fork();
   let plan: Step[] = [];
-  const spy = { execute: async (sql: string, params: unknown[]) => ((plan = await em.execute<Step[]>(`explain ${change(sql)}`, params)), []) };
+  const spy = { execute: async (sql: string, params: unknown[]) => ((plan = await em.execute<Step[]>(`${how} ${change(sql)}`, params)), []) };
   await read(spy as unknown as EntityManager);
-  return plan.map(({ type, key, rows }) => ({ type, key, rows: Number(rows) }));
+  return plan.map(({ table, type, key, rows, r_rows }) => ({ table, type, key, rows: Number(rows), ...(r_rows === undefined ? {} : { r_rows: Number(r_rows) }) }));
 }
 /** SYSDATE() is another at every row, so no index can be asked for it. */
 const bySysdate = (sql: string): string => sql.replaceAll('now(3)', 'sysdate(3)');
@@ -57,4 +65,34 @@ test('the available seats of a date are counted by ranges of the index, without 
   expect(step!.rows).toBeLessThan(100);
   const [bad] = await planOf((em) => availableSeatsOf(em, [concert.scheduleId]), bySysdate);
   expect(bad!.rows).toBeGreaterThan(step!.rows * 10);
+});
+
+test('the tick finds the passes that are over by a range of their index', async () => {
+  const [step] = await planOf((em) => overduePasses(em, 500));
+  expect(step).toMatchObject({ type: 'range', key: 'queue_pass_open_index' });
+  expect(step!.rows).toBeLessThan(10);
+  const [bad] = await planOf((em) => overduePasses(em, 500), bySysdate);
+  expect(bad!.rows).toBeGreaterThan(500);
+});
+
+test('the heartbeat asks for the paid passes of those who are active by their keys', async () => {
+  const users = await frontrow.app.transactions.fork().execute<{ id: string }[]>('select user_id as id from queue_pass where concert_id = ? limit 5', [concert.id]);
+  const [step] = await planOf((em) => paidPassesOf(em, concert.id, users.map(({ id }) => id)));
+  expect(step).toMatchObject({ type: 'range', key: 'PRIMARY' });
+  expect(step!.rows).toBeLessThanOrEqual(users.length);
+});
+
+test('that a date is sold out is seen by two looks into the index, not by reading its seats', async () => {
+  const soldOut = await frontrow.build.concert({ seats: 20_000 });
+  const em = frontrow.app.transactions.fork();
+  await em.execute("update seat set status = 'SOLD' where schedule_id = ?", [soldOut.scheduleId]);
+  await em.execute('analyze table seat');
+  const read = (of: EntityManager) => queueFactsOf(of, [soldOut.id]);
+  const seatsReadBy = (plan: Step[]) => plan.filter(({ table }) => table === 's').reduce((sum, { r_rows }) => sum + r_rows!, 0);
+  const plan = await planOf(read, (sql) => sql, 'analyze');
+  expect(plan.filter(({ table }) => table === 's').map(({ type, key }) => [type, key])).toEqual([['ref', 'seat_status_index'], ['ref', 'seat_status_index']]);
+  expect(seatsReadBy(plan)).toBeLessThan(10);
+  const oneLook = (sql: string): string => sql.replaceAll('force index (seat_status_index)', '').replaceAll(/s\.status = '\w+'/g, "s.status in ('AVAILABLE', 'HELD')");
+  expect(seatsReadBy(await planOf(read, oneLook, 'analyze'))).toBeGreaterThan(1000);
+  expect((await queueFactsOf(em, [soldOut.id])).get(soldOut.id)!.seatsMayRemain).toBe(false);
 });

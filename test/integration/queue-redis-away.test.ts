@@ -52,7 +52,7 @@ test('while Redis is away the waiting room answers at once with SERVICE_UNAVAILA
   await expect(service.leave(viewer, concert.id)).rejects.toMatchObject(away);
   await expect(service.watch(viewer, concert.id)).rejects.toMatchObject(away);
   await expect(service.requirePass(viewer, token, concert.scheduleId, true)).rejects.toMatchObject(away);
-  await service.complete(concert.id, buyer!.id, 2);
+  await expect(service.complete(concert.id, buyer!.id, 2)).rejects.toThrow();
 
   await proxy.restore();
   await eventually(() => redis.status === 'ready' && subscriber.status === 'ready', 'the connections to come back');
@@ -69,5 +69,23 @@ test('while Redis is away the waiting room answers at once with SERVICE_UNAVAILA
   }, 'the watcher to hear of the move');
   expect((await next).value.position).toBe(1);
   await positions.return!();
+  await close();
+});
+
+test('Q3: an instance that finds Redis again and the place of a watcher gone tells it as EXPIRED, without a message from anyone', async () => {
+  const { proxy, redis, subscriber, service, close } = await instanceBehindProxy();
+  const concert = await frontrow.build.concert();
+  const viewer = viewerOf(await frontrow.build.buyer());
+  await service.join(viewer, concert.id);
+  const positions = await service.watch(viewer, concert.id);
+  expect((await positions.next()).value.status).toBe('WAITING');
+  const last = positions.next();
+  await proxy.cut();
+  await eventually(() => redis.status !== 'ready', 'the connection to break');
+  await frontrow.app.redis.flushdb();
+  await proxy.restore();
+  expect((await last).value.status).toBe('EXPIRED');
+  expect((await positions.next()).done).toBe(true);
+  await eventually(() => subscriber.status === 'ready', 'the other connection');
   await close();
 });

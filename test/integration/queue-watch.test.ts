@@ -229,6 +229,33 @@ test('Q3: far back in a long line one hears of moves with the next heartbeat, at
   await far.until(isAt(4002));
 });
 
+test('Q3: the first 1,000 in line hear of a move with the next tick, those behind them with the next heartbeat at the latest', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const [tenth, behind] = await frontrow.build.buyers(2);
+  const waiting = keys.queueWaiting(concert.id);
+  const crowd = Array.from({ length: 1050 }, (_, index) => `someone-${index}`);
+  crowd[9] = tenth!.id;
+  crowd[1039] = behind!.id;
+  await queue.join(tenth!, concert.id);
+  await queue.join(behind!, concert.id);
+  await frontrow.app.redis.zadd(waiting, ...crowd.flatMap((user, index) => [index + 1, user]));
+  const [near, far] = [watch(tenth!, concert.id, 0), watch(behind!, concert.id, 1)];
+  await Promise.all([near.until(isAt(10)), far.until(isAt(1040))]);
+  await queue.tick();
+  const move = async (): Promise<void> => {
+    await frontrow.app.redis.zremrangebyrank(waiting, 0, 0);
+    await frontrow.app.redis.hset(keys.queueState(concert.id), 'dirty', 1);
+    await queue.tick();
+  };
+  // A tick is due several times a second, a heartbeat at least every 5 s.
+  await move();
+  await near.until(isAt(9));
+  await ageHeartbeat(concert.id);
+  await move();
+  await Promise.all([near.until(isAt(8)), far.until(isAt(1038))]);
+});
+
 test('Q8: while the database takes no passes nobody is told of one, and who is connected is still seen', async () => {
   const concert = await frontrow.build.concert();
   const buyer = await frontrow.build.buyer();

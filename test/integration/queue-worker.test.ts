@@ -8,6 +8,7 @@ import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf } from '../support/queue.js';
 import type { Buyer } from '../support/builder.js';
 
+const TICK_MS = 20;
 const ADMIT_COUNT = 3;
 const INTERVAL_MS = 400;
 const PASS_TTL_MS = 60_000;
@@ -21,7 +22,7 @@ beforeAll(async () => {
     instances: 2,
     worker: true,
     env: {
-      QUEUE_TICK_MS: '20', QUEUE_ADMIT_COUNT: String(ADMIT_COUNT), QUEUE_ADMIT_INTERVAL_MS: String(INTERVAL_MS),
+      QUEUE_TICK_MS: String(TICK_MS), QUEUE_ADMIT_COUNT: String(ADMIT_COUNT), QUEUE_ADMIT_INTERVAL_MS: String(INTERVAL_MS),
       QUEUE_PASS_TTL_MS: String(PASS_TTL_MS), QUEUE_ABSENCE_GRACE_MS: String(GRACE_MS),
     },
   });
@@ -91,4 +92,38 @@ test('Q6: the workers end a pass at its time and give its room to the next', asy
   await ending.completed;
   expect(ending.messages.at(-1)!.queuePosition.status).toBe('EXPIRED');
   await waiting.until(({ queuePosition }) => queuePosition.status === 'ACTIVE');
+});
+
+test('Q7: a job that comes by itself keeps its beat, however often it is set', async () => {
+  const { jobs, redis } = frontrow.app;
+  const beatOf = async (name: string) => Number(await redis.zscore(`${keys.jobs()}:${name}:repeat`, name));
+  const [sweepAt, admissionAt] = [await beatOf('sweep'), await beatOf('admission')];
+  for (let times = 0; times < 100; times += 1) {
+    await jobs.schedule('sweep', frontrow.app.config.sweepIntervalMs, {});
+    await jobs.schedule('admission', TICK_MS, {});
+  }
+  expect(await beatOf('sweep')).toBe(sweepAt);
+  const next = await beatOf('admission');
+  expect((next - admissionAt) % TICK_MS).toBe(0);
+  await eventually(async () => (await beatOf('admission')) > next + 5 * TICK_MS, 'the next ticks');
+  const [delayed, waiting, active] = await Promise.all([
+    redis.zcard(`${keys.jobs()}:admission:delayed`), redis.llen(`${keys.jobs()}:admission:wait`), redis.llen(`${keys.jobs()}:admission:active`),
+  ]);
+  expect(delayed + waiting + active).toBeLessThanOrEqual(3);
+});
+
+test('Q7: after Redis has lost everything the living workers admit again, and sweep', async () => {
+  const concert = await frontrow.build.concert();
+  const [before, after] = await frontrow.build.buyers(2);
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  await queue.join(before!, concert.id);
+  const watched = watch(before!, concert.id, 1);
+  await watched.until(() => true);
+  await frontrow.app.redis.flushdb();
+  await watched.completed;
+  expect(watched.messages.at(-1)!.queuePosition.status).toBe('EXPIRED');
+  await queue.setPolicy(concert.id, { activeMax: 1 });
+  await queue.join(after!, concert.id);
+  await eventually(async () => (await queue.poll(after!, concert.id))!.status === 'ACTIVE', 'the admission');
+  expect(await frontrow.app.redis.zscore(`${keys.jobs()}:sweep:repeat`, 'sweep')).not.toBeNull();
 });

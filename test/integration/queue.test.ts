@@ -1,4 +1,4 @@
-import { endPass } from '../../src/database/repositories/queue.repository.js';
+import { endPass, givePasses } from '../../src/database/repositories/queue.repository.js';
 import { codeOf } from '../support/client.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf, sequenceOf } from '../support/queue.js';
@@ -72,6 +72,28 @@ describe('joining', () => {
     await frontrow.app.transactions.fork().execute('update concert set sale_opens_at = sysdate(3) where id = ?', [before.id]);
     await queue.tick();
     expect((await queue.poll(buyer, before.id))!.status).toBe('ACTIVE');
+  });
+
+  test('without a closing time a queue can be joined until the last of its dates begins', async () => {
+    const [buyer, late] = await frontrow.build.buyers(2);
+    const concert = await frontrow.build.concert({ dates: 3, startsAt: new Date(Date.now() + HOUR_MS) });
+    const em = frontrow.app.transactions.fork();
+    const begin = (dates: string[]) => em.execute('update schedule set starts_at = sysdate(3) where id in (?)', [dates]);
+    await begin(concert.scheduleIds.slice(0, 2));
+    expect((await queue.join(buyer!, concert.id)).position.position).toBe(1);
+    await begin(concert.scheduleIds.slice(2));
+    const answer = await queue.joinQueue(late!, concert.id);
+    expect(answer.errors![0]!.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'concertId' });
+  });
+
+  test('Q1: who waits finds the same place by joining again, also when the opening was moved out of reach meanwhile', async () => {
+    const concert = await frontrow.build.concert();
+    const [ahead, buyer, late] = await frontrow.build.buyers(3);
+    await queue.joinInTurn([ahead!, buyer!], concert.id);
+    await frontrow.app.transactions.fork().execute('update concert set sale_opens_at = sysdate(3) + interval 2 day where id = ?', [concert.id]);
+    const again = await queue.join(buyer!, concert.id);
+    expect([again.position.status, again.position.position, sequenceOf(again.token)]).toEqual(['WAITING', 2, 2]);
+    expect((await queue.joinQueue(late!, concert.id)).errors![0]!.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'concertId' });
   });
 
   test('ids that are malformed or of nothing are told apart from a queue one has not joined', async () => {
@@ -153,10 +175,30 @@ describe('the pass', () => {
     await queue.joinInTurn([payer!, next!], concert.id);
     await queue.tick();
     await frontrow.app.transactions.run((em) => endPass(em, { concertId: concert.id, userId: payer!.id, place: 1 }, 'PAID'));
+    // However long ago that was.
+    await frontrow.app.transactions.fork().execute('update queue_pass set ended_at = ended_at - interval 9 minute where concert_id = ?', [concert.id]);
     await frontrow.app.redis.hset(keys.queueState(concert.id), 'heartbeat_at', 0);
     await queue.tick();
     expect((await queue.poll(payer!, concert.id))!.status).toBe('COMPLETED');
     expect(await queue.activeIds(concert.id)).toEqual([next!.id]);
+  });
+
+  test('Q6: a payment while the place still waits ends nothing, also in the moment before its pass is handed over', async () => {
+    const concert = await frontrow.build.concert();
+    const buyer = await frontrow.build.buyer();
+    await queue.join(buyer, concert.id);
+    const place = { concertId: concert.id, userId: buyer.id, place: 1 };
+    const { transactions, redis } = frontrow.app;
+    // The worker has written the pass; before it hands it over, an older hold is paid with the token of this place.
+    await transactions.run((em) => givePasses(em, concert.id, [place], HOUR_MS));
+    await transactions.run((em) => endPass(em, place, 'PAID'));
+    for (let ticks = 0; ticks < 2; ticks += 1) {
+      await redis.hset(keys.queueState(concert.id), 'heartbeat_at', 0);
+      await queue.tick();
+    }
+    expect((await queue.poll(buyer, concert.id))!.status).toBe('ACTIVE');
+    await transactions.run((em) => endPass(em, place, 'PAID'));
+    expect((await queue.passesOf(concert.id)).map((pass) => pass.endedBy)).toEqual(['PAID']);
   });
 
   test('Q6: an ending is told for an hour, then nothing is known', async () => {
@@ -314,6 +356,21 @@ describe('admission', () => {
     expect((await queue.poll(buyer, concert.id))!.seatsMayRemain).toBe(false);
   });
 
+  test('seatsMayRemain is not remembered of a queue that nobody was in meanwhile', async () => {
+    const concert = await frontrow.build.concert({ seats: 1 });
+    const [first, second] = await frontrow.build.buyers(2);
+    await queue.join(first!, concert.id);
+    const em = frontrow.app.transactions.fork();
+    await em.execute("update seat set status = 'SOLD' where schedule_id = ?", [concert.scheduleId]);
+    await queue.tick();
+    await queue.leave(first!, concert.id);
+    await queue.ageInterval(concert.id, INTERVAL_MS);
+    for (let ticks = 0; ticks < 3; ticks += 1) await queue.tick();
+    expect(await frontrow.app.redis.smembers(keys.queues())).toEqual([]);
+    await em.execute("update seat set status = 'AVAILABLE' where schedule_id = ?", [concert.scheduleId]);
+    expect((await queue.join(second!, concert.id)).position.seatsMayRemain).toBe(true);
+  });
+
   test('seatsMayRemain counts only dates that have not begun', async () => {
     const concert = await frontrow.build.concert({ seats: 1, dates: 2 });
     const buyer = await frontrow.build.buyer();
@@ -369,14 +426,4 @@ describe('absence', () => {
     await queue.tick();
     expect((await queue.poll(buyer, concert.id))!.status).toBe('WAITING');
   });
-});
-
-test('a lost counter begins a new epoch, behind everyone who ever had a pass', async () => {
-  const concert = await frontrow.build.concert();
-  const [old, fresh] = await frontrow.build.buyers(2);
-  await queue.join(old!, concert.id);
-  await queue.tick();
-  await frontrow.app.redis.del(keys.queueState(concert.id));
-  const { token } = await queue.join(fresh!, concert.id);
-  expect((await frontrow.app.tokens.verifyQueue(token))!.place).toBe(2 ** 40 + 1);
 });

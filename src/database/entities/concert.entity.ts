@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import { Venue } from './venue.entity.js';
 
-/** The three queue columns are what an admin set for this concert; null means the configured default. */
+/** The queue's three policy columns are what an admin set for this concert; null means the configured default. */
 const schema = defineEntity({
   name: 'Concert',
   tableName: 'concert',
@@ -15,6 +15,7 @@ const schema = defineEntity({
     queueAdmitCount: p.integer().nullable(),
     queueAdmitIntervalMs: p.integer().nullable(),
     queueActiveMax: p.integer().nullable(),
+    nextQueueEpoch: p.integer().default(0),
     createdAt: p.datetime(3),
   },
 });

@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { PassEnding } from '../../domain/states.js';
 
-/** A pass as it was given, written before anyone is told: passes come back from these rows when Redis is lost. */
+/** A pass, written before anyone is told of it; `admittedAt` follows once it was handed over, and is null while its place still waits. */
 const schema = defineEntity({
   name: 'QueuePass',
   tableName: 'queue_pass',
@@ -9,7 +9,7 @@ const schema = defineEntity({
     concertId: p.uuid().primary(),
     userId: p.uuid().primary(),
     place: p.bigint('number').primary(),
-    admittedAt: p.datetime(3),
+    admittedAt: p.datetime(3).nullable(),
     expiresAt: p.datetime(3),
     endedAt: p.datetime(3).nullable(),
     endedBy: p.string().length(4).$type<PassEnding>().nullable(),

@@ -50,7 +50,7 @@ const STATEMENTS = [
       concert_id varchar(36) not null,
       user_id varchar(36) not null,
       place bigint unsigned not null,
-      admitted_at datetime(3) not null,
+      admitted_at datetime(3) null,
       expires_at datetime(3) not null,
       ended_at datetime(3) null,
       ended_by varchar(4) null,
@@ -132,6 +132,7 @@ const STATEMENTS = [
       queue_admit_count int null,
       queue_admit_interval_ms int null,
       queue_active_max int null,
+      next_queue_epoch int not null default 0,
       created_at datetime(3) not null,
       primary key (id)
     ) default character set utf8mb4 collate utf8mb4_bin engine = InnoDB`,

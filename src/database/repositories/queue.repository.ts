@@ -1,16 +1,20 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import type { OwnQueuePolicy } from '../../domain/queue-policy.js';
 import type { Place, QueuePlace, Sale } from '../../domain/queue.js';
-import type { PassEnding } from '../../domain/states.js';
+import type { PassEnding, SeatStatus } from '../../domain/states.js';
 import { instantOf, type RawInstant } from '../clock.js';
 import { Schedule } from '../entities/schedule.entity.js';
 
 /** What outlives Redis of a queue: who was given a pass, and how it ended. */
 
-/** Writes how a pass ended; a pass that ended before keeps its first ending. */
+/**
+ * Writes how a pass ended; a pass that ended before keeps its first ending. A payment while the place still waits ends nothing: its row, if
+ * there is one already, is of a pass that is only about to be given.
+ */
 export async function endPass(em: EntityManager, { concertId, userId, place }: QueuePlace, endedBy: PassEnding): Promise<void> {
   await em.execute(
-    'update queue_pass set ended_at = sysdate(3), ended_by = ? where concert_id = ? and user_id = ? and place = ? and ended_at is null',
+    `update queue_pass set ended_at = sysdate(3), ended_by = ? where concert_id = ? and user_id = ? and place = ? and ended_at is null
+     ${endedBy === 'PAID' ? 'and admitted_at is not null' : ''}`,
     [endedBy, concertId, userId, place],
   );
 }
@@ -20,14 +24,23 @@ export async function endPass(em: EntityManager, { concertId, userId, place }: Q
  * ended is of a place that still waited, because an admission was cut short.
  */
 export async function givePasses(em: EntityManager, concertId: string, places: readonly Place[], passTtlMs: number): Promise<void> {
-  const row = '(?, ?, ?, sysdate(3), sysdate(3) + interval ? microsecond)';
+  const row = '(?, ?, ?, sysdate(3) + interval ? microsecond)';
   await em.execute(
-    `insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at) values ${places.map(() => row).join(', ')}
+    `insert into queue_pass (concert_id, user_id, place, expires_at) values ${places.map(() => row).join(', ')}
      on duplicate key update
        expires_at = if(ended_by is null or ended_by = 'TIME', values(expires_at), expires_at),
        ended_at = if(ended_by is null or ended_by = 'TIME', null, ended_at),
        ended_by = if(ended_by = 'TIME', null, ended_by)`,
     places.flatMap(({ userId, place }) => [concertId, userId, place, passTtlMs * 1000]),
+  );
+}
+
+/** The passes that were handed over. */
+export async function notePassesGiven(em: EntityManager, concertId: string, places: readonly Place[]): Promise<void> {
+  await em.execute(
+    `update queue_pass set admitted_at = sysdate(3)
+     where concert_id = ? and admitted_at is null and (${places.map(() => '(user_id = ? and place = ?)').join(' or ')})`,
+    [concertId, ...places.flatMap(({ userId, place }) => [userId, place])],
   );
 }
 
@@ -39,10 +52,11 @@ export async function withdrawPasses(em: EntityManager, concertId: string, place
 /** Redis counts a pass from a moment later than its row, so a payment in between must still find the row open. */
 const PASS_LAG_S = 1;
 
+/** Passes to be judged again by what ends them. */
 export async function overduePasses(em: EntityManager, most: number): Promise<QueuePlace[]> {
   const rows = await em.execute<{ concertId: string; userId: string; place: number | string }[]>(
     `select concert_id as concertId, user_id as userId, place from queue_pass
-     where ended_at is null and expires_at <= sysdate(3) - interval ${PASS_LAG_S} second order by expires_at limit ?`,
+     where ended_at is null and expires_at <= now(3) - interval ${PASS_LAG_S} second order by expires_at limit ?`,
     [most],
   );
   return rows.map((row) => ({ ...row, place: Number(row.place) }));
@@ -57,20 +71,20 @@ export async function endPassesByTime(em: EntityManager, passes: readonly QueueP
   );
 }
 
-/** Passes that a payment ended within the last minute, newest first. */
-export async function lastPaidPasses(em: EntityManager, concertId: string, most: number): Promise<Place[]> {
+/** Of these users, the passes that a payment ended, whenever that was. */
+export async function paidPassesOf(em: EntityManager, concertId: string, userIds: readonly string[]): Promise<Place[]> {
   const rows = await em.execute<{ userId: string; place: number | string }[]>(
-    `select user_id as userId, place from queue_pass
-     where ended_at > sysdate(3) - interval 1 minute and ended_by = 'PAID' and concert_id = ? order by ended_at desc limit ?`,
-    [concertId, most],
+    "select user_id as userId, place from queue_pass where concert_id = ? and user_id in (?) and ended_by = 'PAID'",
+    [concertId, userIds],
   );
   return rows.map(({ userId, place }) => ({ userId, place: Number(place) }));
 }
 
-/** The highest place that ever had a pass. */
-export async function lastPlaceOf(em: EntityManager, concertId: string): Promise<number | null> {
-  const [row] = await em.execute<{ place: number | string | null }[]>('select max(place) as place from queue_pass where concert_id = ?', [concertId]);
-  return row?.place == null ? null : Number(row.place);
+/** An epoch of the concert's queue that nobody had before: higher than every earlier one, whatever Redis has forgotten. */
+export async function takeQueueEpoch(em: EntityManager, concertId: string): Promise<number> {
+  await em.execute('update concert set next_queue_epoch = next_queue_epoch + 1 where id = ?', [concertId]);
+  const [row] = await em.execute<{ next: number }[]>('select next_queue_epoch as next from concert where id = ?', [concertId]);
+  return Number(row!.next) - 1;
 }
 
 /** Deleted dates are no dates any more. */
@@ -105,13 +119,16 @@ export interface QueueFacts {
   seatsMayRemain: boolean;
 }
 
+/** One status at a time is one look into the index; the server's own choice reads every seat of a date that is sold out. */
+const seatOfComingDate = (status: SeatStatus): string => `exists (
+         select 1 from schedule d join seat s force index (seat_status_index) on s.schedule_id = d.id and s.status = '${status}'
+         where d.concert_id = c.id and d.starts_at > now(3))`;
+
 /** Seats of a date that has begun are not sold any more. */
 export async function queueFactsOf(em: EntityManager, concertIds: readonly string[]): Promise<Map<string, QueueFacts>> {
   const rows = await em.execute<(SaleRow & Required<OwnQueuePolicy> & { id: string; seatsMayRemain: number })[]>(
     `select c.id, ${SALE_COLUMNS}, c.queue_admit_count as queueAdmitCount, c.queue_admit_interval_ms as queueAdmitIntervalMs,
-       c.queue_active_max as queueActiveMax, exists (
-         select 1 from schedule d join seat s on s.schedule_id = d.id
-         where d.concert_id = c.id and d.starts_at > sysdate(3) and s.status in ('AVAILABLE', 'HELD')) as seatsMayRemain
+       c.queue_active_max as queueActiveMax, ${seatOfComingDate('AVAILABLE')} or ${seatOfComingDate('HELD')} as seatsMayRemain
      from concert c where c.id in (?)`,
     [concertIds],
   );

@@ -11,10 +11,11 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local known = redis.call('HMGET', state, 'tick_at', 'grace_from', 'heartbeat_at', 'dirty', 'seats', 'count')
--- Nobody could be seen while no tick asked for a sign of life: after an outage everyone's absence starts anew.
+-- Nobody could be seen while no tick asked for a sign of life: after an outage, or when the clock went back, everyone's absence starts anew.
 local graceFrom = tonumber(known[2] or 0)
-if now - (known[1] or 0) > outageMs then graceFrom = now end
-local heartbeat = now - (known[3] or 0) >= heartbeatMs
+local sinceTick, sinceHeartbeat = now - (known[1] or 0), now - (known[3] or 0)
+if sinceTick > outageMs or sinceTick < 0 then graceFrom = now end
+local heartbeat = sinceHeartbeat >= heartbeatMs or sinceHeartbeat < 0
 local moved = known[4] or (known[5] or '1') ~= seats
 redis.call('HSET', state, 'tick_at', now, 'grace_from', graceFrom, 'seats', seats)
 if heartbeat then redis.call('HSET', state, 'heartbeat_at', now) end
@@ -23,7 +24,8 @@ redis.call('HDEL', state, 'dirty')
 local idle = redis.call('ZCARD', waiting) == 0 and redis.call('ZCARD', active) == 0 and (over or (known[6] or '0') == '0')
 -- The pace of an old crowd says nothing to the next one, and a sale that is over has none.
 if idle or over then redis.call('DEL', admissions) end
-if idle then redis.call('HDEL', state, 'interval_at', 'count') end
+-- What is not looked after says nothing either: seats may come back meanwhile.
+if idle then redis.call('HDEL', state, 'interval_at', 'count', 'seats') end
 
 local overdue = {}
 for _, user in ipairs(redis.call('ZRANGE', active, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)) do

@@ -7,7 +7,8 @@ local perInterval, intervalMs, activeMax, most, kept = tonumber(ARGV[1]), tonumb
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local since = tonumber(redis.call('HGET', state, 'interval_at') or now)
+-- A clock that went back begins the interval anew, with what it has admitted: nobody waits for the old time to come again.
+local since = math.min(tonumber(redis.call('HGET', state, 'interval_at') or now), now)
 local count = tonumber(redis.call('HGET', state, 'count') or 0)
 local people = redis.call('ZCARD', waiting)
 -- Intervals follow each other on a fixed grid, however late this runs: neither drift nor a burst that makes up for what was missed.
