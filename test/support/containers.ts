@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, matchesGlob } from 'node:path';
 import { fetchDebianPackages, findProgram } from '../../src/launcher/debian-packages.js';
 import { ready, startServer, type ServerProcess } from '../../src/launcher/server-process.js';
@@ -50,6 +50,8 @@ function buildContext(): string[] {
 }
 
 function linkPackages(cwd: string): void {
+  // A copied link would lead what is deleted below into the folder it points at.
+  if (lstatSync('node_modules').isSymbolicLink()) throw new Error('node_modules is a symbolic link: run npm ci here, this test deletes in its copy.');
   execFileSync('cp', ['-al', join(process.cwd(), 'node_modules'), cwd]);
   // npm rewrites this one in its place: a link would change the original too.
   const list = 'node_modules/.package-lock.json';
