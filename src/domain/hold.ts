@@ -37,6 +37,10 @@ export function assertOnSale({ now, opensAt, closesAt, startsAt }: SaleWindow): 
   if (now >= end) throw new SaleClosed(end);
 }
 
+/** A hold lasts for the time given to everyone, and never beyond the start of its date: from then on nothing is sold. */
+export const endOfHold = (begins: Date, ttlMs: number, { startsAt }: Pick<SaleWindow, 'startsAt'>): Date =>
+  new Date(Math.min(begins.getTime() + ttlMs, startsAt.getTime()));
+
 /** `own` are the user's HELD and CONFIRMED reservations of the concert. */
 export function assertWithinLimit(own: readonly ReservationState[], asked: number, limit: number, now: Date): void {
   const counted = own.filter((reservation) => !isOver(reservation, now)).reduce((sum, reservation) => sum + reservation.seatCount, 0);

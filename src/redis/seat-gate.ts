@@ -37,11 +37,18 @@ export interface LearnedSeat {
 
 /** An attempt whose process died gives its seats back after this. */
 const PENDING_MS = 10_000;
-/** What was read in the database is believed this long. */
-const LEARNED_MAX_MS = 1000;
+/** A hold that was read in the database is believed this long: it may have been given back since. */
+const LEARNED_HOLD_MS = 1000;
+/**
+ * A sale is believed this long, then one buyer asks the database and teaches the gate again. A refund frees the seat at once; where that was lost, or
+ * a reader came just before it, the seat is back after this. The price: of a sold-out date one buyer per seat in this time reaches the database.
+ */
+const SOLD_BELIEVED_MS = 10_000;
 const GATE_KEPT_MS = 30 * 86_400_000;
 
 const SOLD = 'SOLD';
+/** Holder of what is sold: no user has this id, so the entry lets nobody pass, its buyer neither. */
+const NOBODY = '';
 const take = new Script<['FREE', number] | ['TAKEN', ...number[]]>('seat-take');
 const keep = new Script<number>('seat-keep');
 const free = new Script<number>('seat-free');
@@ -60,11 +67,11 @@ export class SeatGate {
 
   /** The attempt was committed as this hold; `endsAt` is by Redis's clock. */
   async confirm(attempt: Attempt, reservationId: string, endsAt: number): Promise<void> {
-    await keep.run(this.redis, keyOf(attempt), [attempt.attemptId, `${attempt.userId}|${reservationId}|${Math.floor(endsAt)}`, ...attempt.numbers]);
+    await keep.run(this.redis, keyOf(attempt), [attempt.attemptId, `${attempt.userId}|${reservationId}`, Math.floor(endsAt), ...attempt.numbers]);
   }
 
-  async sold(seats: GateSeats, userId: string, reservationId: string): Promise<void> {
-    await keep.run(this.redis, keyOf(seats), [reservationId, `${userId}|${reservationId}|${SOLD}`, ...seats.numbers]);
+  async sold(seats: GateSeats, reservationId: string): Promise<void> {
+    await keep.run(this.redis, keyOf(seats), [reservationId, `${NOBODY}|${reservationId}`, `+${SOLD_BELIEVED_MS}`, ...seats.numbers]);
   }
 
   /** The entries of this hold or attempt end; anyone else's stay. */
@@ -73,11 +80,11 @@ export class SeatGate {
   }
 
   async learn(attempt: Attempt, takenAt: number, seats: readonly LearnedSeat[]): Promise<void> {
-    const found = seats.flatMap((seat) => [
-      seat.number,
-      `${seat.userId}|${seat.reservationId}`,
-      seat.remainingMs === null ? SOLD : Math.floor(takenAt + seat.remainingMs),
-    ]);
-    await learn.run(this.redis, keyOf(attempt), [attempt.attemptId, LEARNED_MAX_MS, ...found]);
+    const found = seats.flatMap(({ number, userId, reservationId, remainingMs }) =>
+      remainingMs === null
+        ? [number, `${NOBODY}|${reservationId}`, SOLD_BELIEVED_MS, SOLD]
+        : [number, `${userId}|${reservationId}`, LEARNED_HOLD_MS, Math.floor(takenAt + remainingMs)],
+    );
+    await learn.run(this.redis, keyOf(attempt), [attempt.attemptId, ...found]);
   }
 }

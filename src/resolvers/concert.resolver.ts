@@ -29,15 +29,15 @@ export class ConcertResolver {
     return context.loaders.venue.load(concert.venueId);
   }
 
-  @FieldResolver(() => Boolean, { description: 'True when it has dates and no seat of any date can be reserved now. False while it has no dates.' })
+  @FieldResolver(() => Boolean, { description: 'True when it has dates and no seat is left on any that has not begun. False while it has no dates.' })
   soldOut(@Root() concert: ConcertEntity, @Ctx() context: Context) {
     return context.loaders.soldOut.load(concert.id);
   }
 
-  @FieldResolver(() => [Schedule], { description: 'Its dates, earliest first. availableOnly leaves out those with no seat left.' })
+  @FieldResolver(() => [Schedule], { description: 'Its dates, earliest first. availableOnly leaves out those with no seat left, and those that have begun.' })
   schedules(
     @Root() concert: ConcertEntity,
-    @Arg('availableOnly', () => Boolean, { defaultValue: false, description: 'Leave out dates with no seat left.' }) availableOnly: boolean,
+    @Arg('availableOnly', () => Boolean, { defaultValue: false, description: 'Leave out dates with no seat left, and those that have begun.' }) availableOnly: boolean,
     @Ctx() context: Context,
   ) {
     return context.services.schedules.datesOf(concert.id, availableOnly, context.loaders);

@@ -31,7 +31,7 @@ export class Reservation {
   @Field(() => Money, { description: 'Sum of the captured prices.' })
   totalPrice!: number;
 
-  @Field(() => DateTime, { description: 'When the hold ends; meaningful while HELD.' })
+  @Field(() => DateTime, { description: 'When the hold ends, at the latest with the start of its date; meaningful while HELD.' })
   expiresAt!: Date;
 
   @Field(() => DateTime, { description: 'When the seats were reserved.' })

@@ -16,3 +16,8 @@ export async function announceEnded(ended: readonly EndedReservation[], gate: Se
     }),
   );
 }
+
+/** Whoever repeats the call that ended a reservation may be the first to reach the gate: the process of the first may have died after its commit. */
+export async function freeAgain(ended: EndedReservation | null, gate: SeatGate, counters: Counters): Promise<void> {
+  if (ended) await afterCommit(counters, { 'gate-free': () => gate.free(ended, ended.id) });
+}

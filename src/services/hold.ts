@@ -7,7 +7,7 @@ import { Reservation } from '../database/entities/reservation.entity.js';
 import { ReservationSeat } from '../database/entities/reservation-seat.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
 import { badInput, notFound } from '../domain/errors.js';
-import { assertOnSale, assertWithinLimit, isOver, isTaken, ownHoldOf } from '../domain/hold.js';
+import { assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf } from '../domain/hold.js';
 import { SeatsUnavailable } from '../domain/refusals.js';
 import type { Attempt, LearnedSeat } from '../redis/seat-gate.js';
 
@@ -55,8 +55,10 @@ export async function holdSeats(em: EntityManager, attempt: Attempt, policy: Hol
   if (locked.length !== attempt.numbers.length) throw missingSeats(attempt.numbers, locked);
   await assertFree(em, locked, now);
   // Waiting for the seats may have taken a while: the hold begins now that they are ours.
-  const reservation = await insertHold(em, attempt, locked, await databaseNow(em), policy.holdTtlMs);
-  return { reservation, remainingMs: policy.holdTtlMs, isNew: true, ended };
+  const begins = await databaseNow(em);
+  assertOnSale({ ...window, now: begins });
+  const reservation = await insertHold(em, attempt, locked, begins, endOfHold(begins, policy.holdTtlMs, window));
+  return { reservation, remainingMs: reservation.expiresAt.getTime() - begins.getTime(), isNew: true, ended };
 }
 
 const missingSeats = (numbers: readonly number[], seats: readonly Seat[]): Error => {
@@ -90,9 +92,8 @@ async function endOverHolds(em: EntityManager, seats: readonly Seat[], now: Date
 }
 
 /** The unique key of live seats is what makes a second live reservation impossible; everything before it only makes the refusal kinder. */
-async function insertHold(em: EntityManager, attempt: Attempt, seats: readonly Seat[], now: Date, ttlMs: number): Promise<Reservation> {
+async function insertHold(em: EntityManager, attempt: Attempt, seats: readonly Seat[], now: Date, expiresAt: Date): Promise<Reservation> {
   const { attemptId: id, userId, concertId, scheduleId, numbers } = attempt;
-  const expiresAt = new Date(now.getTime() + ttlMs);
   const held = await em.nativeUpdate(
     Seat,
     { scheduleId, number: { $in: [...numbers] }, status: 'AVAILABLE' },

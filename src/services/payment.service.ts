@@ -7,7 +7,7 @@ import { Reservation } from '../database/entities/reservation.entity.js';
 import { Schedule } from '../database/entities/schedule.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
 import { endPass } from '../database/repositories/queue.repository.js';
-import { endReservations, lockReservations, numbersOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
+import { endedBefore, endReservations, lockReservations, numbersOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
 import { lockWallet, moveMoney } from '../database/repositories/wallet.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
@@ -21,7 +21,7 @@ import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { SeatGate } from '../redis/seat-gate.js';
 import { afterCommit } from './after-commit.js';
-import { announceEnded } from './announce-ended.js';
+import { announceEnded, freeAgain } from './announce-ended.js';
 import type { QueueService } from './queue.service.js';
 import type { TokenService } from './token.service.js';
 
@@ -29,6 +29,13 @@ import type { TokenService } from './token.service.js';
 interface Paid {
   payment: Payment;
   sold: number[] | null;
+}
+
+interface Refunded {
+  payment: Payment;
+  ended: EndedReservation[];
+  /** Ended by an earlier refund. */
+  repeated: EndedReservation | null;
 }
 
 /**
@@ -60,8 +67,9 @@ export class PaymentService {
     const id = uuidOf('paymentId', paymentId);
     const found = await this.transactions.fork().findOne(Payment, { id, userId: viewer.userId });
     if (!found) throw notFound('payment');
-    const { payment, ended } = await this.transactions.run((em) => refundPayment(em, found));
+    const { payment, ended, repeated } = await this.transactions.run((em) => refundPayment(em, found));
     await announceEnded(ended, this.gate, this.pubsub, this.counters);
+    await freeAgain(repeated, this.gate, this.counters);
     return payment;
   }
 
@@ -90,7 +98,7 @@ export class PaymentService {
   async #announcePaid({ id, userId, concertId, scheduleId }: Reservation, place: QueuePlace, numbers: number[]): Promise<void> {
     this.counters.reservationBecame('CONFIRMED');
     await afterCommit(this.counters, {
-      'gate-sold': () => this.gate.sold({ concertId, scheduleId, numbers }, userId, id),
+      'gate-sold': () => this.gate.sold({ concertId, scheduleId, numbers }, id),
       'queue-complete': () => this.#complete(place),
       publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId: id }),
     });
@@ -106,6 +114,9 @@ async function payHold(em: EntityManager, userId: string, reservationId: string,
   const now = await databaseNow(em);
   if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');
   if (reservation.status !== 'HELD') throw new ReservationNotPayable(reservation.status);
+  // A hold ends with the start of its date at the latest; the date may have been moved forward since.
+  const { startsAt } = await em.findOneOrFail(Schedule, { id: reservation.scheduleId });
+  if (startsAt <= now) throw new ReservationNotPayable('EXPIRED');
   if (wallet.balance < reservation.totalPrice) throw new InsufficientBalance(wallet.balance, reservation.totalPrice);
 
   const amount = reservation.totalPrice;
@@ -127,11 +138,11 @@ async function sellSeats(em: EntityManager, { id, scheduleId, seatCount }: Reser
   return numbers;
 }
 
-async function refundPayment(em: EntityManager, { id, userId, reservationId }: Payment): Promise<{ payment: Payment; ended: EndedReservation[] }> {
+async function refundPayment(em: EntityManager, { id, userId, reservationId }: Payment): Promise<Refunded> {
   const wallet = await lockWallet(em, userId);
   const [reservation] = await lockReservations(em, [reservationId]);
   const payment = await em.findOneOrFail(Payment, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
-  if (payment.status === 'REFUNDED') return { payment, ended: [] };
+  if (payment.status === 'REFUNDED') return { payment, ended: [], repeated: await endedBefore(em, reservation!) };
   const { startsAt } = await em.findOneOrFail(Schedule, { id: reservation!.scheduleId });
   const now = await databaseNow(em);
   if (startsAt <= now) throw new PaymentNotRefundable(reservation!.status);
@@ -140,5 +151,5 @@ async function refundPayment(em: EntityManager, { id, userId, reservationId }: P
   payment.status = 'REFUNDED';
   payment.refundedAt = now;
   await em.flush();
-  return { payment, ended: await endReservations(em, [reservation!], 'REFUNDED', now) };
+  return { payment, ended: await endReservations(em, [reservation!], 'REFUNDED', now), repeated: null };
 }

@@ -4,7 +4,7 @@ import type { Config } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
 import {
-  dateOf, endReservations, lockReservations, overdueHolds, reservationsByIds, reservationsOfUser, type EndedReservation,
+  dateOf, endedBefore, endReservations, lockReservations, overdueHolds, reservationsByIds, reservationsOfUser, type EndedReservation,
 } from '../database/repositories/reservation.repository.js';
 import { errnoOf, isDuplicateKey, type Transactions } from '../database/transaction.js';
 import { BriefMemo } from './brief-memo.js';
@@ -21,7 +21,7 @@ import { topics, type PubSub } from '../redis/pubsub.js';
 import type { Attempt, SeatGate } from '../redis/seat-gate.js';
 import { orUnavailable } from '../redis/unavailable.js';
 import { afterCommit } from './after-commit.js';
-import { announceEnded } from './announce-ended.js';
+import { announceEnded, freeAgain } from './announce-ended.js';
 import { holdSeats, SeatsFoundTaken, takenSeatsOf, type Held } from './hold.js';
 
 const DATE_KEPT_MS = 1000;
@@ -64,16 +64,17 @@ export class ReservationService {
   /** Gives a live hold back. */
   async cancel(viewer: Viewer, id: string): Promise<Reservation> {
     const reservationId = uuidOf('id', id);
-    const { reservation, ended } = await this.transactions.run(async (em) => {
+    const { reservation, ended, repeated } = await this.transactions.run(async (em) => {
       const [locked] = await lockReservations(em, [reservationId]);
       if (locked?.userId !== viewer.userId) throw notFound('reservation');
-      if (locked.status === 'CANCELLED') return { reservation: locked, ended: [] };
+      if (locked.status === 'CANCELLED') return { reservation: locked, ended: [], repeated: await endedBefore(em, locked) };
       const now = await databaseNow(em);
       if (isOver(locked, now)) throw new ReservationNotCancellable('EXPIRED');
       if (locked.status !== 'HELD') throw new ReservationNotCancellable(locked.status);
-      return { reservation: locked, ended: await endReservations(em, [locked], 'CANCELLED', now) };
+      return { reservation: locked, ended: await endReservations(em, [locked], 'CANCELLED', now), repeated: null };
     });
     await this.#announceEnded(ended);
+    await freeAgain(repeated, this.gate, this.counters);
     return Object.assign(reservation, { status: 'CANCELLED' as const });
   }
 
@@ -157,17 +158,23 @@ export class ReservationService {
     const rolledBack = error instanceof Refusal || error instanceof RequestError || (errnoOf(error) ?? 0) > 0;
     if (!rolledBack) return;
     if (error instanceof SeatsUnavailable) this.counters.reserveRefused('database');
-    const steps: Record<string, () => Promise<unknown>> = { 'gate-free': () => this.gate.free(attempt, attempt.attemptId) };
-    if (error instanceof SeatsFoundTaken) steps['gate-learn'] = () => this.gate.learn(attempt, takenAt, error.seats);
-    await afterCommit(this.counters, steps);
+    await afterCommit(this.counters, {
+      // Sent first, so that nobody slips through between the two.
+      ...(error instanceof SeatsFoundTaken && { 'gate-learn': () => this.gate.learn(attempt, takenAt, error.seats) }),
+      'gate-free': () => this.gate.free(attempt, attempt.attemptId),
+    });
   }
 
-  /** The gate's entry is counted from when the attempt passed it, so it ends no later than the hold. */
+  /**
+   * The gate's entry is counted from when the attempt passed it, so it ends no later than the hold. A repeated reserve gives back what its attempt took:
+   * the hold that was found may have been cancelled since, and its entries must not come back.
+   */
   async #announceHeld(attempt: Attempt, takenAt: number, { reservation, remainingMs, isNew, ended }: Held): Promise<void> {
     const { id: reservationId, userId } = reservation;
     await afterCommit(this.counters, {
-      'gate-confirm': () => this.gate.confirm(attempt, reservationId, takenAt + remainingMs),
+      ...(!isNew && { 'gate-free': () => this.gate.free(attempt, attempt.attemptId) }),
       ...(isNew && {
+        'gate-confirm': () => this.gate.confirm(attempt, reservationId, takenAt + remainingMs),
         'hold-expiry-job': () => this.jobs.addDelayed('hold-expiry', reservationId, { reservationId }, remainingMs),
         publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId }),
       }),

@@ -4,8 +4,9 @@ import { Refusal } from '../../src/domain/refusals.js';
 import { keys } from '../../src/redis/keys.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
+import { endGateEntries } from '../support/gate.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
-import { counted, saleOf, viewerOf, type Sale } from '../support/sale.js';
+import { counted, only, saleOf, viewerOf, type Sale } from '../support/sale.js';
 
 let frontrow: Frontrow;
 let sale: Sale;
@@ -143,6 +144,44 @@ test('V3: with a gate that lets everyone pass the database alone sells the seat 
   expect(won).toBe(1);
   expect(new Set(refused)).toEqual(new Set(['SeatsUnavailable']));
   expect(await sale.liveSeatsOf(concert.scheduleId)).toEqual(new Map([[1, 1]]));
+});
+
+test('V6: of a sold-out date one buyer per seat asks the database, then the gate has learned it again', async () => {
+  const concert = await frontrow.build.concert({ seats: 2 });
+  const [owner, ...others] = await frontrow.build.admit(concert.id, await frontrow.build.buyers(61, { balance: 100_000 }));
+  only(await sale.pay(owner!, (await sale.hold(owner!, concert.scheduleId, [1, 2])).id), 'Payment');
+  await endGateEntries(frontrow.app.redis, concert);
+  const before = await counted(frontrow, 'frontrow_reserve_refused_total', 'by="database"');
+  const results = await Promise.all(others.map((buyer, index) => sale.reserve(buyer, concert.scheduleId, [(index % 2) + 1], index % 2)));
+  expect(namesOf(results)).toEqual({ SeatsUnavailable: 60 });
+  expect(await counted(frontrow, 'frontrow_reserve_refused_total', 'by="database"')).toBe(before + 2);
+});
+
+test('V7: a reserve that found its hold, which is cancelled before the answer, leaves nothing at the gate', async () => {
+  const { app } = frontrow;
+  const concert = await frontrow.build.concert({ seats: 1 });
+  const [buyer, next] = await crowd(concert, 2);
+  const hold = await sale.hold(buyer!, concert.scheduleId, [1]);
+  const cancelling = { on: true };
+  const cancel = async (): Promise<void> => {
+    if (!cancelling.on) return;
+    cancelling.on = false;
+    only(await sale.cancel(buyer!, hold.id), 'Reservation');
+  };
+  /** The last moment before the attempt's entries become anything. */
+  class SlowGate extends SeatGate {
+    override confirm(...args: Parameters<SeatGate['confirm']>) {
+      return cancel().then(() => super.confirm(...args));
+    }
+    override free(...args: Parameters<SeatGate['free']>) {
+      return cancel().then(() => super.free(...args));
+    }
+  }
+  const slow = new ReservationService(app.transactions, new SlowGate(app.redis), app.jobs, app.pubsub, app.metrics, app.config);
+  await app.redis.del(keys.seatGate(concert.id, concert.scheduleId));
+  expect((await slow.reserve(viewerOf(buyer!), { scheduleId: concert.scheduleId, seatNumbers: [1] })).id).toBe(hold.id);
+  expect(cancelling.on).toBe(false);
+  await sale.hold(next!, concert.scheduleId, [1]);
 });
 
 test('V3: a lost gate lets no seat be sold twice', async () => {

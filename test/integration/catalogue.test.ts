@@ -88,6 +88,20 @@ test('C1: dates come earliest first with the seats left; a hold that ran out cou
   expect(open.data.schedules.map((date: { id: string }) => date.id)).toEqual([first, third]);
 });
 
+test('C1: nothing is left of a date that has begun, and the concert is sold out when nothing is left of the others', async () => {
+  const { id, scheduleIds } = await frontrow.build.concert({ seats: 2, dates: 2 });
+  const [begun, next] = scheduleIds as [string, string];
+  await frontrow.app.orm.em.getConnection().execute('update schedule set starts_at = sysdate(3) where id = ?', [begun]);
+  const read = async () => (await frontrow.client().raw('query ($id: ID!) { concert(id: $id) { soldOut schedules { id availableSeats totalSeats } open: schedules(availableOnly: true) { id } } }', { id })).data.concert;
+  expect(await read()).toEqual({
+    soldOut: false,
+    schedules: [{ id: begun, availableSeats: 0, totalSeats: 2 }, { id: next, availableSeats: 2, totalSeats: 2 }],
+    open: [{ id: next }],
+  });
+  await setSeats(next, [1, 2], { status: 'SOLD' });
+  expect(await read()).toMatchObject({ soldOut: true, open: [] });
+});
+
 test('C1: dates of no concert are NOT_FOUND, never an empty list', async () => {
   const dates = 'query ($concertId: ID!) { schedules(concertId: $concertId) { id } }';
   expect(codeOf(await frontrow.client().raw(dates, { concertId: uuid() }))).toBe('NOT_FOUND');

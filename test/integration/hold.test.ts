@@ -8,7 +8,7 @@ import { topics } from '../../src/redis/pubsub.js';
 import { run, type Running } from '../../src/run.js';
 import * as operations from '../graphql/operations.js';
 import type { AdmittedBuyer } from '../support/builder.js';
-import { websocketClient } from '../support/client.js';
+import { codeOf, websocketClient } from '../support/client.js';
 import { collect } from '../support/collect.js';
 import { eventually, subscribed } from '../support/eventually.js';
 import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
@@ -99,6 +99,18 @@ describe('with neither worker nor sweeper running', () => {
     expect(await sale.pay(buyer, hold.id)).toMatchObject({ __typename: 'ReservationNotPayable', refusedStatus: 'EXPIRED' });
     expect(await sale.cancel(buyer, hold.id)).toMatchObject({ __typename: 'ReservationNotCancellable', refusedStatus: 'EXPIRED' });
     expect(await sale.balanceOf(buyer.id)).toBe(50_000);
+  });
+
+  test('P1, V2: after a payment has ended the pass another hold is payable until its own end, and not from then on', async () => {
+    const concert = await frontrow.build.concert({ seats: 3 });
+    const buyer = await frontrow.build.admittedBuyer(concert.id, { balance: 50_000 });
+    const [paid, payable, over] = [await sale.hold(buyer, concert.scheduleId, [1]), await sale.hold(buyer, concert.scheduleId, [2]), await sale.hold(buyer, concert.scheduleId, [3])];
+    for (const hold of [paid, payable]) only(await sale.pay(buyer, hold.id), 'Payment');
+    const refused = await frontrow.client().run(operations.ReserveDocument, { input: { scheduleId: concert.scheduleId, seatNumbers: [3] } }, buyer);
+    expect(codeOf(refused)).toBe('QUEUE_TOKEN_EXPIRED');
+    await isOver(over.expiresAt);
+    expect(await sale.pay(buyer, over.id)).toMatchObject({ __typename: 'ReservationNotPayable', refusedStatus: 'EXPIRED' });
+    expect(await sale.balanceOf(buyer.id)).toBe(30_000);
   });
 
   test('V4: a hold that is over no longer counts against the limit', async () => {

@@ -131,6 +131,15 @@ describe('pay', () => {
     only(await sale.pay(buyer, hold.id), 'Payment');
   });
 
+  test('P1: a hold taken before its date was moved forward cannot be paid once the date has begun, for it could not be refunded', async () => {
+    const soon = await frontrow.build.concert({ seats: 1, price: PRICE });
+    const buyer = await frontrow.build.admittedBuyer(soon.id, { balance: PRICE });
+    const hold = await sale.hold(buyer, soon.scheduleId, [1]);
+    await execute('update schedule set starts_at = sysdate(3) where id = ?', [soon.scheduleId]);
+    expect(await sale.pay(buyer, hold.id)).toMatchObject({ __typename: 'ReservationNotPayable', refusedStatus: 'EXPIRED' });
+    expect(await sale.balanceOf(buyer.id)).toBe(PRICE);
+  });
+
   test('V7: a hold that was given back cannot be paid', async () => {
     const { buyer, hold } = await withHold();
     only(await sale.cancel(buyer, hold.id), 'Reservation');

@@ -1,3 +1,4 @@
+import { databaseNow } from '../../src/database/clock.js';
 import { ReservationSeat } from '../../src/database/entities/reservation-seat.entity.js';
 import { Seat } from '../../src/database/entities/seat.entity.js';
 import { keys } from '../../src/redis/keys.js';
@@ -115,6 +116,43 @@ describe('reserve', () => {
     only(await sale.reserve(buyer, moved.scheduleId, [2]), 'SaleClosed');
     expect(await sale.hold(buyer, moved.scheduleId, [1])).toEqual(hold);
     expect(await fork().count(Seat, { scheduleId: moved.scheduleId, status: 'AVAILABLE' })).toBe(3);
+  });
+
+  test('V1: a hold ends with the start of its date at the latest, and its seats with it', async () => {
+    const startsAt = new Date(Date.now() + MINUTE_MS);
+    const soon = await frontrow.build.concert({ seats: 1, price: PRICE, startsAt });
+    const buyer = await frontrow.build.admittedBuyer(soon.id);
+    const hold = await sale.hold(buyer, soon.scheduleId, [1]);
+    expect(hold.expiresAt).toBe(startsAt.toISOString());
+    expect(await sale.hold(buyer, soon.scheduleId, [1], 1)).toEqual(hold);
+    expect((await fork().findOneOrFail(Seat, { scheduleId: soon.scheduleId, number: 1 })).heldUntil).toEqual(startsAt);
+  });
+
+  test('V1: a reserve that had to wait for its seat until the date began is refused', async () => {
+    const startsAt = new Date(Date.now() + 500);
+    const soon = await frontrow.build.concert({ seats: 1, price: PRICE, startsAt });
+    const buyer = await frontrow.build.admittedBuyer(soon.id);
+    const answer = await frontrow.app.transactions.run(async (em) => {
+      await em.execute('select number from seat where schedule_id = ? for update', [soon.scheduleId]);
+      const running = sale.reserve(buyer, soon.scheduleId, [1]);
+      await eventually(async () => (await databaseNow(em)) > startsAt, 'the start of the date');
+      return { running };
+    });
+    expect(only(await answer.running, 'SaleClosed').closedAt).toBe(startsAt.toISOString());
+    expect(await fork().count(Seat, { scheduleId: soon.scheduleId, status: 'AVAILABLE' })).toBe(1);
+  });
+
+  test('C2, V5: a hold is paid at the price that was shown when it was taken, whatever setPrices says since', async () => {
+    const { concerts } = frontrow.app.services;
+    const priced = await frontrow.build.concert({ seats: 2, price: PRICE });
+    const [first, second] = await frontrow.build.admit(priced.id, await frontrow.build.buyers(2, { balance: 5 * PRICE }));
+    const hold = await sale.hold(first!, priced.scheduleId, [1]);
+    await concerts.setPrices(priced.id, [{ grade: 'R', amount: 3 * PRICE }]);
+    expect((await sale.seats(second!, priced.scheduleId)).map(({ number, price }) => [number, price])).toEqual([[1, PRICE], [2, 3 * PRICE]]);
+    expect(only(await sale.pay(first!, hold.id), 'Payment')).toMatchObject({ amount: PRICE, balance: 4 * PRICE });
+    expect(await sale.balanceOf(first!.id)).toBe(4 * PRICE);
+    const later = await sale.hold(second!, priced.scheduleId, [2]);
+    expect(only(await sale.pay(second!, later.id), 'Payment')).toMatchObject({ amount: 3 * PRICE, balance: 2 * PRICE });
   });
 
   test('bad seat numbers and ids name their field and hold nothing', async () => {

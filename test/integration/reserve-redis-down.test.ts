@@ -5,7 +5,9 @@ import { ReservationService } from '../../src/services/reservation.service.js';
 import { SeatGate } from '../../src/redis/seat-gate.js';
 import * as operations from '../graphql/operations.js';
 import { codeOf, graphqlClient } from '../support/client.js';
+import type { AdmittedBuyer } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
+import { endGateEntries, gateEndsIn } from '../support/gate.js';
 import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
 import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
 import { dataOf, only, saleOf, viewerOf, type Sale } from '../support/sale.js';
@@ -59,7 +61,7 @@ test('with Redis down reserving answers SERVICE_UNAVAILABLE at once, and what is
   only(dataOf(await there().run(operations.ChargeDocument, { input: { amount: 1, idempotencyKey: 'while away' } }, buyer)).charge, 'Charge');
   expect(await sale.balanceOf(buyer.id)).toBe(5 * PRICE + 1);
   const metrics = await cutOff.app.metrics.registry.metrics();
-  for (const [step, failures] of [['gate-sold', 1], ['gate-free', 2], ['publish', 3]]) {
+  for (const [step, failures] of [['gate-sold', 1], ['queue-complete', 1], ['gate-free', 2], ['publish', 3]]) {
     expect(metrics).toContain(`frontrow_follow_up_failures_total{step="${step}"} ${failures}`);
     expect(logged.filter((line) => line.step === step && line.err.message)).toHaveLength(failures as number);
   }
@@ -68,6 +70,53 @@ test('with Redis down reserving answers SERVICE_UNAVAILABLE at once, and what is
   await connected();
   const [again] = await frontrow.build.admit(concert.id, [buyer]);
   only(dataOf(await there().run(operations.ReserveDocument, { input: { scheduleId: concert.scheduleId, seatNumbers: [3] } }, again!)).reserve, 'Reservation');
+});
+
+describe('what was given back while Redis was away', () => {
+  const SEATS = [1, 2];
+
+  /** Held or paid while Redis was there, given back while it was not: the gate goes on turning everyone away. */
+  async function givenBack(giveBack: (buyer: AdmittedBuyer, hold: { id: string }) => Promise<unknown>, paid: boolean) {
+    const concert = await frontrow.build.concert({ seats: 2, price: PRICE });
+    const [buyer, next] = await frontrow.build.admit(concert.id, await frontrow.build.buyers(2, { balance: 5 * PRICE }));
+    const hold = await sale.hold(buyer!, concert.scheduleId, SEATS);
+    if (paid) only(await sale.pay(buyer!, hold.id), 'Payment');
+    await proxy.cut();
+    await eventually(() => cutOff.app.redis.status !== 'ready', 'the connection to break');
+    await giveBack(buyer!, hold);
+    await proxy.restore();
+    await connected();
+    only(await sale.reserve(next!, concert.scheduleId, SEATS), 'SeatsUnavailable');
+    return { concert, buyer: buyer!, next: next!, hold };
+  }
+  const refund = async (buyer: AdmittedBuyer, hold: { id: string }) => {
+    const { id } = (await sale.reservation(buyer, hold.id))!.payment!;
+    only(dataOf(await there().run(operations.RefundDocument, { paymentId: id }, buyer)).refund, 'Payment');
+  };
+  const cancel = async (buyer: AdmittedBuyer, { id }: { id: string }) =>
+    only(dataOf(await there().run(operations.CancelReservationDocument, { id }, buyer)).cancelReservation, 'Reservation');
+
+  test('P5: seats whose refund the gate never heard of can be bought again seconds later, though nobody repeats it', async () => {
+    const { concert, next } = await givenBack(refund, true);
+    expect(Math.max(...(await gateEndsIn(frontrow.app.redis, concert)).values())).toBeLessThanOrEqual(10_000);
+    await endGateEntries(frontrow.app.redis, concert);
+    only(await sale.pay(next, (await sale.hold(next, concert.scheduleId, SEATS)).id), 'Payment');
+  });
+
+  test('P5: repeating the refund frees them at the gate, and never what another has taken since', async () => {
+    const { concert, buyer, next, hold } = await givenBack(refund, true);
+    await refund(buyer, hold);
+    await sale.hold(next, concert.scheduleId, SEATS);
+    await refund(buyer, hold);
+    expect(await sale.balanceOf(buyer.id)).toBe(5 * PRICE);
+    expect([...(await gateEndsIn(frontrow.app.redis, concert)).keys()]).toEqual(SEATS);
+  });
+
+  test('V7: repeating the cancellation frees them at the gate', async () => {
+    const { concert, buyer, next, hold } = await givenBack(cancel, false);
+    await cancel(buyer, hold);
+    await sale.hold(next, concert.scheduleId, SEATS);
+  });
 });
 
 test('V2: a hold whose job could not be added, because Redis went away after the gate, is ended by the sweeper', async () => {

@@ -1,4 +1,4 @@
-import { assertOnSale, assertWithinLimit, isOver, isTaken, ownHoldOf } from '../../src/domain/hold.js';
+import { assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf } from '../../src/domain/hold.js';
 import type { ReservationStatus, SeatStatus } from '../../src/domain/states.js';
 
 const now = new Date('2026-05-01T12:00:00.000Z');
@@ -34,6 +34,11 @@ test('a date is sold from the opening of the sale until it closes or the date be
   expect(refusal(before, now, after)).toMatchObject({ typeName: 'SaleClosed' });
   expect(refusal(before, null, now)).toMatchObject({ typeName: 'SaleClosed' });
   expect(refusal(before, after, now)).toMatchObject({ typeName: 'SaleClosed' });
+});
+
+test('V1: a hold lasts its time, and never beyond the start of its date', () => {
+  expect(endOfHold(now, 300, { startsAt: new Date(now.getTime() + 301) })).toEqual(new Date(now.getTime() + 300));
+  expect(endOfHold(now, 300, { startsAt: new Date(now.getTime() + 299) })).toEqual(new Date(now.getTime() + 299));
 });
 
 test('V4: what is held or bought counts against the limit, a hold that is over does not', () => {

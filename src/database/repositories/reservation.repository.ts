@@ -96,6 +96,11 @@ export interface EndedReservation {
   numbers: number[];
 }
 
+/** A reservation that is over already, as whoever ended it told of it. */
+export async function endedBefore(em: EntityManager, { id, userId, concertId, scheduleId, status }: Reservation): Promise<EndedReservation> {
+  return { id, userId, concertId, scheduleId, status, numbers: (await numbersOf(em, [id])).get(id) ?? [] };
+}
+
 /** Ends live reservations wholly: their seats can be reserved again. The rows must be locked, so that they are still what the caller judged. */
 export async function endReservations(em: EntityManager, reservations: readonly Reservation[], status: ReservationStatus, now: Date): Promise<EndedReservation[]> {
   const ids = reservations.map(({ id }) => id);

@@ -1,5 +1,5 @@
 -- Takes seats of a date for one attempt to reserve them, all or none: of buyers who ask at the same instant one passes, the others are told.
--- KEYS[1]  gate of the date (hash: seat number -> holder|reservation|end)
+-- KEYS[1]  gate of the date (hash: seat number -> holder|reservation|end; what is sold has no holder, so that it lets nobody pass)
 -- ARGV[1]  user    ARGV[2]  id of the attempt    ARGV[3]  ms the entries live unless kept    ARGV[4]  ms the gate itself is kept
 -- ARGV[5…] seat numbers
 -- Replies  {'FREE', now}: taken, now is this clock in ms; {'TAKEN', number, …}: held or sold, nothing was changed
@@ -11,7 +11,7 @@ local taken, free = { 'TAKEN' }, {}
 for index, number in ipairs(numbers) do
   local holder, ends
   if entries[index] then holder, ends = string.match(entries[index], '^(.-)|.-|(.+)$') end
-  if ends == 'SOLD' or (ends and tonumber(ends) > now and holder ~= ARGV[1]) then
+  if ends and tonumber(ends) > now and holder ~= ARGV[1] then
     table.insert(taken, tonumber(number))
   elseif not ends or tonumber(ends) <= now then
     table.insert(free, number)
