@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { Services } from './context.js';
+import { closeDatabase } from './database/close.js';
 import { createLoaders, type Loaders } from './database/loaders.js';
 import { connectDatabase, type DatabaseAddress } from './database/orm.config.js';
 import { Transactions } from './database/transaction.js';
@@ -106,7 +107,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
       await jobs.close();
       subscriber.disconnect();
       redis.disconnect();
-      await orm.close();
+      await closeDatabase(orm);
     },
   };
 }

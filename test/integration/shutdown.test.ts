@@ -1,3 +1,4 @@
+import { Wallet } from '../../src/database/entities/wallet.entity.js';
 import { startEdge, type Edge } from '../support/edge.js';
 import { openSocket } from '../support/raw-socket.js';
 
@@ -67,4 +68,14 @@ test('a connection that was kept alive does not hold the end up', async () => {
   const started = performance.now();
   await edge.server.close();
   expect(performance.now() - started).toBeLessThan(3000);
+});
+
+test('what still runs when the database is closed fails, and opens no connection to it', async () => {
+  const { app } = await start(() => Promise.resolve(1));
+  const [reading, writing] = [app.transactions.fork(), app.transactions.fork()];
+  await reading.execute('select 1');
+  await app.close();
+  await expect(reading.execute('select 1')).rejects.toThrow('The database is closed.');
+  await expect(reading.findOne(Wallet, { userId: 'none' })).rejects.toThrow('The database is closed.');
+  await expect(writing.transactional((em) => em.execute('select 1'))).rejects.toThrow('The database is closed.');
 });
