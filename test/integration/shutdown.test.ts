@@ -71,9 +71,10 @@ test('a connection that was kept alive does not hold the end up', async () => {
 });
 
 test('what still runs when the database is closed fails, and opens no connection to it', async () => {
-  const { app } = await start(() => Promise.resolve(1));
+  const { app, server } = await start(() => Promise.resolve(1));
   const [reading, writing] = [app.transactions.fork(), app.transactions.fork()];
   await reading.execute('select 1');
+  await server.close();
   await app.close();
   await expect(reading.execute('select 1')).rejects.toThrow('The database is closed.');
   await expect(reading.findOne(Wallet, { userId: 'none' })).rejects.toThrow('The database is closed.');
