@@ -30,8 +30,10 @@ export function checkInvariants(orm: MikroORM, what: WhatToCheck): Promise<Findi
   return inSnapshot(orm, (query) => findViolations(query, what));
 }
 
-export function inSnapshot<T>(orm: MikroORM, work: (query: Query) => Promise<T>): Promise<T> {
-  const client: Kysely<unknown> = orm.em.getConnection().getClient();
+export async function inSnapshot<T>(orm: MikroORM, work: (query: Query) => Promise<T>): Promise<T> {
+  const link = orm.em.getConnection();
+  await link.ensureConnection();
+  const client: Kysely<unknown> = link.getClient();
   return client.connection().execute(async (connection) => {
     const query: Query = async (sql, params = []) => (await connection.executeQuery<Record<string, unknown>>(CompiledQuery.raw(sql, params))).rows;
     for (const statement of BEGIN_SNAPSHOT) await query(statement);
