@@ -2,7 +2,7 @@ import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 
 let frontrow: Frontrow;
 beforeAll(async () => {
-  frontrow = await startFrontrow();
+  frontrow = await startFrontrow({ brokenOnPurpose: { invariants: 'all', because: 'a column is dropped' } });
 });
 afterAll(() => frontrow.stop());
 

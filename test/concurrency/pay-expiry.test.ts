@@ -9,6 +9,7 @@ import { PaymentService } from '../../src/services/payment.service.js';
 import { ReservationService } from '../../src/services/reservation.service.js';
 import type { AdmittedBuyer } from '../support/builder.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import type { BrokenOnPurpose } from '../support/invariants.js';
 import { runHoldJob } from '../support/hold-job.js';
 import { saleOf, viewerOf, type Sale } from '../support/sale.js';
 import { UnlockedTransactions } from '../support/unlocked.js';
@@ -18,11 +19,13 @@ import { UnlockedTransactions } from '../support/unlocked.js';
 const PRICE = 10_000;
 const BATCH = 100;
 
+const BROKEN: BrokenOnPurpose = { invariants: ['paid-is-confirmed'], because: 'the negative control ends what was paid' };
+
 let frontrow: Frontrow;
 let sale: Sale;
 
 beforeAll(async () => {
-  frontrow = await startFrontrow({ instances: 2 });
+  frontrow = await startFrontrow({ instances: 2, brokenOnPurpose: BROKEN });
   sale = saleOf(frontrow);
 });
 afterAll(() => frontrow.stop());
@@ -139,6 +142,7 @@ test('V2: in 1,000 races of pay against expiry a reservation is paid or over, ne
 }, 120_000);
 
 test('negative control: without the row locks a job that reads before a payment commits, and writes after it, ends what was paid', async () => {
+  await frontrow.checkInvariants();
   const { app } = frontrow;
   const gate = new SeatGate(app.redis);
   const [paymentJudged, jobJudged, paid] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];

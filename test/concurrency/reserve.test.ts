@@ -6,13 +6,16 @@ import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
 import { endGateEntries } from '../support/gate.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import type { BrokenOnPurpose } from '../support/invariants.js';
 import { counted, only, saleOf, viewerOf, type Sale } from '../support/sale.js';
+
+const BROKEN: BrokenOnPurpose = { invariants: 'all', because: 'the negative controls sell seats twice and pass the limit' };
 
 let frontrow: Frontrow;
 let sale: Sale;
 
 beforeAll(async () => {
-  frontrow = await startFrontrow({ instances: 2, env: { QUEUE_PASS_ATTEMPTS_MAX: '1000' } });
+  frontrow = await startFrontrow({ instances: 2, env: { QUEUE_PASS_ATTEMPTS_MAX: '1000' }, brokenOnPurpose: BROKEN });
   sale = saleOf(frontrow);
 });
 afterAll(() => frontrow.stop());
@@ -196,6 +199,8 @@ test('V3: a lost gate lets no seat be sold twice', async () => {
 });
 
 describe('negative controls: with a guard off the same race goes wrong', () => {
+  beforeAll(() => frontrow.checkInvariants());
+
   /** Every seat reads AVAILABLE for ever: the statements that look at a seat's status decide nothing any more. */
   const blindSeats = `create trigger blind_seats before update on seat for each row set new.status = 'AVAILABLE', new.reservation_id = null, new.held_until = null`;
   const execute = (sql: string) => frontrow.app.orm.em.getConnection().execute(sql);

@@ -1,5 +1,6 @@
 import { WalletService } from '../../src/services/wallet.service.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import type { BrokenOnPurpose } from '../support/invariants.js';
 import { only, saleOf, viewerOf, type Sale } from '../support/sale.js';
 import { UnlockedTransactions } from '../support/unlocked.js';
 
@@ -8,11 +9,13 @@ const CHARGE = 3000;
 const CHARGES = 150;
 const PAYMENTS = 50;
 
+const BROKEN: BrokenOnPurpose = { invariants: ['balance-is-ledger', 'ledger-adds-up'], because: 'the negative control loses charges' };
+
 let frontrow: Frontrow;
 let sale: Sale;
 
 beforeAll(async () => {
-  frontrow = await startFrontrow({ instances: 2, env: { SEATS_PER_USER_MAX: '100', QUEUE_PASS_ATTEMPTS_MAX: '1000' } });
+  frontrow = await startFrontrow({ instances: 2, env: { SEATS_PER_USER_MAX: '100', QUEUE_PASS_ATTEMPTS_MAX: '1000' }, brokenOnPurpose: BROKEN });
   sale = saleOf(frontrow);
 });
 afterAll(() => frontrow.stop());
@@ -82,6 +85,8 @@ test('P5: a refund sent 20 times at once returns the money once', async () => {
 });
 
 describe('with the row locks off', () => {
+  beforeAll(() => frontrow.checkInvariants());
+
   /** Charges at once without row locks; none writes before all have read. */
   async function chargeUnlocked(userId: string, count: number): Promise<{ charged: number; failed: number }> {
     const allRead = Promise.withResolvers<void>();

@@ -6,11 +6,17 @@ import { SEATS_REMOVED_MAX } from '../../src/domain/seat-map.js';
 import type { Buyer } from '../support/builder.js';
 import { codeOf } from '../support/client.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import type { BrokenOnPurpose } from '../support/invariants.js';
+
+const BROKEN: BrokenOnPurpose = {
+  invariants: ['sold-is-confirmed', 'held-is-reserved', 'reservation-seat-count', 'reservation-total'],
+  because: 'seats get their statuses, and a date its reservation, without a sale',
+};
 
 let frontrow: Frontrow;
 let admin: Buyer;
 beforeAll(async () => {
-  frontrow = await startFrontrow({ instances: 2 });
+  frontrow = await startFrontrow({ instances: 2, brokenOnPurpose: BROKEN });
   admin = await frontrow.build.buyer({ role: 'ADMIN' });
 });
 afterAll(() => frontrow.stop());

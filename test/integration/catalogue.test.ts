@@ -6,7 +6,7 @@ import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 
 let frontrow: Frontrow;
 beforeAll(async () => {
-  frontrow = await startFrontrow();
+  frontrow = await startFrontrow({ brokenOnPurpose: { invariants: ['sold-is-confirmed', 'held-is-reserved'], because: 'seats get their statuses without reservations' } });
 });
 afterAll(() => frontrow.stop());
 

@@ -10,7 +10,7 @@ import { only, saleOf } from '../support/sale.js';
 
 let frontrow: Frontrow;
 beforeAll(async () => {
-  frontrow = await startFrontrow({ worker: true });
+  frontrow = await startFrontrow({ worker: true, brokenOnPurpose: { invariants: ['balance-is-ledger'], because: 'a balance is raised without money, to be found stale' } });
 });
 afterAll(() => frontrow.stop());
 

@@ -183,9 +183,10 @@ describe('refund', () => {
   });
 
   test('P5: a refund may lift a balance over its limit', async () => {
-    const { buyer, payment } = await withPayment();
     const { balanceMax } = frontrow.app.config;
-    await execute('update wallet set balance = ? where user_id = ?', [balanceMax, buyer.id]);
+    const { buyer, hold } = await withHold(balanceMax);
+    const payment = only(await sale.pay(buyer, hold.id), 'Payment');
+    only(await sale.charge(buyer, 2 * PRICE, 'up to the limit'), 'Charge');
     only(await sale.refund(buyer, payment.id), 'Payment');
     expect(await sale.balanceOf(buyer.id)).toBe(balanceMax + 2 * PRICE);
   });

@@ -1,5 +1,6 @@
 import { codeOf } from '../support/client.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import type { BrokenOnPurpose } from '../support/invariants.js';
 import { queueOf, sequenceOf } from '../support/queue.js';
 import { keys } from '../../src/redis/keys.js';
 import { JoinQueueDocument, LeaveQueueDocument, PollQueuePositionDocument } from '../graphql/operations.js';
@@ -9,10 +10,12 @@ const HOUR_MS = 3_600_000;
 const GRACE_MS = 300_000;
 const MISSING_ID = '01890000-0000-7000-8000-000000000000';
 
+const BROKEN: BrokenOnPurpose = { invariants: ['sold-is-confirmed', 'seats-of-date'], because: 'dates are sold out and deleted without a sale' };
+
 let frontrow: Frontrow;
 let queue: ReturnType<typeof queueOf>;
 beforeAll(async () => {
-  frontrow = await startFrontrow({ env: { QUEUE_ADMIT_COUNT: '2', QUEUE_ADMIT_INTERVAL_MS: String(INTERVAL_MS), QUEUE_ACTIVE_MAX: '5', QUEUE_PASS_ATTEMPTS_MAX: '3' } });
+  frontrow = await startFrontrow({ env: { QUEUE_ADMIT_COUNT: '2', QUEUE_ADMIT_INTERVAL_MS: String(INTERVAL_MS), QUEUE_ACTIVE_MAX: '5', QUEUE_PASS_ATTEMPTS_MAX: '3' }, brokenOnPurpose: BROKEN });
   queue = queueOf(frontrow);
 });
 afterAll(() => frontrow.stop());

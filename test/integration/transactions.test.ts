@@ -6,7 +6,7 @@ import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 
 let frontrow: Frontrow;
 beforeAll(async () => {
-  frontrow = await startFrontrow();
+  frontrow = await startFrontrow({ brokenOnPurpose: { invariants: ['balance-is-ledger'], because: 'balances are raised without money' } });
 });
 afterAll(() => frontrow.stop());
 

@@ -4,6 +4,7 @@ import { run, type Running } from '../../src/run.js';
 import type { App } from '../../src/app.js';
 import { Builder } from './builder.js';
 import { graphqlClient, type GraphqlClient } from './client.js';
+import { assertInvariants, type BrokenOnPurpose } from './invariants.js';
 import { freshStores } from './stores.js';
 
 /** A running Frontrow of one or more instances on stores of its own, for one test file. */
@@ -14,6 +15,9 @@ export interface Frontrow {
   build: Builder;
   /** A GraphQL client over HTTP of the n-th instance. */
   client(instance?: number): GraphqlClient;
+  /** Throws when what must always be true of the database is not. Files whose negative controls break it ask before those. */
+  checkInvariants(): Promise<void>;
+  /** The same once more, but for what the file breaks on purpose. */
   stop(): Promise<void>;
 }
 
@@ -22,6 +26,7 @@ export interface FrontrowOptions {
   /** Off by default: most tests want to say themselves when a job runs. */
   worker?: boolean;
   env?: Record<string, string>;
+  brokenOnPurpose?: BrokenOnPurpose;
 }
 
 const TEST_ENV = {
@@ -36,7 +41,7 @@ const TEST_ENV = {
 
 export const testConfig = (env: Record<string, string> = {}): Config => readConfig({ ...TEST_ENV, ...env });
 
-export async function startFrontrow({ instances = 1, worker = false, env = {} }: FrontrowOptions = {}): Promise<Frontrow> {
+export async function startFrontrow({ instances = 1, worker = false, env = {}, brokenOnPurpose }: FrontrowOptions = {}): Promise<Frontrow> {
   const stores = await freshStores();
   const config = testConfig({ ROLES: worker ? 'api,worker' : 'api', ...env });
   const logger = createLogger(config.logLevel);
@@ -48,9 +53,10 @@ export async function startFrontrow({ instances = 1, worker = false, env = {} }:
     app,
     build: new Builder(app),
     client: (instance = 0) => graphqlClient(running[instance]!.url!),
+    checkInvariants: () => assertInvariants(stores.database, config.seatsPerUserMax),
     stop: async () => {
       for (const one of running) await one.close();
-      await stores.drop();
+      await assertInvariants(stores.database, config.seatsPerUserMax, brokenOnPurpose).finally(() => stores.drop());
     },
   };
 }
