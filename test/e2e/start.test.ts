@@ -4,6 +4,8 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connectDatabase } from '../../src/database/orm.config.js';
+import { runningDatabase } from '../../src/launcher/own-stores.js';
 import { graphqlClient } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
 import { childrenOf, commandOf, endAll, ensureBuilt, failingStart, spawnFrontrow, startProcess, type FrontrowProcess } from '../support/process.js';
@@ -74,6 +76,23 @@ test('where nothing runs, the command that makes admins says what to do', () => 
   const DATA_DIR = join(folder, 'idle');
   const { status, stderr } = spawnSync(process.execPath, ['dist/promote.js', 'somebody@example.com'], { encoding: 'utf8', env: { DATA_DIR } });
   expect({ status, stderr }).toEqual({ status: 1, stderr: `No database of Frontrow's own runs on the data in ${DATA_DIR}. Start Frontrow, or set DATABASE_URL to the database that it uses.\n` });
+});
+
+test('what must always be true is checked by a command beside the running server, whose exit code tells how it is', async () => {
+  const checked = (env: Record<string, string>, ...args: string[]): { status: number | null; output: string } => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/invariants.js', ...args], { encoding: 'utf8', env: { PATH: process.env['PATH'], ...env } });
+    return { status, output: stdout + stderr };
+  };
+  expect(checked({ DATA_DIR }, '--settled')).toEqual({ status: 0, output: expect.stringMatching(/^(ok .* ms\)\n){20,}All \d+ invariants are true\.\n$/) });
+  const orm = await connectDatabase(runningDatabase(DATA_DIR), { poolMax: 1 });
+  const change = (by: number) => orm.em.getConnection().execute('update wallet set balance = balance + ? limit 1', [by]);
+  await change(1);
+  expect(checked({ DATA_DIR })).toEqual({ status: 1, output: expect.stringMatching(/^VIOLATED +balance-is-ledger .*; rows: 1\n +\{"user_id":".*\n(.*\n)*1 of \d+ invariants are violated\.\n$/m) });
+  await change(-1);
+  await orm.close();
+  expect(checked({ DATA_DIR }).status).toBe(0);
+  expect(checked({ DATA_DIR }, '--soon')).toEqual({ status: 2, output: 'The only option is --settled: npm run invariants -- --settled\n' });
+  expect(checked({ DATA_DIR: join(folder, 'idle') }).status).toBe(2);
 });
 
 test('a process that only works tells where its health and metrics are', async () => {

@@ -177,3 +177,11 @@ test('all answers are of one instant, nothing can be written meanwhile, and the 
   const connections = await Promise.all(Array.from({ length: 10 }, () => orm.em.fork().execute<{ isolation: string }[]>('select @@tx_isolation as isolation')));
   expect(new Set(connections.flat().map(({ isolation }) => isolation))).toEqual(new Set(['READ-COMMITTED']));
 });
+
+test('a test file that leaves an untrue balance behind fails, with the row', async () => {
+  const change = (by: number) => frontrow.app.orm.em.getConnection().execute('update wallet set balance = balance + ? where user_id = ?', [by, buyers.held.id]);
+  await change(1);
+  await expect(frontrow.checkInvariants()).rejects.toThrow(new RegExp(`balance-is-ledger(.|\\n)*${buyers.held.id}`));
+  await change(-1);
+  await frontrow.checkInvariants();
+});
