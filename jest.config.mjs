@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 const floor = JSON.parse(readFileSync(new URL('./coverage-floor.json', import.meta.url), 'utf8'));
 
 /** Run only in processes of their own, which coverage does not see: test/e2e/start.test.ts starts them. */
-const IN_OTHER_PROCESSES = ['src/index.ts', 'src/promote.ts', 'src/launcher/explain.ts', 'src/launcher/stop-signals.ts'];
+const IN_OTHER_PROCESSES = ['src/index.ts', 'src/promote.ts', 'src/invariants.ts', 'src/launcher/explain.ts', 'src/launcher/stop-signals.ts'];
 
 export default {
   testEnvironment: 'node',
