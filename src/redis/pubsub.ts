@@ -40,6 +40,7 @@ export class PubSub {
   ) {
     hearUnsubscribe(subscriber, logger);
     this.#pubsub = new RedisPubSub({ publisher, subscriber });
+    hearFailedSubscribe(subscriber, this.#pubsub, logger);
   }
 
   /** Never fails the caller: what was committed stays committed, and a lost message only delays those who listen. */
@@ -71,4 +72,23 @@ function hearUnsubscribe(subscriber: Redis, logger: Logger): void {
       return done;
     }) as never;
   }
+}
+
+type Callback = (error?: Error | null, result?: unknown) => void;
+
+/** The library keeps a promise beside each subscribe that nobody may be waiting for: on a connection that closes its rejection would end the process. */
+function hearFailedSubscribe(subscriber: Redis, pubsub: RedisPubSub, logger: Logger): void {
+  const send = subscriber.subscribe.bind(subscriber) as (...channels: unknown[]) => Promise<unknown>;
+  subscriber.subscribe = ((...channels: unknown[]) => {
+    const callback = channels.at(-1);
+    // The client itself subscribes again after a break, without a callback.
+    if (typeof callback !== 'function') return send(...channels);
+    return send(...channels.slice(0, -1), (error: Error | null, result: unknown) => {
+      if (error) {
+        pubsub['subsPendingRefsMap'].get(String(channels[0]))?.pending.catch(() => undefined);
+        logger.debug({ err: error, channels: channels.slice(0, -1) }, 'subscribe failed');
+      }
+      (callback as Callback)(error, result);
+    });
+  }) as never;
 }

@@ -33,7 +33,7 @@ export const REQUEST_TIMEOUT_MS = 30_000;
 
 /**
  * So long a client waits for its answer over HTTP, at most: a store that takes statements and answers none would keep it for ever. Longer than a
- * statement waits for a lock (5 s), whose end says for sure that nothing happened.
+ * statement waits for a lock (5 s), so that one such wait, tried again, can still answer for itself.
  */
 export const REQUEST_DEADLINE_MS = 8000;
 

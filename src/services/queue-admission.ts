@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import {
-  endPassesByTime, givePasses, notePassesGiven, overduePasses, paidPassesOf, queueFactsOf, withdrawPasses, type QueueFacts,
+  endPassesByTime, givePasses, notePassesGiven, overduePasses, paidPassesOf, queueFactsOf, unnotedPassesOf, withdrawPasses, type QueueFacts,
 } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
@@ -59,8 +59,9 @@ export class QueueAdmission {
     const changed: string[] = [];
     try {
       changed.push(...(await this.#endWhatIsOver(concertId, facts, look)));
-      if (look.heartbeatDue) changed.push(...(await this.#endWhatIsPaid(concertId)));
-      changed.push(...(await this.#admit(concertId, facts)));
+      if (look.heartbeatDue) changed.push(...(await this.#mendActive(concertId)));
+      // An idle queue has no pace: to propose now would begin one that the next crowd's estimate counts as empty intervals.
+      if (!look.idle) changed.push(...(await this.#admit(concertId, facts)));
     } finally {
       // Also when the database takes no passes: who is connected must be asked for, or would count as absent.
       await this.#tell(concertId, changed, look.moved || changed.length > 0, look.heartbeatDue);
@@ -69,7 +70,7 @@ export class QueueAdmission {
   }
 
   get #heartbeatMs(): number {
-    return Math.min(HEARTBEAT_EVERY_MS, Math.floor(this.config.absenceGraceMs / HEARTBEATS_PER_GRACE));
+    return Math.min(HEARTBEAT_EVERY_MS, Math.ceil(this.config.absenceGraceMs / HEARTBEATS_PER_GRACE));
   }
 
   #look(concertId: string, facts: QueueFacts): Promise<Look> {
@@ -95,11 +96,13 @@ export class QueueAdmission {
     return ended;
   }
 
-  /** A process that died between a payment and the end of its pass left the pass open here. */
-  async #endWhatIsPaid(concertId: string): Promise<string[]> {
+  /** What a process that died left undone: a pass handed over but not noted as such, a pass paid but still open here. */
+  async #mendActive(concertId: string): Promise<string[]> {
     const ended: string[] = [];
     for await (const active of this.store.activePlaces(concertId)) {
       if (active.length === 0) continue;
+      const unnoted = await unnotedPassesOf(this.transactions.fork(), concertId, active);
+      if (unnoted.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, unnoted));
       const paid = await paidPassesOf(this.transactions.fork(), concertId, active.map(({ userId }) => userId));
       ended.push(...(await this.#end(concertId, 'PAID', paid)));
     }
@@ -135,10 +138,12 @@ export class QueueAdmission {
 
   async #tell(concertId: string, users: string[], moved: boolean, heartbeat: boolean): Promise<void> {
     if (!moved && !heartbeat) return;
-    const messages: Messages['queueMoved'][] = [{ concertId, users: users.slice(0, USERS_PER_MESSAGE), moved, heartbeat }];
-    for (let from = USERS_PER_MESSAGE; from < users.length; from += USERS_PER_MESSAGE) {
+    const messages: Messages['queueMoved'][] = [];
+    for (let from = 0; from === 0 || from < users.length; from += USERS_PER_MESSAGE) {
       messages.push({ concertId, users: users.slice(from, from + USERS_PER_MESSAGE), moved: false, heartbeat: false });
     }
+    // The last tells of the move: by then a room has heard how many have gone.
+    Object.assign(messages.at(-1)!, { moved, heartbeat });
     await Promise.all(messages.map((message) => this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), message)));
   }
 }

@@ -9,11 +9,8 @@ import type { QueuePositions } from './queue-positions.js';
  */
 
 const READ_AT_ONCE = 500;
-/**
- * Whom a moving line is told at once; those behind hear it with the next heartbeat. The first 1,000 are promised a second, and one who was behind
- * this position at the last heartbeat can hardly be among them before the next.
- */
-const NEAR_POSITION = 3000;
+/** Whom a moving line is told at once, as promised; those behind hear it with the next heartbeat. */
+const NEAR_POSITION = 1000;
 
 /** One subscription: holds the latest position not yet taken, and ends after COMPLETED or EXPIRED. */
 class Watcher implements AsyncIterableIterator<QueuePosition> {
@@ -27,8 +24,9 @@ class Watcher implements AsyncIterableIterator<QueuePosition> {
     private readonly onLeave: (watcher: Watcher) => void,
   ) {}
 
-  get isNear(): boolean {
-    return this.#known === null || this.#known.position <= NEAR_POSITION;
+  /** Whether the watcher may be near the head, `gone` of those before having left the line since the position was read. */
+  isNear(gone: number): boolean {
+    return this.#known === null || this.#known.position - gone <= NEAR_POSITION;
   }
 
   offer(position: QueuePosition): void {
@@ -79,6 +77,8 @@ class Room {
   #present = false;
   #reading = false;
   #heardHeartbeat = false;
+  /** Users who were told of since everyone's position was last read: the line is at most so much shorter. */
+  #gone = 0;
 
   constructor(
     readonly concertId: string,
@@ -110,6 +110,7 @@ class Room {
   }
 
   refreshAll(): void {
+    this.#gone = 0;
     this.refresh(this.#watchers.keys());
   }
 
@@ -121,13 +122,14 @@ class Room {
 
   #hear({ users, moved, heartbeat }: Messages['queueMoved']): void {
     if (heartbeat) this.#present = this.#heardHeartbeat = true;
+    this.#gone += users.length;
     // A heartbeat reads everyone: it makes good for messages that were lost.
     if (heartbeat) this.refreshAll();
     else this.refresh(moved ? [...users, ...this.#near()] : users);
   }
 
   *#near(): Iterable<string> {
-    for (const [userId, watchers] of this.#watchers) if ([...watchers].some((watcher) => watcher.isNear)) yield userId;
+    for (const [userId, watchers] of this.#watchers) if ([...watchers].some((watcher) => watcher.isNear(this.#gone))) yield userId;
   }
 
   /** One reading at a time; what falls due meanwhile is read once more after it. */

@@ -133,4 +133,26 @@ describe('the pass', () => {
     expect(retryAfterSeconds).toBeLessThanOrEqual(600);
     await attempt(false);
   });
+
+  test('Q7: while nobody is in a queue no interval passes, so the next crowd is not told of empty ones', async () => {
+    const concert = await frontrow.build.concert();
+    const buyer = await frontrow.build.buyer();
+    await queue.join(buyer, concert.id);
+    await queue.leave(buyer, concert.id);
+    await queue.tick();
+    expect(await frontrow.app.redis.hget(keys.queueState(concert.id), 'interval_at')).toBeNull();
+  });
+
+  test('Q6: a pass whose handing over was not noted, because a process died, is noted with the next heartbeat', async () => {
+    const concert = await frontrow.build.concert();
+    const buyer = await frontrow.build.buyer();
+    await queue.join(buyer, concert.id);
+    await queue.tick();
+    const em = frontrow.app.transactions.fork();
+    await em.execute('update queue_pass set admitted_at = null where concert_id = ?', [concert.id]);
+    await frontrow.app.redis.hset(keys.queueState(concert.id), 'heartbeat_at', 0);
+    await queue.tick();
+    const [pass] = await em.execute<{ admitted_at: Date | null }[]>('select admitted_at from queue_pass where concert_id = ?', [concert.id]);
+    expect(pass!.admitted_at).not.toBeNull();
+  });
 });

@@ -273,3 +273,19 @@ test('Q8: while the database takes no passes nobody is told of one, and who is c
   await watched.until(is('ACTIVE'));
   expect(watched.messages.map(({ queuePosition }) => queuePosition.status)).toEqual(['WAITING', 'ACTIVE']);
 });
+
+test('Q3: one who comes among the first 1,000 by a great move hears of it with the same tick', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const [buyer] = await frontrow.build.buyers(1);
+  await queue.join(buyer!, concert.id);
+  const waiting = keys.queueWaiting(concert.id);
+  const crowd = Array.from({ length: 2500 }, (_, index) => `someone-${index}`);
+  await frontrow.app.redis.zadd(waiting, ...crowd.flatMap((user, index) => [(index + 1) / 10_000, user]));
+  const watched = watch(buyer!, concert.id);
+  await watched.until(isAt(2501));
+  await queue.tick();
+  await queue.setPolicy(concert.id, { admitCount: 2000, activeMax: 2000 });
+  await queue.tick();
+  await watched.until(isAt(501));
+});

@@ -102,7 +102,8 @@ test('Q7: a job that comes by itself keeps its beat, however often it is set', a
     await jobs.schedule('sweep', frontrow.app.config.sweepIntervalMs, {});
     await jobs.schedule('admission', TICK_MS, {});
   }
-  expect(await beatOf('sweep')).toBe(sweepAt);
+  // The job's own turn may come meanwhile, by whole intervals.
+  expect(((await beatOf('sweep')) - sweepAt) % frontrow.app.config.sweepIntervalMs).toBe(0);
   const next = await beatOf('admission');
   expect((next - admissionAt) % TICK_MS).toBe(0);
   await eventually(async () => (await beatOf('admission')) > next + 5 * TICK_MS, 'the next ticks');

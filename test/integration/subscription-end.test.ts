@@ -83,6 +83,7 @@ test('Q3: a token that ends in mid-queue closes the socket with 4403; its client
     dataOf(await frontrow.client().run(RefreshSessionDocument, { refreshToken: frontrow.app.tokens.signRefresh(buyer!.sessionId, 1) })).refreshSession.accessToken;
 
   const closings: number[] = [];
+  let heard = Infinity;
   let token: string | null = nearlyOver.token;
   const client = websocketClient(instance.url!, {}, {
     retryAttempts: 3,
@@ -92,11 +93,15 @@ test('Q3: a token that ends in mid-queue closes the socket with 4403; its client
       token = null;
       return { authorization };
     },
-    on: { closed: (event) => closings.push((event as CloseEvent).code) },
+    on: {
+      closed: (event) => {
+        closings.push((event as CloseEvent).code);
+        heard = watched.messages.length;
+      },
+    },
   });
   const watched = collect(client, WatchQueuePositionDocument, { concertId: concert.id });
   await watched.until(({ queuePosition }) => queuePosition.position === 2);
-  const heard = watched.messages.length;
   await eventually(() => watched.messages.length > heard, 'the position over a new socket');
   expect(closings).toEqual([4403]);
   expect(watched.messages.at(-1)!.queuePosition).toMatchObject({ status: 'WAITING', position: 2 });

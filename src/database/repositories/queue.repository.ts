@@ -80,6 +80,16 @@ export async function paidPassesOf(em: EntityManager, concertId: string, userIds
   return rows.map(({ userId, place }) => ({ userId, place: Number(place) }));
 }
 
+/** Those of the places whose pass was never noted as handed over. Only read: what others are ending just now is not waited for. */
+export async function unnotedPassesOf(em: EntityManager, concertId: string, places: readonly Place[]): Promise<Place[]> {
+  const rows = await em.execute<{ userId: string; place: number | string }[]>(
+    'select user_id as userId, place from queue_pass where concert_id = ? and user_id in (?) and admitted_at is null and ended_at is null',
+    [concertId, places.map(({ userId }) => userId)],
+  );
+  const unnoted = new Set(rows.map(({ userId, place }) => `${userId} ${place}`));
+  return places.filter(({ userId, place }) => unnoted.has(`${userId} ${place}`));
+}
+
 /** An epoch of the concert's queue that nobody had before: higher than every earlier one, whatever Redis has forgotten. */
 export async function takeQueueEpoch(em: EntityManager, concertId: string): Promise<number> {
   await em.execute('update concert set next_queue_epoch = next_queue_epoch + 1 where id = ?', [concertId]);
