@@ -15,7 +15,7 @@ const CONCURRENCY: { [Name in JobName]: number } = { 'hold-expiry': 10, admissio
 
 /** The jobs that come by themselves, every so many ms. */
 export type Beats = Record<'admission' | 'sweep', number>;
-/** A beat is known to Redis alone: when Redis has lost it, it is set again within this time. Setting one that is there changes nothing. */
+/** A beat is known to Redis alone: when Redis has lost it, it is set again within this time. Setting one that is there puts no turn off. */
 const BEATS_SET_EVERY_MS = 2000;
 
 export interface Workers {

@@ -97,15 +97,17 @@ test('Q6: the workers end a pass at its time and give its room to the next', asy
 test('Q7: a job that comes by itself keeps its beat, however often it is set', async () => {
   const { jobs, redis } = frontrow.app;
   const beatOf = async (name: string) => Number(await redis.zscore(`${keys.jobs()}:${name}:repeat`, name));
-  const [sweepAt, admissionAt] = [await beatOf('sweep'), await beatOf('admission')];
+  const sweepAt = await beatOf('sweep');
   for (let times = 0; times < 100; times += 1) {
     await jobs.schedule('sweep', frontrow.app.config.sweepIntervalMs, {});
     await jobs.schedule('admission', TICK_MS, {});
+    // Never further away than one interval: no tick is left out for it.
+    const nextAt = await beatOf('admission');
+    expect(nextAt - Date.now()).toBeLessThanOrEqual(TICK_MS);
   }
   // The job's own turn may come meanwhile, by whole intervals.
   expect(((await beatOf('sweep')) - sweepAt) % frontrow.app.config.sweepIntervalMs).toBe(0);
   const next = await beatOf('admission');
-  expect((next - admissionAt) % TICK_MS).toBe(0);
   await eventually(async () => (await beatOf('admission')) > next + 5 * TICK_MS, 'the next ticks');
   const [delayed, waiting, active] = await Promise.all([
     redis.zcard(`${keys.jobs()}:admission:delayed`), redis.llen(`${keys.jobs()}:admission:wait`), redis.llen(`${keys.jobs()}:admission:active`),
