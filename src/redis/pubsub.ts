@@ -76,19 +76,21 @@ function hearUnsubscribe(subscriber: Redis, logger: Logger): void {
 
 type Callback = (error?: Error | null, result?: unknown) => void;
 
-/** The library keeps a promise beside each subscribe that nobody may be waiting for: on a connection that closes its rejection would end the process. */
+/**
+ * The library keeps a promise beside each subscribe that nobody may be waiting for, and the client subscribes again by itself after a break: on a
+ * connection that closes meanwhile the rejection of either would end the process.
+ */
 function hearFailedSubscribe(subscriber: Redis, pubsub: RedisPubSub, logger: Logger): void {
-  const send = subscriber.subscribe.bind(subscriber) as (...channels: unknown[]) => Promise<unknown>;
-  subscriber.subscribe = ((...channels: unknown[]) => {
-    const callback = channels.at(-1);
-    // The client itself subscribes again after a break, without a callback.
-    if (typeof callback !== 'function') return send(...channels);
-    return send(...channels.slice(0, -1), (error: Error | null, result: unknown) => {
-      if (error) {
-        pubsub['subsPendingRefsMap'].get(String(channels[0]))?.pending.catch(() => undefined);
-        logger.debug({ err: error, channels: channels.slice(0, -1) }, 'subscribe failed');
-      }
-      (callback as Callback)(error, result);
+  const send = subscriber.subscribe.bind(subscriber) as (...args: unknown[]) => Promise<unknown>;
+  subscriber.subscribe = ((...args: unknown[]) => {
+    const callback = args.at(-1);
+    const channels = typeof callback === 'function' ? args.slice(0, -1) : args;
+    const done = send(...channels);
+    done.catch((error: unknown) => {
+      pubsub['subsPendingRefsMap'].get(String(channels[0]))?.pending.catch(() => undefined);
+      logger.debug({ err: error, channels }, 'subscribe failed');
     });
+    if (typeof callback === 'function') void done.then((result) => (callback as Callback)(null, result), callback as Callback);
+    return done;
   }) as never;
 }

@@ -1,0 +1,28 @@
+import { pino } from 'pino';
+import { connectFailFast, connectPatient } from '../../src/redis/client.js';
+import { PubSub, topics } from '../../src/redis/pubsub.js';
+import { Metrics } from '../../src/metrics.js';
+import { eventually } from '../support/eventually.js';
+import { redisProxy } from '../support/redis-proxy.js';
+import { freshStores } from '../support/stores.js';
+
+test('a connection that closes while Redis has not answered a subscribe rejects nothing unheard, which would end the process', async () => {
+  const stores = await freshStores();
+  const logger = pino({ level: 'silent' });
+  const proxy = await redisProxy(stores.redis);
+  const [publisher, subscriber] = [await connectFailFast(proxy.address, logger), connectPatient(proxy.address, logger)];
+  await eventually(() => subscriber.status === 'ready', 'the subscriber');
+  const unheard: unknown[] = [];
+  const hear = (reason: unknown): void => void unheard.push(reason);
+  process.on('unhandledRejection', hear);
+  const pubsub = new PubSub(publisher, subscriber, new Metrics(), logger);
+  proxy.silence();
+  const first = pubsub.iterate<'reservationChanged'>(topics.reservationChanged('somebody')).next();
+  subscriber.disconnect();
+  await expect(first).rejects.toThrow('Connection is closed.');
+  await eventually(() => subscriber.status === 'end', 'the end of the connection');
+  process.off('unhandledRejection', hear);
+  expect(unheard).toEqual([]);
+  publisher.disconnect();
+  await proxy.close();
+});
