@@ -15,7 +15,7 @@ test('a connection that closes while Redis has not answered a subscribe rejects 
   const unheard: unknown[] = [];
   const hear = (reason: unknown): void => void unheard.push(reason);
   process.on('unhandledRejection', hear);
-  const pubsub = new PubSub(publisher, subscriber, new Metrics(), logger);
+  const pubsub = new PubSub(publisher, subscriber, new Metrics(logger), logger);
   proxy.silence();
   const first = pubsub.iterate<'reservationChanged'>(topics.reservationChanged('somebody')).next();
   subscriber.disconnect();
