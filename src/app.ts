@@ -9,6 +9,7 @@ import { connectDatabase, type DatabaseAddress } from './database/orm.config.js'
 import { Transactions } from './database/transaction.js';
 import { Metrics } from './metrics.js';
 import { connectFailFast, connectPatient } from './redis/client.js';
+import { EventStream } from './redis/event-stream.js';
 import { Jobs } from './redis/jobs.js';
 import { PubSub } from './redis/pubsub.js';
 import { QueueStore } from './redis/queue-store.js';
@@ -17,12 +18,15 @@ import { SeatGate } from './redis/seat-gate.js';
 import { SessionCache } from './redis/session-cache.js';
 import { ClockService } from './services/clock.service.js';
 import { ConcertService } from './services/concert.service.js';
+import { DeliveryService } from './services/delivery.service.js';
+import { Nudge } from './services/nudge.js';
 import { PasswordService } from './services/password.service.js';
 import { PaymentService } from './services/payment.service.js';
 import { QueueAdmission } from './services/queue-admission.js';
 import { QueuePositions } from './services/queue-positions.js';
 import { QueueRooms } from './services/queue-room.js';
 import { QueueService } from './services/queue.service.js';
+import { RelayService } from './services/relay.service.js';
 import { ReservationService } from './services/reservation.service.js';
 import { ScheduleService } from './services/schedule.service.js';
 import { SeatService } from './services/seat.service.js';
@@ -31,6 +35,8 @@ import { TokenService } from './services/token.service.js';
 import { UserService } from './services/user.service.js';
 import { VenueService } from './services/venue.service.js';
 import { WalletService } from './services/wallet.service.js';
+import { WebhookSender } from './services/webhook-sender.js';
+import { WebhookService } from './services/webhook.service.js';
 
 /** Where the two stores are. */
 export interface StoreAddresses {
@@ -65,7 +71,8 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const subscriber = connectPatient(stores.redis, logger);
   const pubsub = new PubSub(redis, subscriber, metrics, logger);
   const jobs = new Jobs(redis, logger);
-  const transactions = new Transactions(orm, (reason) => metrics.transactionRetried(reason));
+  const relayNudge = new Nudge('relay-nudge', () => jobs.nudge('relay'), metrics);
+  const transactions = new Transactions(orm, (reason) => metrics.transactionRetried(reason), () => relayNudge.give());
   const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
   const gate = new SeatGate(redis);
 
@@ -73,7 +80,10 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const passwords = new PasswordService();
   const sessions = new SessionService(transactions, new SessionCache(redis, config.accessTokenTtlMs, logger), pubsub, tokens, config);
   const queue = createQueue(redis, pubsub, { transactions, tokens, metrics, config, logger });
+  const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(), metrics);
+  const relay = new RelayService(transactions, new EventStream(redis), deliveries, metrics);
   metrics.watchQueues(() => queue.totals());
+  metrics.watchOutbox(() => relay.backlog());
   const services: Services = {
     clock: new ClockService(transactions),
     sessions,
@@ -86,6 +96,9 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     reservations: new ReservationService(transactions, gate, jobs, pubsub, metrics, config),
     wallets: new WalletService(transactions, config),
     payments: new PaymentService(transactions, gate, queue, tokens, pubsub, metrics),
+    webhooks: new WebhookService(transactions, deliveries, !config.production),
+    deliveries,
+    relay,
   };
 
   return {

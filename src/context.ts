@@ -2,8 +2,10 @@ import type { Loaders } from './database/loaders.js';
 import type { Viewer } from './domain/viewer.js';
 import type { ClockService } from './services/clock.service.js';
 import type { ConcertService } from './services/concert.service.js';
+import type { DeliveryService } from './services/delivery.service.js';
 import type { PaymentService } from './services/payment.service.js';
 import type { QueueService } from './services/queue.service.js';
+import type { RelayService } from './services/relay.service.js';
 import type { ReservationService } from './services/reservation.service.js';
 import type { ScheduleService } from './services/schedule.service.js';
 import type { SeatService } from './services/seat.service.js';
@@ -11,6 +13,7 @@ import type { SessionService } from './services/session.service.js';
 import type { UserService } from './services/user.service.js';
 import type { VenueService } from './services/venue.service.js';
 import type { WalletService } from './services/wallet.service.js';
+import type { WebhookService } from './services/webhook.service.js';
 
 export interface Services {
   clock: ClockService;
@@ -24,6 +27,9 @@ export interface Services {
   reservations: ReservationService;
   wallets: WalletService;
   payments: PaymentService;
+  webhooks: WebhookService;
+  deliveries: DeliveryService;
+  relay: RelayService;
 }
 
 /** What one GraphQL operation knows of its caller; the same over HTTP and websocket. Loaders live for one operation, or one event of a subscription. */

@@ -4,7 +4,7 @@ import type { Counters } from './domain/counters.js';
 import { within } from './redis/within.js';
 
 /** Reading the queues costs Redis a few commands for each of them; scrapes that come closer together share one reading. */
-const QUEUE_TOTALS_MEMO_MS = 1000;
+const FIGURES_MEMO_MS = 1000;
 const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** An operation by the schema's names; what a client calls it is never a label. */
@@ -23,6 +23,9 @@ export class Metrics implements Counters {
   readonly #retries = new Counter({ name: 'frontrow_transaction_retries_total', help: 'Transactions run again, by errno or version.', labelNames: ['reason'], registers: [this.registry] });
   readonly #admitted = new Counter({ name: 'frontrow_queue_admitted_total', help: 'Users admitted from a queue.', registers: [this.registry] });
   readonly #lag = new Histogram({ name: 'frontrow_job_lag_seconds', help: 'How long after it was due a job ran.', labelNames: ['job'], registers: [this.registry] });
+
+  readonly #published = new Counter({ name: 'frontrow_events_published_total', help: 'Events published to the stream.', registers: [this.registry] });
+  readonly #webhooks = new Counter({ name: 'frontrow_webhook_attempts_total', help: 'Attempts to deliver to a webhook, by outcome.', labelNames: ['outcome'], registers: [this.registry] });
 
   readonly #operations = new Counter({ name: 'frontrow_operations_total', help: 'GraphQL operations answered, by root field and code of the first error.', labelNames: ['type', 'field', 'code'], registers: [this.registry] });
   readonly #duration = new Histogram({ name: 'frontrow_operation_seconds', help: 'From the request to its answer, over HTTP.', labelNames: ['type', 'field'], buckets: FAST_SECONDS, registers: [this.registry] });
@@ -79,15 +82,16 @@ export class Metrics implements Counters {
     this.#poolWait.observe(seconds);
   }
 
+  eventsPublished(count: number): void {
+    this.#published.inc(count);
+  }
+  webhookTried(outcome: Parameters<Counters['webhookTried']>[0]): void {
+    this.#webhooks.inc({ outcome });
+  }
+
   /** The queues are counted when somebody looks. A Redis that is away, or silent, must not hide the other figures. */
   watchQueues(totals: () => Promise<{ waiting: number; active: number }>): void {
-    let read = { at: -Infinity, totals: Promise.resolve({ waiting: Number.NaN, active: Number.NaN }) };
-    const current = () => {
-      if (performance.now() - read.at > QUEUE_TOTALS_MEMO_MS) {
-        read = { at: performance.now(), totals: within(Promise.resolve().then(totals)).catch(() => ({ waiting: Number.NaN, active: Number.NaN })) };
-      }
-      return read.totals;
-    };
+    const current = briefly(totals, { waiting: Number.NaN, active: Number.NaN });
     for (const state of ['waiting', 'active'] as const) {
       new Gauge({
         name: `frontrow_queue_${state}`,
@@ -99,4 +103,35 @@ export class Metrics implements Counters {
       });
     }
   }
+  /** What waits to be published to other systems; a database that is away, or silent, must not hide the other figures. */
+  watchOutbox(backlog: () => Promise<{ count: number; oldestMs: number }>): void {
+    const current = briefly(backlog, { count: Number.NaN, oldestMs: Number.NaN });
+    new Gauge({
+      name: 'frontrow_outbox_backlog',
+      help: 'Events not published yet.',
+      registers: [this.registry],
+      async collect() {
+        this.set((await current()).count);
+      },
+    });
+    new Gauge({
+      name: 'frontrow_outbox_oldest_seconds',
+      help: 'Age of the oldest event not published yet; 0 without one.',
+      registers: [this.registry],
+      async collect() {
+        this.set((await current()).oldestMs / 1000);
+      },
+    });
+  }
+}
+
+/** The figures of a store, read once for all scrapes that come close together; `unknown` when it does not answer. */
+function briefly<Figures extends object>(read: () => Promise<Figures>, unknown: Figures): () => Promise<Figures> {
+  let last: { at: number; figures: Promise<Figures> } = { at: -Infinity, figures: Promise.resolve<Figures>(unknown) };
+  return () => {
+    if (performance.now() - last.at > FIGURES_MEMO_MS) {
+      last = { at: performance.now(), figures: within<Figures>((async () => read())()).catch(() => unknown) };
+    }
+    return last.figures;
+  };
 }

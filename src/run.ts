@@ -8,6 +8,7 @@ import { DEMO_ACCOUNTS, seedDemo, type DemoAccount } from './database/seeds/demo
 import { applyGuards } from './resolvers/access.js';
 import { resolvers } from './resolvers/index.js';
 import { buildSchema } from './schema/build-schema.js';
+import { RELAY_INTERVAL_MS } from './services/relay.service.js';
 import { startServer, type Server } from './server.js';
 import { handlersOf } from './workers/index.js';
 import { startWorkers, type Workers } from './workers/start-workers.js';
@@ -59,7 +60,7 @@ async function startOperatorServer(app: App): Promise<Server | null> {
 }
 
 async function startRoleWorker(app: App): Promise<Workers> {
-  const beats = { admission: app.config.queue.tickMs, sweep: app.config.sweepIntervalMs };
+  const beats = { admission: app.config.queue.tickMs, sweep: app.config.sweepIntervalMs, relay: RELAY_INTERVAL_MS };
   return startWorkers(handlersOf(app.services), beats, app.jobs, app.stores.redis, app.metrics, app.logger);
 }
 

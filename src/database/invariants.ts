@@ -168,6 +168,10 @@ export const SETTLED = {
     says: 'no pass is open 10 s past its end',
     violations: 'select concert_id, user_id, place, expires_at from queue_pass where ended_at is null and expires_at <= :now - interval 10 second',
   },
+  'outbox-flows': {
+    says: 'no event waits 10 s to be published',
+    violations: 'select id, event_id, type, occurred_at from outbox_event where published_at is null and occurred_at <= :now - interval 10 second',
+  },
   // Redis lets a user have one; its row follows, and may be the older when the user has left or Redis has lost the line.
   'one-open-pass': {
     says: 'nobody has two open passes of a concert',

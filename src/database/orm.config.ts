@@ -6,6 +6,7 @@ import { Charge } from './entities/charge.entity.js';
 import { Concert } from './entities/concert.entity.js';
 import { ConcertPrice } from './entities/concert-price.entity.js';
 import { LedgerEntry } from './entities/ledger-entry.entity.js';
+import { OutboxEvent } from './entities/outbox-event.entity.js';
 import { Payment } from './entities/payment.entity.js';
 import { QueuePass } from './entities/queue-pass.entity.js';
 import { Reservation } from './entities/reservation.entity.js';
@@ -17,6 +18,8 @@ import { Session } from './entities/session.entity.js';
 import { User } from './entities/user.entity.js';
 import { Venue } from './entities/venue.entity.js';
 import { Wallet } from './entities/wallet.entity.js';
+import { WebhookDelivery } from './entities/webhook-delivery.entity.js';
+import { Webhook } from './entities/webhook.entity.js';
 import { migrations } from './migrations/index.js';
 
 /** Where the database is: a `mysql://` URL, or the unix socket and name of the own server. */
@@ -36,7 +39,7 @@ const SESSION_SETTINGS = [
 
 const entities = [
   User, Session, Wallet, LedgerEntry, Charge, Venue, Concert, ConcertPrice, Schedule, Seat,
-  Reservation, ReservationSeat, ReservationQuota, Payment, QueuePass,
+  Reservation, ReservationSeat, ReservationQuota, Payment, QueuePass, OutboxEvent, Webhook, WebhookDelivery,
 ];
 
 export interface DatabaseOptions {

@@ -1,6 +1,7 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/mysql';
 import { OptimisticLockError } from '@mikro-orm/mysql';
 import { setTimeout as delay } from 'node:timers/promises';
+import { toldSomething } from './repositories/outbox.repository.js';
 
 /** The only place where a transaction is tried again. */
 const ATTEMPTS_MAX = 8;
@@ -31,6 +32,8 @@ export class Transactions {
   constructor(
     private readonly orm: MikroORM,
     private readonly onRetry: (reason: string) => void,
+    /** After a commit that tells other systems of something. Keeps nobody, fails nobody. */
+    private readonly onTold: () => void = () => undefined,
   ) {}
 
   /**
@@ -41,7 +44,14 @@ export class Transactions {
     for (let attempt = 1; ; attempt += 1) {
       const em = this.orm.em.fork();
       try {
-        return await em.transactional(work);
+        let told = false;
+        const result = await em.transactional(async (inner) => {
+          const done = await work(inner);
+          told = toldSomething(inner);
+          return done;
+        });
+        if (told) this.onTold();
+        return result;
       } catch (error) {
         const reason = reasonToRetry(error);
         if (reason === undefined || attempt === ATTEMPTS_MAX) throw error;

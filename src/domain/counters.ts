@@ -14,4 +14,8 @@ export interface Counters {
   admitted(count: number): void;
   /** A job ran this long after it was due. */
   jobLag(job: string, lagMs: number): void;
+  /** Events reached the stream. */
+  eventsPublished(count: number): void;
+  /** An attempt to deliver to a webhook ended: DEAD and FAILED alike did not arrive, FAILED is tried again. */
+  webhookTried(outcome: 'DELIVERED' | 'FAILED' | 'DEAD'): void;
 }

@@ -9,6 +9,8 @@ export const jobCatalogue = {
   'hold-expiry': z.object({ reservationId: z.uuid() }),
   admission: z.object({}),
   sweep: z.object({}),
+  relay: z.object({}),
+  webhook: z.object({ deliveryId: z.uuid(), webhookId: z.uuid() }),
 } as const;
 export type JobName = keyof typeof jobCatalogue;
 export type JobPayload<Name extends JobName> = z.infer<(typeof jobCatalogue)[Name]>;
@@ -22,17 +24,20 @@ const options: JobsOptions = {
   removeOnFail: { count: FINISHED_KEPT },
 };
 
+/** A delivery may be asked for again as soon as its job is over, however that ended: its row knows what is still to be done. */
+const optionsOf = (name: JobName): JobsOptions => (name === 'webhook' ? { ...options, removeOnComplete: true, removeOnFail: true } : options);
+
 export class Jobs {
   readonly #queues: { [Name in JobName]: Queue };
 
   constructor(connection: Redis, logger: Logger) {
     const queueOf = (name: JobName): Queue => {
-      const queue = new Queue(name, { connection, prefix: keys.jobs(), defaultJobOptions: options });
+      const queue = new Queue(name, { connection, prefix: keys.jobs(), defaultJobOptions: optionsOf(name) });
       // Without a listener a lost connection would end the process.
       queue.on('error', (error) => logger.warn({ err: error, job: name }, 'job queue connection'));
       return queue;
     };
-    this.#queues = { 'hold-expiry': queueOf('hold-expiry'), admission: queueOf('admission'), sweep: queueOf('sweep') };
+    this.#queues = { 'hold-expiry': queueOf('hold-expiry'), admission: queueOf('admission'), sweep: queueOf('sweep'), relay: queueOf('relay'), webhook: queueOf('webhook') };
   }
 
   /** Runs once at about `delayMs` from now. The same `id` again is ignored. */
@@ -43,6 +48,11 @@ export class Jobs {
   /** Runs every `everyMs`, once for all instances. Calling it again changes the interval. */
   async schedule<Name extends JobName>(name: Name, everyMs: number, payload: JobPayload<Name>): Promise<void> {
     await this.#queues[name].upsertJobScheduler(name, { every: everyMs }, { name, data: payload });
+  }
+
+  /** Runs once soon. Asked for again while one waits it is that one; while one runs it runs once more. */
+  async nudge(name: 'relay'): Promise<void> {
+    await this.#queues[name].add(name, {}, { deduplication: { id: 'nudge', keepLastIfActive: true } });
   }
 
   async close(): Promise<void> {

@@ -21,12 +21,22 @@ export const keys = {
   queueState: (concertId: string): string => `${ofConcert(concertId)}:queue:state`,
   /** List: admissions of the last intervals, newest first. */
   queueAdmissions: (concertId: string): string => `${ofConcert(concertId)}:queue:admissions`,
+  /** Stream: what happened in the queue and was not relayed yet. */
+  queueEvents: (concertId: string): string => `${ofConcert(concertId)}:queue:events`,
   /** String with a TTL: how the user's last place ended. */
   queueEnded: (concertId: string, userId: string): string => `${ofConcert(concertId)}:queue:ended:${userId}`,
   /** Set: concerts whose queue the admission job has to look after. */
   queues: (): string => 'frontrow:queues',
   /** String with a TTL: there until all instances are to be asked again for queues that nobody looks after. */
   queuesBeat: (): string => 'frontrow:queues:beat',
+  /** Set: concerts whose queue nobody looks after any more, but whose events may not be relayed yet. */
+  queuesToRelay: (): string => 'frontrow:queues:to-relay',
+  /** Stream: the events that other systems read. */
+  events: (): string => 'frontrow:{events}',
+  /** String with a TTL: the relay that may publish. */
+  relayOwner: (): string => 'frontrow:{events}:owner',
+  /** String with a TTL: another relay came while one was at work. */
+  relayAgain: (): string => 'frontrow:{events}:again',
   /** String with a TTL: `active` or `revoked`; a miss means ask the database. */
   session: (sessionId: string): string => `frontrow:session:${sessionId}`,
   rateLimit: (): string => 'frontrow:rate',

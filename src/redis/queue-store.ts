@@ -55,7 +55,7 @@ export class QueueStore {
   constructor(private readonly redis: Redis) {}
 
   async join(concertId: string, userId: string, mayJoin: boolean): Promise<JoinOutcome> {
-    const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State'), keys.queueEnded(concertId, userId)];
+    const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State'), keys.queueEnded(concertId, userId), keys.queueEvents(concertId)];
     const [status, place] = await joinScript.run(this.redis, names, [userId, flag(mayJoin), PLACES_PER_EPOCH]);
     if (status === 'CLOSED' || status === 'UNCOUNTED') return status;
     // Only now: whoever removes the concert from the set looks for people after it, and finds this one.
@@ -97,7 +97,7 @@ export class QueueStore {
 
   /** The place given up, null if there was none. */
   async leave(concertId: string, userId: string, keptMs: number): Promise<{ wasActive: boolean; place: number } | null> {
-    const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State'), keys.queueEnded(concertId, userId)];
+    const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State'), keys.queueEnded(concertId, userId), keys.queueEvents(concertId)];
     const [was, place] = await leaveScript.run(this.redis, names, [userId, keptMs]);
     return was === 'NONE' ? null : { wasActive: was === 'ACTIVE', place: Number(place) };
   }
@@ -106,7 +106,7 @@ export class QueueStore {
   async end(concertId: string, cause: EndCause, places: readonly Place[], keptMs: number, absenceGraceMs: number): Promise<string[]> {
     if (places.length === 0) return [];
     const names = [
-      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State'),
+      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events'),
       ...places.map(({ userId }) => keys.queueEnded(concertId, userId)),
     ];
     return endScript.run(this.redis, names, [cause, keptMs, absenceGraceMs, ...flat(places)]);
@@ -126,7 +126,7 @@ export class QueueStore {
   }
 
   async admit(concertId: string, policy: QueuePolicy, passTtlMs: number, places: readonly Place[]): Promise<AdmitOutcome[]> {
-    const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State');
+    const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events');
     return admitScript.run(this.redis, names, [policy.admitCount, policy.activeMax, passTtlMs, ...flat(places)]);
   }
 
@@ -152,6 +152,8 @@ export class QueueStore {
 
   /** The admission job stops looking after a queue; put back if somebody joined meanwhile. */
   async forget(concertId: string): Promise<void> {
+    // First: its last events are still to be relayed.
+    await this.redis.sadd(keys.queuesToRelay(), concertId);
     await this.redis.srem(keys.queues(), concertId);
     const { waiting, active } = await this.count(concertId);
     if (waiting + active > 0) await this.redis.sadd(keys.queues(), concertId);
@@ -163,7 +165,7 @@ export class QueueStore {
   }
 }
 
-type QueueKey = 'Waiting' | 'Active' | 'Seen' | 'Places' | 'Attempts' | 'State' | 'Admissions';
+type QueueKey = 'Waiting' | 'Active' | 'Seen' | 'Places' | 'Attempts' | 'State' | 'Admissions' | 'Events';
 const ofQueue = (concertId: string, ...names: QueueKey[]): string[] => names.map((name) => keys[`queue${name}`](concertId));
 
 const flat = (places: readonly Place[]): (string | number)[] => places.flatMap(({ userId, place }) => [userId, place]);

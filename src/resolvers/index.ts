@@ -13,6 +13,7 @@ import { SeatResolver } from './seat.resolver.js';
 import { UserResolver } from './user.resolver.js';
 import { VenueResolver } from './venue.resolver.js';
 import { WalletResolver } from './wallet.resolver.js';
+import { WebhookResolver } from './webhook.resolver.js';
 
 export const resolvers = [
   UserResolver,
@@ -27,5 +28,6 @@ export const resolvers = [
   ReservationResolver,
   PaymentResolver,
   WalletResolver,
+  WebhookResolver,
   ClockResolver,
 ] as const;

@@ -1,5 +1,6 @@
 import { registerEnumType } from 'type-graphql';
-import type { PaymentStatus, QueueStatus, ReservationStatus, SeatStatus } from '../domain/states.js';
+import type { EventType } from '../domain/event.js';
+import type { DeliveryState, PaymentStatus, QueueStatus, ReservationStatus, SeatStatus } from '../domain/states.js';
 
 /** GraphQL enums of the state tables in domain/states.ts; `satisfies` keeps both the same. */
 
@@ -57,5 +58,47 @@ registerEnumType(PaymentStatusEnum, {
   valuesConfig: {
     PAID: { description: 'The amount was taken from the balance.' },
     REFUNDED: { description: 'The amount was returned to the balance.' },
+  },
+});
+
+export const EventTypeEnum = {
+  RESERVATION_HELD: 'RESERVATION_HELD',
+  RESERVATION_EXPIRED: 'RESERVATION_EXPIRED',
+  RESERVATION_CANCELLED: 'RESERVATION_CANCELLED',
+  PAYMENT_MADE: 'PAYMENT_MADE',
+  PAYMENT_REFUNDED: 'PAYMENT_REFUNDED',
+  CHARGE_MADE: 'CHARGE_MADE',
+  QUEUE_JOINED: 'QUEUE_JOINED',
+  QUEUE_ADMITTED: 'QUEUE_ADMITTED',
+  QUEUE_LEFT: 'QUEUE_LEFT',
+  QUEUE_EXPIRED: 'QUEUE_EXPIRED',
+  QUEUE_COMPLETED: 'QUEUE_COMPLETED',
+} as const satisfies { [Type in EventType]: Type };
+registerEnumType(EventTypeEnum, {
+  name: 'EventType',
+  description: 'What other systems can be told of.',
+  valuesConfig: {
+    RESERVATION_HELD: { description: 'Seats are held.' },
+    RESERVATION_EXPIRED: { description: 'A hold ran out.' },
+    RESERVATION_CANCELLED: { description: 'A hold was given back.' },
+    PAYMENT_MADE: { description: 'A reservation was paid.' },
+    PAYMENT_REFUNDED: { description: 'A payment went back to the balance.' },
+    CHARGE_MADE: { description: 'Money was added to a balance.' },
+    QUEUE_JOINED: { description: 'A place in a queue was taken.' },
+    QUEUE_ADMITTED: { description: 'A pass was given.' },
+    QUEUE_LEFT: { description: 'A place or pass was given up.' },
+    QUEUE_EXPIRED: { description: 'A pass ran out, or a waiter was absent too long.' },
+    QUEUE_COMPLETED: { description: 'A pass ended by a payment.' },
+  },
+});
+
+export const DeliveryStateEnum = { PENDING: 'PENDING', DELIVERED: 'DELIVERED', DEAD: 'DEAD' } as const satisfies { [State in DeliveryState]: State };
+registerEnumType(DeliveryStateEnum, {
+  name: 'DeliveryState',
+  description: 'PENDING, then DELIVERED, or DEAD after the last attempt failed; DEAD may become PENDING again.',
+  valuesConfig: {
+    PENDING: { description: 'To be tried, now or later.' },
+    DELIVERED: { description: 'Answered with a status from 200 to 299.' },
+    DEAD: { description: 'Every attempt failed.' },
   },
 });

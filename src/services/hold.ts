@@ -3,6 +3,7 @@ import { databaseNow } from '../database/clock.js';
 import {
   endReservations, lockQuota, lockReservations, lockReservationsOfQuota, lockSeats, saleWindowOf, seatsOf, type EndedReservation,
 } from '../database/repositories/reservation.repository.js';
+import { tell } from '../database/repositories/outbox.repository.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
 import { ReservationSeat } from '../database/entities/reservation-seat.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
@@ -108,6 +109,8 @@ async function insertHold(em: EntityManager, attempt: Attempt, seats: readonly S
     em.create(ReservationSeat, { reservationId: id, number: seat.number, seatId: seat.id, liveSeatId: seat.id, grade: seat.grade, price: seat.price });
   }
   await em.flush();
+  const payload = { scheduleId, seatNumbers: numbers, totalPrice, expiresAt };
+  await tell(em, [{ type: 'RESERVATION_HELD', occurredAt: now, userId, concertId, reservationId: id, payload }]);
   return reservation;
 }
 

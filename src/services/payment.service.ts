@@ -6,6 +6,7 @@ import { QueuePass } from '../database/entities/queue-pass.entity.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
 import { Schedule } from '../database/entities/schedule.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
+import { tell } from '../database/repositories/outbox.repository.js';
 import { endPass } from '../database/repositories/queue.repository.js';
 import { endedBefore, endReservations, lockReservations, numbersOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
 import { lockWallet, moveMoney } from '../database/repositories/wallet.repository.js';
@@ -13,6 +14,7 @@ import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
 import { notFound, queueTokenRequired } from '../domain/errors.js';
+import type { EventType, Happening } from '../domain/event.js';
 import { isOver } from '../domain/hold.js';
 import { pageSizeOf, uuidOf } from '../domain/input.js';
 import type { QueuePlace } from '../domain/queue.js';
@@ -128,6 +130,7 @@ async function payHold(em: EntityManager, userId: string, reservationId: string,
   await em.flush();
   const sold = await sellSeats(em, reservation);
   await endPass(em, place, 'PAID');
+  await tell(em, [ofPayment('PAYMENT_MADE', payment, reservation, sold, now)]);
   return { payment, sold };
 }
 
@@ -151,5 +154,12 @@ async function refundPayment(em: EntityManager, { id, userId, reservationId }: P
   payment.status = 'REFUNDED';
   payment.refundedAt = now;
   await em.flush();
-  return { payment, ended: await endReservations(em, [reservation!], 'REFUNDED', now), repeated: null };
+  const ended = await endReservations(em, [reservation!], 'REFUNDED', now);
+  await tell(em, ended.map(({ numbers }) => ofPayment('PAYMENT_REFUNDED', payment, reservation!, numbers, now)));
+  return { payment, ended, repeated: null };
+}
+
+/** What other systems are told of a payment. */
+function ofPayment(type: EventType, { id: paymentId, amount }: Payment, { id, userId, concertId, scheduleId }: Reservation, seatNumbers: number[], occurredAt: Date): Happening {
+  return { type, occurredAt, userId, concertId, reservationId: id, payload: { paymentId, amount, scheduleId, seatNumbers } };
 }

@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 import type { Config } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { Charge } from '../database/entities/charge.entity.js';
+import { tell } from '../database/repositories/outbox.repository.js';
 import { lockWallet, moveMoney } from '../database/repositories/wallet.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import { idempotencyKeyOf } from '../domain/input.js';
@@ -50,5 +51,6 @@ async function addCharge(em: EntityManager, { userId, amount, idempotencyKey, ba
   const chargedAt = await databaseNow(em);
   const id = uuid();
   moveMoney(em, wallet, { kind: 'CHARGE', amount, sourceId: id, at: chargedAt });
+  await tell(em, [{ type: 'CHARGE_MADE', occurredAt: chargedAt, userId, concertId: null, reservationId: null, payload: { chargeId: id, amount } }]);
   return em.create(Charge, { id, userId, idempotencyKey, amount, balance: wallet.balance, chargedAt });
 }

@@ -11,10 +11,10 @@ export type Handler<Name extends JobName> = (payload: JobPayload<Name>, job: Job
 /** Exactly one handler for each job: a missing one does not compile. */
 export type Handlers = { [Name in JobName]: Handler<Name> };
 
-const CONCURRENCY: { [Name in JobName]: number } = { 'hold-expiry': 10, admission: 1, sweep: 1 };
+const CONCURRENCY: { [Name in JobName]: number } = { 'hold-expiry': 10, admission: 1, sweep: 1, relay: 1, webhook: 25 };
 
 /** The jobs that come by themselves, every so many ms. */
-export type Beats = Record<'admission' | 'sweep', number>;
+export type Beats = Record<'admission' | 'sweep' | 'relay', number>;
 /** A beat is known to Redis alone: when Redis has lost it, it is set again within this time. Setting one that is there puts no turn off. */
 const BEATS_SET_EVERY_MS = 2000;
 

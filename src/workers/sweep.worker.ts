@@ -1,11 +1,13 @@
-import type { ReservationService } from '../services/reservation.service.js';
-import type { SessionService } from '../services/session.service.js';
+import type { Services } from '../context.js';
 import type { Handler } from './start-workers.js';
 
 /** Finds over again what a lost job should have done, and forgets what is long over. */
 export const sweepWorker =
-  (reservations: ReservationService, sessions: SessionService): Handler<'sweep'> =>
+  ({ reservations, sessions, relay, deliveries }: Pick<Services, 'reservations' | 'sessions' | 'relay' | 'deliveries'>): Handler<'sweep'> =>
   async () => {
     await reservations.sweep();
+    await deliveries.beginLate();
     await sessions.sweep();
+    await relay.sweep();
+    await deliveries.sweep();
   };

@@ -1,4 +1,6 @@
 import { buildSchema, parse, validate, type OperationDefinitionNode } from 'graphql';
+import { v7 as uuid } from 'uuid';
+import { WebhookDelivery } from '../../src/database/entities/webhook-delivery.entity.js';
 import { fill, fillHeaders, learn, type Known } from '../../web/graphiql/memory.js';
 import { tabOf } from '../../web/graphiql/tabs.js';
 import { websocketClient } from '../support/client.js';
@@ -41,6 +43,7 @@ test('O7: pressed one after the other, the tabs make the whole sale', async () =
     const data = tab.operation.operation === 'subscription' ? await watch(tab, known) : await send(tab, known);
     learn(data, known);
     answers[tab.operation.name!.value] = data;
+    if (tab.operation.name!.value === 'CreateWebhook') await addDeadDelivery(known['webhookId']!);
   }
   expect(answers['SignIn'].signIn.__typename).toBe('Session');
   expect(answers['WatchQueue'].queuePosition.status).toBe('ACTIVE');
@@ -52,7 +55,16 @@ test('O7: pressed one after the other, the tabs make the whole sale', async () =
   expect(answers['Refund'].refund.status).toBe('REFUNDED');
   expect(answers['RemoveSeats'].removeSeats).toMatchObject({ __typename: 'Schedule', totalSeats: 28 });
   expect(answers['DeleteSchedule'].deleteSchedule.__typename).toBe('Schedule');
+  expect(answers['Redeliver'].redeliver).toMatchObject({ state: 'PENDING', attempts: 0 });
+  expect(answers['DeleteWebhook'].deleteWebhook.id).toBe(answers['CreateWebhook'].createWebhook.webhook.id);
 });
+
+/** What takes hours to come about. */
+const addDeadDelivery = (webhookId: string) =>
+  frontrow.app.transactions.fork().insert(WebhookDelivery, {
+    id: uuid(), webhookId, eventId: uuid(), eventType: 'PAYMENT_MADE', orderKey: 'none', sequence: 1, body: '{}',
+    state: 'DEAD', attempts: 14, nextAt: new Date(), lastStatus: 500, lastError: 'status 500', createdAt: new Date(),
+  });
 
 async function send(tab: Example, known: Known): Promise<any> {
   const response = await fetch(`${frontrow.client().url}/graphql`, {

@@ -112,6 +112,7 @@ const VIOLATIONS: Record<InvariantName, () => Violation[]> = {
   'pass-ending': () => [{ write: [ofUser('queue_pass', 'held', "ended_by = 'LEFT'")] }, { write: [ofUser('queue_pass', 'confirmed', 'ended_by = null')] }],
   'holds-end': () => [{ write: [reservation('held', `expires_at = ${LONG_AGO}`), `update seat join reservation r on r.id = seat.reservation_id set held_until = expires_at where r.status = 'HELD'`] }],
   'passes-end': () => [{ write: [ofUser('queue_pass', 'held', `expires_at = ${LONG_AGO}`)] }],
+  'outbox-flows': () => [{ write: [`update outbox_event set occurred_at = ${LONG_AGO} limit 1`] }],
   'one-open-pass': () => [
     { write: [`insert into queue_pass select concert_id, user_id, place + 1000, admitted_at, expires_at, null, null from queue_pass where user_id = '${buyers.held.id}'`] },
   ],

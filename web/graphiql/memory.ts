@@ -12,6 +12,9 @@ const ID_OF: Record<string, string> = {
   pay: 'paymentId',
   venue: 'venueId',
   createVenue: 'venueId',
+  webhook: 'webhookId',
+  webhooks: 'webhookId',
+  deadDeliveries: 'deliveryId',
 };
 const TOKENS = ['accessToken', 'refreshToken'];
 

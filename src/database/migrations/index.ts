@@ -1,5 +1,9 @@
 import type { MigrationObject } from '@mikro-orm/core';
 import { Initial } from './001-initial.js';
+import { Outbox } from './002-outbox.js';
 
 /** In the order they are applied. A released migration is never changed. */
-export const migrations: MigrationObject[] = [{ name: '001-initial', class: Initial }];
+export const migrations: MigrationObject[] = [
+  { name: '001-initial', class: Initial },
+  { name: '002-outbox', class: Outbox },
+];

@@ -4,7 +4,9 @@ import { Reservation } from '../entities/reservation.entity.js';
 import { ReservationSeat } from '../entities/reservation-seat.entity.js';
 import { Seat } from '../entities/seat.entity.js';
 import { isOver, type SaleWindow } from '../../domain/hold.js';
+import type { EventType } from '../../domain/event.js';
 import type { ReservationStatus } from '../../domain/states.js';
+import { tell } from './outbox.repository.js';
 
 /** Reservations as they are at this moment: a hold whose end has come reads EXPIRED, whatever its row still says. */
 export async function reservationsByIds(em: EntityManager, ids: string[]): Promise<Reservation[]> {
@@ -101,6 +103,9 @@ export async function endedBefore(em: EntityManager, { id, userId, concertId, sc
   return { id, userId, concertId, scheduleId, status, numbers: (await numbersOf(em, [id])).get(id) ?? [] };
 }
 
+/** A refund is told of with its payment, by whoever makes it. */
+const EVENT_OF: { [Status in ReservationStatus]?: EventType } = { EXPIRED: 'RESERVATION_EXPIRED', CANCELLED: 'RESERVATION_CANCELLED' };
+
 /** Ends live reservations wholly: their seats can be reserved again. The rows must be locked, so that they are still what the caller judged. */
 export async function endReservations(em: EntityManager, reservations: readonly Reservation[], status: ReservationStatus, now: Date): Promise<EndedReservation[]> {
   const ids = reservations.map(({ id }) => id);
@@ -111,6 +116,10 @@ export async function endReservations(em: EntityManager, reservations: readonly 
   const ended = reservations.map(({ id, userId, concertId, scheduleId }) => ({ id, userId, concertId, scheduleId, status, numbers: numbers.get(id) ?? [] }));
   for (const { id, scheduleId, numbers: freed } of ended) {
     await em.nativeUpdate(Seat, { scheduleId, number: { $in: freed }, reservationId: id }, { status: 'AVAILABLE', reservationId: null, heldUntil: null });
+  }
+  const type = EVENT_OF[status];
+  if (type) {
+    await tell(em, ended.map(({ id, userId, concertId, scheduleId, numbers: seatNumbers }) => ({ type, occurredAt: now, userId, concertId, reservationId: id, payload: { scheduleId, seatNumbers } })));
   }
   return ended;
 }

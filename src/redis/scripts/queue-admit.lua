@@ -1,8 +1,8 @@
 -- Turns proposed waiters into active ones, in the order given, each at most once and within rate and maximum as they are at this moment.
--- KEYS: waiting, active, seen, places, attempts, state
+-- KEYS: waiting, active, seen, places, attempts, state, events
 -- ARGV: N of the interval, most active at once, ms a pass lasts, then user and place of each
 -- Replies: for each 'ADMITTED' | 'ALREADY' this place is active | 'WAITING' no room left | 'GONE' the place ended meanwhile
-local waiting, active, seen, places, attempts, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local waiting, active, seen, places, attempts, state, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local perInterval, activeMax, passMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,6 +24,7 @@ for index = 4, #ARGV, 2 do
     redis.call('ZADD', active, now + passMs, user)
     redis.call('HSET', places, user, ARGV[index + 1])
     redis.call('HDEL', attempts, user)
+    redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_ADMITTED', 'user', user, 'place', ARGV[index + 1])
     admitted = admitted + 1
     reply = 'ADMITTED'
   end

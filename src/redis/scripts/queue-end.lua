@@ -1,9 +1,9 @@
 -- Ends places for a cause that still holds at this moment; any other place of the same user is left alone.
--- KEYS: waiting, active, seen, places, attempts, state, then the ended marker of each user
+-- KEYS: waiting, active, seen, places, attempts, state, events, then the ended marker of each user
 -- ARGV: cause, ms for which an ending is remembered, ms a waiter may be absent, then user and place of each
 --       causes: 'PAID' an ACTIVE pass; 'TIME' a pass whose end has come; 'ABSENT' a waiter not seen for that long
 -- Replies: the users whose place was ended
-local waiting, active, seen, places, attempts, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local waiting, active, seen, places, attempts, state, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local cause, keptMs, absentMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,9 +35,10 @@ for index = 4, #ARGV, 2 do
   local kept
   if cause == 'ABSENT' then kept = endWaiting(user, place) else kept = endPass(user, place) end
   if kept then
-    local marker = KEYS[6 + (index - 2) / 2]
+    local marker = KEYS[7 + (index - 2) / 2]
     local status = cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
     if kept > 0 then redis.call('SET', marker, status, 'PX', kept) end
+    redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_' .. status, 'user', user, 'place', ARGV[index + 1], 'cause', cause)
     users[#users + 1] = user
   end
 end

@@ -1,9 +1,9 @@
 -- Takes a place in the line, or finds the one held: the order of the line is the order in which Redis runs this script, never a clock.
--- KEYS: waiting, active, seen, places, state, ended marker of the user
+-- KEYS: waiting, active, seen, places, state, ended marker of the user, events
 -- ARGV: user, '1' if a new place may be taken, places of an epoch
 -- Replies: {'WAITING'|'ACTIVE', place} the place held before; {'JOINED', place} a new one; {'CLOSED'} none, and none may be taken;
 --          {'UNCOUNTED'} the queue has no epoch yet: give it one and ask again
-local waiting, active, seen, places, state, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local waiting, active, seen, places, state, ended, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local user = ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -22,9 +22,13 @@ if not epoch then return { 'UNCOUNTED' } end
 local sequence = redis.call('HINCRBY', state, 'sequence', 1)
 local place = string.format('%.0f', epoch * ARGV[3] + sequence)
 -- A pass that ran out unnoticed makes way: a user is never in both sets.
+if passEnd then
+  redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_EXPIRED', 'user', user, 'place', redis.call('HGET', places, user) or '0', 'cause', 'TIME')
+end
 redis.call('ZREM', active, user)
 redis.call('HDEL', places, user)
 redis.call('ZADD', waiting, place, user)
 redis.call('ZADD', seen, now, user)
 redis.call('DEL', ended)
+redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_JOINED', 'user', user, 'place', place)
 return { 'JOINED', place }

@@ -1,8 +1,8 @@
 -- Gives up the place or pass a user has now, whatever it is, and remembers for a while that it ended.
--- KEYS: waiting, active, seen, places, attempts, state, ended marker of the user
+-- KEYS: waiting, active, seen, places, attempts, state, ended marker of the user, events
 -- ARGV: user, ms for which the ending is remembered
 -- Replies: {'WAITING'|'ACTIVE', place} what was given up; {'NONE'}
-local waiting, active, seen, places, attempts, state, ended = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local waiting, active, seen, places, attempts, state, ended, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local user = ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -13,6 +13,7 @@ if place then
   redis.call('ZREM', seen, user)
   redis.call('HSET', state, 'dirty', 1)
   redis.call('SET', ended, 'EXPIRED', 'PX', ARGV[2])
+  redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_LEFT', 'user', user, 'place', place)
   return { 'WAITING', place }
 end
 local passEnd = redis.call('ZSCORE', active, user)
@@ -22,4 +23,5 @@ redis.call('ZREM', active, user)
 redis.call('HDEL', places, user)
 redis.call('HDEL', attempts, user)
 redis.call('SET', ended, 'EXPIRED', 'PX', ARGV[2])
+redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_LEFT', 'user', user, 'place', place)
 return { 'ACTIVE', place }

@@ -1,0 +1,110 @@
+import { LockMode, type EntityManager, type QueryResult } from '@mikro-orm/mysql';
+import { v7 as uuid } from 'uuid';
+import { bodyOf, orderKeyOf, type OutgoingEvent } from '../../domain/event.js';
+import type { DeliveryState } from '../../domain/states.js';
+import { databaseNow } from '../clock.js';
+import { WebhookDelivery } from '../entities/webhook-delivery.entity.js';
+import { Webhook } from '../entities/webhook.entity.js';
+
+/** One delivery for each event and webhook that wants it; one at a time is under way of those that have an order. */
+
+/** A delivery to be tried, and whose it is. */
+export interface DueDelivery {
+  deliveryId: string;
+  webhookId: string;
+}
+
+/** Those that were there before stay as they are. Answers all that it wrote, in the order of the events. */
+export async function addDeliveries(em: EntityManager, events: readonly OutgoingEvent[]): Promise<DueDelivery[]> {
+  const webhooks = await em.find(Webhook, { enabled: true });
+  const wanted = events.flatMap((event) => webhooks.filter((webhook) => webhook.events.includes(event.type)).map((webhook) => ({ id: uuid(), event, webhookId: webhook.id })));
+  if (wanted.length === 0) return [];
+  await em.execute(
+    `insert into webhook_delivery (id, webhook_id, event_id, event_type, order_key, sequence, body, state, attempts, next_at, created_at)
+     values ${wanted.map(() => "(?, ?, ?, ?, ?, ?, ?, 'PENDING', 0, sysdate(3), sysdate(3))").join(', ')} on duplicate key update id = webhook_delivery.id`,
+    wanted.flatMap(({ id, event, webhookId }) => [id, webhookId, event.id, event.type, orderKeyOf(event), event.sequence, bodyOf(event)]),
+  );
+  return wanted.map(({ id: deliveryId, webhookId }) => ({ deliveryId, webhookId }));
+}
+
+const EARLIER = `select 1 from webhook_delivery e
+  where e.webhook_id = d.webhook_id and e.order_key = d.order_key and e.state = 'PENDING' and e.sequence < d.sequence`;
+
+/** A delivery that is this caller's alone for `claimMs`. */
+export interface Claim {
+  delivery: WebhookDelivery;
+  webhook: Webhook;
+}
+
+/** The delivery to be tried now; or how long it still has to wait, 0 where nothing is to be done here. */
+export async function claimDelivery(em: EntityManager, id: string, claimMs: number): Promise<Claim | { remainingMs: number }> {
+  const delivery = await em.findOne(WebhookDelivery, { id, state: 'PENDING' }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (!delivery) return { remainingMs: 0 };
+  const webhook = await em.findOne(Webhook, { id: delivery.webhookId });
+  if (!webhook) em.remove(delivery);
+  if (!webhook?.enabled || (await hasEarlier(em, id))) return { remainingMs: 0 };
+  const now = await databaseNow(em);
+  const remainingMs = delivery.nextAt.getTime() - now.getTime();
+  if (remainingMs > 0) return { remainingMs };
+  delivery.attempts += 1;
+  delivery.nextAt = new Date(now.getTime() + claimMs);
+  return { delivery, webhook };
+}
+
+const hasEarlier = async (em: EntityManager, id: string): Promise<boolean> =>
+  (await em.execute(`select 1 from webhook_delivery d where d.id = ? and exists (${EARLIER})`, [id])).length > 0;
+
+export interface Attempted {
+  state: DeliveryState;
+  /** Until the next attempt. */
+  delayMs: number;
+  status: number | null;
+  error: string | null;
+}
+
+/** What became of an attempt, unless somebody else has tried since. */
+export async function settleDelivery(em: EntityManager, { id, attempts }: WebhookDelivery, { state, delayMs, status, error }: Attempted): Promise<void> {
+  await em.execute(
+    `update webhook_delivery set state = ?, next_at = sysdate(3) + interval ? microsecond, last_status = ?, last_error = ?
+     where id = ? and state = 'PENDING' and attempts = ?`,
+    [state, delayMs * 1000, status, error, id, attempts],
+  );
+}
+
+/** The delivery that waited for this one. */
+export async function nextInOrder(em: EntityManager, { webhookId, orderKey }: WebhookDelivery): Promise<DueDelivery | null> {
+  const [row] = await em.execute<{ deliveryId: string }[]>(
+    "select id as deliveryId from webhook_delivery where webhook_id = ? and order_key = ? and state = 'PENDING' order by sequence limit 1",
+    [webhookId, orderKey],
+  );
+  return row ? { deliveryId: row.deliveryId, webhookId } : null;
+}
+
+/** Deliveries that nobody has tried though their time came a while ago; NOW() and not SYSDATE(), which no index can serve. */
+export async function overdueDeliveries(em: EntityManager, lateMs: number, limit: number): Promise<DueDelivery[]> {
+  return em.execute<DueDelivery[]>(
+    `select d.id as deliveryId, d.webhook_id as webhookId from webhook_delivery d join webhook w on w.id = d.webhook_id and w.enabled
+     where d.state = 'PENDING' and d.next_at <= now(3) - interval ? microsecond and not exists (${EARLIER}) order by d.next_at limit ?`,
+    [lateMs * 1000, limit],
+  );
+}
+
+/** Answers how many. */
+export async function deleteOverDeliveries(em: EntityManager, state: DeliveryState, keptMs: number, limit: number): Promise<number> {
+  const result = await em.execute<QueryResult>(
+    'delete from webhook_delivery where state = ? and next_at <= now(3) - interval ? microsecond order by next_at limit ?',
+    [state, keptMs * 1000, limit],
+    'run',
+  );
+  return result.affectedRows;
+}
+
+/** Those of a webhook that is gone. Answers how many. */
+export async function deleteDeliveriesOf(em: EntityManager, webhookId: string, limit: number): Promise<number> {
+  const result = await em.execute<QueryResult>('delete from webhook_delivery where webhook_id = ? limit ?', [webhookId, limit], 'run');
+  return result.affectedRows;
+}
+
+/** Newest first, from after the cursor's. */
+export const deadDeliveries = (em: EntityManager, afterId: string | null, limit: number): Promise<WebhookDelivery[]> =>
+  em.find(WebhookDelivery, { state: 'DEAD', ...(afterId ? { id: { $lt: afterId } } : {}) }, { orderBy: { id: 'desc' }, limit });

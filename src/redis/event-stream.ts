@@ -1,0 +1,87 @@
+import type { Redis } from 'ioredis';
+import { v5 as uuidOfName } from 'uuid';
+import { versioned, type EventType, type OutgoingEvent } from '../domain/event.js';
+import { keys } from './keys.js';
+import { Script } from './script.js';
+
+/**
+ * The stream that other systems read, and the events that the queue scripts leave behind. Only its owner publishes, checked by the script that does, so that
+ * several relays at once publish nothing twice and nothing out of order.
+ */
+
+/** About a day of a busy sale; a consumer group that stays away longer has a gap, which it sees by its last id. */
+const STREAM_LENGTH_MAX = 200_000;
+/** A relay that dies is followed by the next one after this time. */
+const OWNED_MS = 5000;
+/** Same name, same id: an event that is published again after a crash has the id it had. */
+const EVENT_NAMESPACE = '0f3d8a54-6b0c-4c1e-9d57-2f6f2b1c7a90';
+/** More than the sequence numbers that one millisecond of a stream can have here; the product stays exact as a double. */
+const ENTRIES_PER_MS = 4096;
+
+const publishScript = new Script<0 | 1>('relay-publish');
+const releaseScript = new Script<0 | 1>('relay-release');
+
+/** What the queue scripts write. */
+type QueueEventFields = Record<'type' | 'user' | 'place' | 'cause', string | undefined>;
+
+export class EventStream {
+  constructor(private readonly redis: Redis) {}
+
+  /** False while another relay owns the stream. */
+  claim(relay: string): Promise<boolean> {
+    return this.publish(relay, []);
+  }
+
+  /** All of them, in this order; none where another relay has become the owner. */
+  async publish(relay: string, events: readonly OutgoingEvent[]): Promise<boolean> {
+    const fields = events.flatMap(({ id, type, occurredAt, userId, concertId, reservationId, payload }) => [
+      id, type, occurredAt.toISOString(), userId, concertId ?? '', reservationId ?? '', payload,
+    ]);
+    const names = [keys.events(), keys.relayOwner(), keys.relayAgain()];
+    return (await publishScript.run(this.redis, names, [relay, OWNED_MS, STREAM_LENGTH_MAX, ...fields])) === 1;
+  }
+
+  /** False where the relay must look once more before it ends. */
+  async release(relay: string, whoeverCame: boolean): Promise<boolean> {
+    return (await releaseScript.run(this.redis, [keys.relayOwner(), keys.relayAgain()], [relay, whoeverCame ? '1' : '0'])) === 1;
+  }
+
+  /** Concerts whose queue may have events: those looked after, and those that were until lately. */
+  concerts(): Promise<string[]> {
+    return this.redis.sunion(keys.queues(), keys.queuesToRelay());
+  }
+
+  /** The oldest events of a queue that were not dropped yet. */
+  async queueEvents(concertId: string, limit: number): Promise<OutgoingEvent[]> {
+    const entries = await this.redis.xrange(keys.queueEvents(concertId), '-', '+', 'COUNT', limit);
+    return entries.map(([entryId, pairs]) => eventOf(concertId, entryId, pairs));
+  }
+
+  /** After they were published. */
+  async dropQueueEvents(concertId: string, upTo: OutgoingEvent): Promise<void> {
+    const [ms, sequence] = [Math.floor(upTo.sequence / ENTRIES_PER_MS), upTo.sequence % ENTRIES_PER_MS];
+    await this.redis.xtrim(keys.queueEvents(concertId), 'MINID', '=', `${ms}-${sequence + 1}`);
+  }
+
+  /** A queue without events that nobody looks after any more; put back if there is one after all. */
+  async forget(concertId: string): Promise<void> {
+    await this.redis.srem(keys.queuesToRelay(), concertId);
+    if ((await this.redis.xlen(keys.queueEvents(concertId))) > 0) await this.redis.sadd(keys.queuesToRelay(), concertId);
+  }
+}
+
+function eventOf(concertId: string, entryId: string, pairs: readonly string[]): OutgoingEvent {
+  const fields: Partial<QueueEventFields> = {};
+  for (let index = 0; index < pairs.length; index += 2) fields[pairs[index] as keyof QueueEventFields] = pairs[index + 1];
+  const [ms, sequence] = entryId.split('-').map(Number) as [number, number];
+  return {
+    id: uuidOfName(`${concertId} ${entryId}`, EVENT_NAMESPACE),
+    sequence: ms * ENTRIES_PER_MS + sequence,
+    type: fields.type as EventType,
+    occurredAt: new Date(ms),
+    userId: fields.user!,
+    concertId,
+    reservationId: null,
+    payload: versioned({ place: Number(fields.place), ...(fields.cause && { cause: fields.cause }) }),
+  };
+}

@@ -1,0 +1,89 @@
+import type { WebhookDelivery } from '../database/entities/webhook-delivery.entity.js';
+import { claimDelivery, deleteOverDeliveries, nextInOrder, overdueDeliveries, settleDelivery, type Attempted, type Claim, type DueDelivery } from '../database/repositories/webhook.repository.js';
+import type { Transactions } from '../database/transaction.js';
+import type { Counters } from '../domain/counters.js';
+import { DELIVERY_ATTEMPTS_MAX, retryDelayMs } from '../domain/webhook.js';
+import type { Jobs } from '../redis/jobs.js';
+import type { Sent, WebhookSender } from './webhook-sender.js';
+
+/** Longer than an attempt takes: until then it is this process's alone, and if it dies another one tries. */
+const CLAIM_MS = 15_000;
+/** One receiver that hangs leaves room for the others. */
+const IN_FLIGHT_MAX = 5;
+/** In memory, so that a crowd of deliveries to it costs the database nothing. */
+const CROWDED_DELAY_MS = 5000;
+/** A job that did not come this long after its time was lost. */
+const LATE_MS = 2000;
+const LATE_BATCH = 500;
+const DELIVERED_KEPT_MS = 86_400_000;
+const DEAD_KEPT_MS = 30 * DELIVERED_KEPT_MS;
+const SWEEP_BATCH = 1000;
+
+/**
+ * Every delivery is tried until it has arrived or its attempts are used up, at least once; a later event of the same reservation waits until the earlier one
+ * is DELIVERED or DEAD. The row says when and whether it is tried, the job only comes for it.
+ */
+export class DeliveryService {
+  /** By webhook, in this process. */
+  readonly #inFlight = new Map<string, number>();
+
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly jobs: Jobs,
+    private readonly sender: WebhookSender,
+    private readonly counters: Counters,
+  ) {}
+
+  /** A job for each; one that is there already is that one. Never fails: what is lost here is found by `beginLate`. */
+  async begin(due: readonly DueDelivery[]): Promise<void> {
+    try {
+      for (const delivery of due) await this.jobs.addDelayed('webhook', delivery.deliveryId, delivery, 0);
+    } catch (error) {
+      this.counters.followUpFailed('webhook-job', error);
+    }
+  }
+
+  /** Deliveries whose job was lost. */
+  async beginLate(): Promise<void> {
+    await this.begin(await overdueDeliveries(this.transactions.fork(), LATE_MS, LATE_BATCH));
+  }
+
+  /** The webhook job: one attempt. Answers how long it is to be put off, 0 when nothing more is to be done. */
+  async deliver({ deliveryId, webhookId }: DueDelivery): Promise<{ remainingMs: number }> {
+    if ((this.#inFlight.get(webhookId) ?? 0) >= IN_FLIGHT_MAX) return { remainingMs: CROWDED_DELAY_MS };
+    const claim = await this.transactions.run((em) => claimDelivery(em, deliveryId, CLAIM_MS));
+    if ('remainingMs' in claim) return claim;
+    const sent = await this.#send(claim);
+    return this.#settle(claim.delivery, sent);
+  }
+
+  /** The sweeper. */
+  async sweep(): Promise<void> {
+    await deleteOverDeliveries(this.transactions.fork(), 'DELIVERED', DELIVERED_KEPT_MS, SWEEP_BATCH);
+    await deleteOverDeliveries(this.transactions.fork(), 'DEAD', DEAD_KEPT_MS, SWEEP_BATCH);
+  }
+
+  async #send({ webhook, delivery }: Claim): Promise<Sent> {
+    this.#inFlight.set(webhook.id, (this.#inFlight.get(webhook.id) ?? 0) + 1);
+    try {
+      return await this.sender.send(webhook, delivery.eventId, delivery.body);
+    } finally {
+      const others = this.#inFlight.get(webhook.id)! - 1;
+      if (others > 0) this.#inFlight.set(webhook.id, others);
+      else this.#inFlight.delete(webhook.id);
+    }
+  }
+
+  async #settle(delivery: WebhookDelivery, { arrived, status, error }: Sent): Promise<{ remainingMs: number }> {
+    const state = arrived ? 'DELIVERED' : delivery.attempts >= DELIVERY_ATTEMPTS_MAX ? 'DEAD' : 'PENDING';
+    const delayMs = state === 'PENDING' ? retryDelayMs(delivery.attempts, Math.random()) : 0;
+    const attempted: Attempted = { state, delayMs, status, error };
+    const next = await this.transactions.run(async (em) => {
+      await settleDelivery(em, delivery, attempted);
+      return state === 'PENDING' ? null : nextInOrder(em, delivery);
+    });
+    this.counters.webhookTried(state === 'PENDING' ? 'FAILED' : state);
+    if (next) await this.begin([next]);
+    return { remainingMs: delayMs };
+  }
+}
