@@ -44,8 +44,6 @@ export class WebhookSender {
 
 /** A short word for it: a timeout, or the network's own code. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  if (error.name === 'TimeoutError') return 'timeout';
-  const { cause } = error;
-  return cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : error.message;
+  const { name, message, cause } = error as { name?: string; message?: string; cause?: { code?: string; message?: string } };
+  return name === 'TimeoutError' ? 'timeout' : (cause?.code ?? cause?.message ?? message ?? String(error));
 }

@@ -42,7 +42,7 @@ afterAll(() => frontrow.stop());
 const setsOf = (concertId: string, users: string[]) =>
   frontrow.app.redis.eval(SNAPSHOT, 2, keys.queueWaiting(concertId), keys.queueActive(concertId), ...users) as Promise<number[]>;
 const joinKeys = (concertId: string, userId: string): string[] => [
-  keys.queueWaiting(concertId), keys.queueActive(concertId), keys.queueSeen(concertId), keys.queuePlaces(concertId), keys.queueState(concertId), keys.queueEnded(concertId, userId),
+  keys.queueWaiting(concertId), keys.queueActive(concertId), keys.queueSeen(concertId), keys.queuePlaces(concertId), keys.queueState(concertId), keys.queueEnded(concertId, userId), keys.queueEvents(concertId),
 ];
 
 /** The users in the order in which Redis accepted their joins, as Redis itself reports it to a connection that monitors. */
@@ -53,7 +53,7 @@ async function recordAcceptance(concertId: string): Promise<{ users: string[]; s
   const lines = createInterface(monitor);
   lines.on('line', (line) => {
     const [command, sha, , waitingKey, ...rest] = [...line.matchAll(/"([^"]*)"/g)].map(([, argument]) => argument!);
-    if (command === 'evalsha' && sha === JOIN_SHA && waitingKey === keys.queueWaiting(concertId)) users.push(rest[5]!);
+    if (command === 'evalsha' && sha === JOIN_SHA && waitingKey === keys.queueWaiting(concertId)) users.push(rest[6]!);
   });
   await once(lines, 'line');
   return { users, stop: () => monitor.destroy() };
@@ -94,7 +94,7 @@ describe('Q4', () => {
     await frontrow.app.redis.hset(keys.queueState(concert.id), 'epoch', 0);
     const users = Array.from({ length: 300 }, (_, index) => `user-${index}`);
     const replies = (await Promise.all(
-      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 6, ...joinKeys(concert.id, user), user, '1', PLACES_PER_EPOCH)),
+      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 7, ...joinKeys(concert.id, user), user, '1', PLACES_PER_EPOCH)),
     )) as [string, string][];
     expect(new Set(replies.map(([, place]) => place)).size).toBeLessThan(users.length);
   });

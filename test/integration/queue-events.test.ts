@@ -1,0 +1,91 @@
+import { keys } from '../../src/redis/keys.js';
+import { EventStream } from '../../src/redis/event-stream.js';
+import { RelayService } from '../../src/services/relay.service.js';
+import { streamed } from '../support/events.js';
+import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { queueOf, sequenceOf } from '../support/queue.js';
+import { only, saleOf } from '../support/sale.js';
+
+/** What happens in a queue, told to other systems: left behind by the script that makes it happen, and relayed. */
+
+let frontrow: Frontrow;
+let queue: ReturnType<typeof queueOf>;
+beforeAll(async () => {
+  frontrow = await startFrontrow({ env: { QUEUE_ADMIT_COUNT: '3', QUEUE_ABSENCE_GRACE_MS: '30000' } });
+  queue = queueOf(frontrow);
+});
+beforeEach(() => frontrow.app.redis.del(keys.events()));
+afterAll(() => frontrow.stop());
+
+const relay = () => frontrow.app.services.relay.run();
+const queueEvents = async (concertId: string) => (await streamed(frontrow.app.redis)).filter((event) => event.concertId === concertId && event.type.startsWith('QUEUE_'));
+
+test('Q9: joined, admitted, left, expired and completed can be read by other systems, each once and in order', async () => {
+  const concert = await frontrow.build.concert();
+  const [paying, leaving, late, absent, quitter] = await frontrow.build.buyers(5, { balance: 50_000 });
+  const tokens = await queue.joinInTurn([paying!, leaving!, late!, absent!, quitter!], concert.id);
+  await queue.join(paying!, concert.id);
+  await queue.tick();
+  const sale = saleOf(frontrow);
+  const admitted = { ...paying!, queueToken: tokens[0]! };
+  const hold = await sale.hold(admitted, concert.scheduleId, [1]);
+  only(await sale.pay(admitted, hold.id), 'Payment');
+  await queue.leave(leaving!, concert.id);
+  await queue.leave(quitter!, concert.id);
+  await queue.agePass(concert.id, late!.id, 10 * 60_000);
+  await queue.ageSight(concert.id, absent!.id, 60_000);
+  await frontrow.app.redis.hset(keys.queueState(concert.id), 'grace_from', 0);
+  await queue.tick();
+  await relay();
+  const told = (await queueEvents(concert.id)).map(({ type, userId, payload }) => [type, userId, payload]);
+  const place = (token: string | undefined) => ({ version: 1, place: sequenceOf(token!) });
+  expect(told).toEqual([
+    ...[paying, leaving, late, absent, quitter].map((buyer, index) => ['QUEUE_JOINED', buyer!.id, place(tokens[index])]),
+    ...[paying, leaving, late].map((buyer, index) => ['QUEUE_ADMITTED', buyer!.id, place(tokens[index])]),
+    ['QUEUE_COMPLETED', paying!.id, { ...place(tokens[0]), cause: 'PAID' }],
+    ['QUEUE_LEFT', leaving!.id, place(tokens[1])],
+    ['QUEUE_LEFT', quitter!.id, place(tokens[4])],
+    ['QUEUE_EXPIRED', late!.id, { ...place(tokens[2]), cause: 'TIME' }],
+    ['QUEUE_EXPIRED', absent!.id, { ...place(tokens[3]), cause: 'ABSENT' }],
+  ]);
+  expect(await frontrow.app.redis.xlen(keys.queueEvents(concert.id))).toBe(0);
+  expect(await relay()).toBe(0);
+});
+
+test('Q9: the last events of a queue that nobody looks after any more are relayed too', async () => {
+  const concert = await frontrow.build.concert({ saleOpensAt: new Date(Date.now() + 60_000) });
+  const buyer = await frontrow.build.buyer();
+  await queue.join(buyer, concert.id);
+  await queue.leave(buyer, concert.id);
+  await queue.tick();
+  expect(await frontrow.app.redis.sismember(keys.queues(), concert.id)).toBe(0);
+  await relay();
+  expect((await queueEvents(concert.id)).map(({ type }) => type)).toEqual(['QUEUE_JOINED', 'QUEUE_LEFT']);
+  await relay();
+  expect(await frontrow.app.redis.smembers(keys.queuesToRelay())).not.toContain(concert.id);
+});
+
+test('Q9: an event that was published and not dropped is published again under the same id', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.join(await frontrow.build.buyer(), concert.id);
+  class Dying extends EventStream {
+    override dropQueueEvents(): Promise<void> {
+      return Promise.reject(new Error('killed'));
+    }
+  }
+  const { transactions, services, metrics, redis } = frontrow.app;
+  await expect(new RelayService(transactions, new Dying(redis), services.deliveries, metrics).run()).rejects.toThrow('killed');
+  await relay();
+  const events = await queueEvents(concert.id);
+  expect(events).toHaveLength(2);
+  expect(new Set(events.map(({ id }) => id)).size).toBe(1);
+});
+
+test('Q9: more events than a batch come in the order of the line', async () => {
+  const concert = await frontrow.build.concert({ saleOpensAt: new Date(Date.now() + 60_000) });
+  const buyers = await frontrow.build.buyers(230);
+  await Promise.all(buyers.map((buyer) => queue.join(buyer, concert.id)));
+  await relay();
+  const places = (await queueEvents(concert.id)).map(({ payload }) => payload['place']);
+  expect(places).toEqual(buyers.map((_, index) => index + 1));
+});

@@ -1,0 +1,258 @@
+import { createHmac } from 'node:crypto';
+import { v7 as uuid } from 'uuid';
+import { WebhookDelivery } from '../../src/database/entities/webhook-delivery.entity.js';
+import { tell } from '../../src/database/repositories/outbox.repository.js';
+import type { EventType } from '../../src/domain/event.js';
+import { DELIVERY_ATTEMPTS_MAX } from '../../src/domain/webhook.js';
+import { createLogger } from '../../src/logging.js';
+import { run } from '../../src/run.js';
+import { DeliveryService } from '../../src/services/delivery.service.js';
+import { WebhookSender } from '../../src/services/webhook-sender.js';
+import type { Buyer } from '../support/builder.js';
+import { codeOf } from '../support/client.js';
+import { eventually } from '../support/eventually.js';
+import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
+import { startReceiver, type Receiver } from '../support/receiver.js';
+import { only, saleOf } from '../support/sale.js';
+
+/** From the outbox to a real HTTP server. No worker runs unless a test starts one: the tests say when an attempt is made. */
+
+let frontrow: Frontrow;
+let receiver: Receiver;
+let webhook: { id: string; secret: string };
+let admin: Buyer;
+beforeAll(async () => {
+  frontrow = await startFrontrow();
+  admin = await frontrow.build.buyer({ role: 'ADMIN' });
+});
+beforeEach(async () => {
+  receiver = await startReceiver();
+  const created = await frontrow.app.services.webhooks.create({ url: receiver.url, events: ['PAYMENT_MADE', 'RESERVATION_HELD', 'RESERVATION_EXPIRED'] });
+  webhook = { id: created.webhook.id, secret: created.secret };
+});
+afterEach(async () => {
+  await receiver.close();
+  await frontrow.app.services.webhooks.delete(webhook.id);
+});
+afterAll(() => frontrow.stop());
+
+const services = () => frontrow.app.services;
+const em = () => frontrow.app.transactions.fork();
+
+/** So many events of one reservation, relayed. Answers their ids. */
+async function happen(types: EventType[], reservationId = uuid()): Promise<WebhookDelivery[]> {
+  for (const type of types) {
+    await frontrow.app.transactions.run((inner) => tell(inner, [{ type, occurredAt: new Date(), userId: uuid(), concertId: uuid(), reservationId, payload: { seatNumbers: [1] } }]));
+  }
+  await services().relay.run();
+  return em().find(WebhookDelivery, { webhookId: webhook.id, orderKey: reservationId }, { orderBy: { sequence: 'asc' } });
+}
+const stateOf = async (id: string) => {
+  const { state, attempts, lastStatus, lastError, nextAt } = await em().findOneOrFail(WebhookDelivery, { id });
+  return { state, attempts, lastStatus, lastError, nextAt };
+};
+const deliver = (delivery: { id: string }) => services().deliveries.deliver({ deliveryId: delivery.id, webhookId: webhook.id });
+/** As if the time of the next attempt had come. */
+const makeDue = (id: string) => em().nativeUpdate(WebhookDelivery, { id }, { nextAt: new Date(Date.now() - 60_000) });
+
+test('P3: an event arrives as JSON, signed over its time and body, with the id it has everywhere', async () => {
+  const [delivery] = await happen(['PAYMENT_MADE', 'CHARGE_MADE']);
+  expect(await deliver(delivery!)).toEqual({ remainingMs: 0 });
+  const [{ headers, body, event }] = (await receiver.until(1)) as [Receiver['received'][number]];
+  const timestamp = headers['frontrow-timestamp'] as string;
+  expect(headers['frontrow-signature']).toBe(createHmac('sha256', webhook.secret).update(`${timestamp}.${body}`).digest('hex'));
+  expect(Math.abs(Number(timestamp) * 1000 - Date.now())).toBeLessThan(10_000);
+  expect(headers['frontrow-event-id']).toBe(delivery!.eventId);
+  expect(headers['content-type']).toBe('application/json');
+  expect(event).toMatchObject({ id: delivery!.eventId, type: 'PAYMENT_MADE', payload: { version: 1, seatNumbers: [1] } });
+  expect(await stateOf(delivery!.id)).toMatchObject({ state: 'DELIVERED', attempts: 1, lastStatus: 200, lastError: null });
+  expect(await deliver(delivery!)).toEqual({ remainingMs: 0 });
+  expect(receiver.received).toHaveLength(1);
+});
+
+test('P3: relayed again, an event makes no second delivery; a type not asked for makes none', async () => {
+  const [delivery] = await happen(['PAYMENT_MADE']);
+  await em().execute('update outbox_event set published_at = null where event_id = ?', [delivery!.eventId]);
+  await services().relay.run();
+  expect(await em().count(WebhookDelivery, { eventId: delivery!.eventId, webhookId: webhook.id })).toBe(1);
+  expect(await happen(['CHARGE_MADE', 'PAYMENT_REFUNDED'])).toEqual([]);
+});
+
+test('P3: what does not arrive is tried again, each time later, and not before its time', async () => {
+  const [delivery] = await happen(['PAYMENT_MADE']);
+  const waits: number[] = [];
+  for (const [attempt, answer] of [500, 404, 302].entries()) {
+    receiver.answerWith(answer, { location: `${receiver.url}/elsewhere` });
+    const { remainingMs } = await deliver(delivery!);
+    waits.push(remainingMs);
+    expect(await stateOf(delivery!.id)).toMatchObject({ state: 'PENDING', attempts: attempt + 1, lastStatus: answer, lastError: `status ${answer}` });
+    // Too early: nothing is sent.
+    expect((await deliver(delivery!)).remainingMs).toBeGreaterThan(0);
+    await makeDue(delivery!.id);
+  }
+  // Between the half and the whole of 1, 2 and 4 s.
+  for (const [index, wait] of waits.entries()) {
+    expect(wait).toBeGreaterThanOrEqual(500 * 2 ** index);
+    expect(wait).toBeLessThanOrEqual(1000 * 2 ** index);
+  }
+  // The redirect was not followed.
+  expect(receiver.received).toHaveLength(3);
+  receiver.answerWith(204);
+  await deliver(delivery!);
+  expect(await stateOf(delivery!.id)).toMatchObject({ state: 'DELIVERED', attempts: 4 });
+  expect(new Set(receiver.received.map(({ headers }) => headers['frontrow-event-id']))).toEqual(new Set([delivery!.eventId]));
+});
+
+test('P3: a receiver that hangs or is not there fails the attempt, with the reason', async () => {
+  const impatient = new DeliveryService(frontrow.app.transactions, frontrow.app.jobs, new WebhookSender(50), frontrow.app.metrics);
+  const [hanging, refused] = [(await happen(['PAYMENT_MADE']))[0]!, (await happen(['PAYMENT_MADE']))[0]!];
+  receiver.answerWith('hang');
+  await impatient.deliver({ deliveryId: hanging.id, webhookId: webhook.id });
+  expect(await stateOf(hanging.id)).toMatchObject({ state: 'PENDING', attempts: 1, lastStatus: null, lastError: 'timeout' });
+  const gone = await startReceiver();
+  await gone.close();
+  await services().webhooks.update(webhook.id, { url: gone.url });
+  await deliver(refused);
+  expect(await stateOf(refused.id)).toMatchObject({ state: 'PENDING', lastStatus: null, lastError: 'ECONNREFUSED' });
+});
+
+test('P3: a later event of the same reservation waits for the earlier one, others do not', async () => {
+  const [held, paid] = await happen(['RESERVATION_HELD', 'PAYMENT_MADE']);
+  const [other] = await happen(['PAYMENT_MADE']);
+  receiver.answerWith(500);
+  await deliver(held!);
+  receiver.answerWith(200);
+  expect(await deliver(paid!)).toEqual({ remainingMs: 0 });
+  expect(await stateOf(paid!.id)).toMatchObject({ state: 'PENDING', attempts: 0 });
+  await deliver(other!);
+  await makeDue(held!.id);
+  await deliver(held!);
+  await deliver(paid!);
+  expect(receiver.received.map(({ event }) => event.id)).toEqual([held!, other!, held!, paid!].map(({ eventId }) => eventId));
+});
+
+test('negative control: without a look at the earlier one the later event overtakes it', async () => {
+  const [held, paid] = await happen(['RESERVATION_HELD', 'PAYMENT_MADE']);
+  await em().nativeUpdate(WebhookDelivery, { id: paid!.id }, { orderKey: 'of nobody else' });
+  receiver.answerWith(500);
+  await deliver(held!);
+  receiver.answerWith(200);
+  await deliver(paid!);
+  expect(await stateOf(paid!.id)).toMatchObject({ state: 'DELIVERED' });
+  expect(await stateOf(held!.id)).toMatchObject({ state: 'PENDING' });
+});
+
+test('P3: after its last attempt a delivery is DEAD; the next event goes on, an admin sees the dead one and has it delivered again', async () => {
+  const [held, paid] = await happen(['RESERVATION_HELD', 'PAYMENT_MADE']);
+  await em().nativeUpdate(WebhookDelivery, { id: held!.id }, { attempts: DELIVERY_ATTEMPTS_MAX - 1 });
+  receiver.answerWith(503);
+  expect(await deliver(held!)).toEqual({ remainingMs: 0 });
+  expect(await stateOf(held!.id)).toMatchObject({ state: 'DEAD', attempts: DELIVERY_ATTEMPTS_MAX, lastStatus: 503 });
+  receiver.answerWith(200);
+  await deliver(paid!);
+  expect(await stateOf(paid!.id)).toMatchObject({ state: 'DELIVERED' });
+
+  const client = frontrow.client();
+  const page = await client.raw('{ deadDeliveries { nodes { id webhookId eventId eventType state attempts lastStatus lastError } pageInfo { hasNextPage } } }', {}, admin);
+  expect(page.data.deadDeliveries.nodes).toEqual([
+    { id: held!.id, webhookId: webhook.id, eventId: held!.eventId, eventType: 'RESERVATION_HELD', state: 'DEAD', attempts: DELIVERY_ATTEMPTS_MAX, lastStatus: 503, lastError: 'status 503' },
+  ]);
+  const redeliver = (deliveryId: string) => client.raw('mutation ($deliveryId: ID!) { redeliver(deliveryId: $deliveryId) { state attempts } }', { deliveryId }, admin);
+  expect((await redeliver(held!.id)).data.redeliver).toEqual({ state: 'PENDING', attempts: 0 });
+  await deliver(held!);
+  expect((await redeliver(held!.id)).data.redeliver).toEqual({ state: 'DELIVERED', attempts: 1 });
+  expect(codeOf(await redeliver(uuid()))).toBe('NOT_FOUND');
+  expect(receiver.received.at(-1)!.headers['frontrow-event-id']).toBe(held!.eventId);
+});
+
+test('P3: an attempt whose process died is made again once its claim is over, and meanwhile by nobody', async () => {
+  const [delivery] = await happen(['PAYMENT_MADE']);
+  receiver.answerWith('hang');
+  const first = deliver(delivery!);
+  const [request] = await receiver.until(1);
+  expect((await deliver(delivery!)).remainingMs).toBeGreaterThan(5000);
+  expect(receiver.received).toHaveLength(1);
+  await makeDue(delivery!.id);
+  receiver.answerWith(200);
+  await deliver(delivery!);
+  expect(await stateOf(delivery!.id)).toMatchObject({ state: 'DELIVERED', attempts: 2 });
+  // The first comes back from the dead and changes nothing.
+  request!.answer(500);
+  await first;
+  expect(await stateOf(delivery!.id)).toMatchObject({ state: 'DELIVERED', attempts: 2 });
+});
+
+test('P3: a paused webhook is told nothing new and keeps what waits; one that is removed takes its deliveries along', async () => {
+  const [delivery] = await happen(['PAYMENT_MADE']);
+  await services().webhooks.update(webhook.id, { enabled: false });
+  expect(await happen(['PAYMENT_MADE'])).toEqual([]);
+  expect(await deliver(delivery!)).toEqual({ remainingMs: 0 });
+  await services().webhooks.update(webhook.id, { enabled: true });
+  await deliver(delivery!);
+  expect(await receiver.until(1)).toHaveLength(1);
+  const [orphan] = await happen(['PAYMENT_MADE']);
+  await services().webhooks.delete(webhook.id);
+  await em().insert(WebhookDelivery, { ...orphan!, lastStatus: null, lastError: null });
+  await deliver(orphan!);
+  expect(await em().count(WebhookDelivery, { webhookId: webhook.id })).toBe(0);
+  ({ webhook: { id: webhook.id } } = await services().webhooks.create({ url: receiver.url, events: ['PAYMENT_MADE'] }));
+});
+
+test('an admin adds, changes and lists webhooks; the secret is told once, and a URL that is not https is refused', async () => {
+  const client = frontrow.client();
+  const create = (url: string, events = ['PAYMENT_MADE']) =>
+    client.raw('mutation ($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id url events enabled } } }', { input: { url, events } }, admin);
+  const { data } = await create('https://shop.example.com/hook', ['PAYMENT_MADE', 'CHARGE_MADE', 'PAYMENT_MADE']);
+  expect(data.createWebhook).toEqual({ secret: expect.stringMatching(/^[\w-]{43}$/), webhook: { id: expect.any(String), url: 'https://shop.example.com/hook', events: ['PAYMENT_MADE', 'CHARGE_MADE'], enabled: true } });
+  for (const url of ['ftp://example.com', 'http://example.com/', 'https://user:password@example.com/', 'nothing', `https://example.com/${'x'.repeat(600)}`]) expect({ url, code: codeOf(await create(url)) }).toEqual({ url, code: 'BAD_USER_INPUT' });
+  expect(codeOf(await create('https://example.com', []))).toBe('BAD_USER_INPUT');
+  const { id } = data.createWebhook.webhook;
+  const update = await client.raw('mutation ($id: ID!, $input: UpdateWebhookInput!) { updateWebhook(id: $id, input: $input) { url events enabled } }', { id, input: { enabled: false } }, admin);
+  expect(update.data.updateWebhook).toEqual({ url: 'https://shop.example.com/hook', events: ['PAYMENT_MADE', 'CHARGE_MADE'], enabled: false });
+  const listed = await client.raw('{ webhooks(first: 1) { nodes { id } pageInfo { hasNextPage } } }', {}, admin);
+  expect(listed.data.webhooks).toEqual({ nodes: [{ id }], pageInfo: { hasNextPage: true } });
+  const removed = await client.raw('mutation ($id: ID!) { deleteWebhook(id: $id) { id } }', { id }, admin);
+  expect(removed.data.deleteWebhook).toEqual({ id });
+  expect(codeOf(await client.raw('mutation ($id: ID!) { deleteWebhook(id: $id) { id } }', { id }, admin))).toBe('NOT_FOUND');
+});
+
+describe('with a worker', () => {
+  let worker: Awaited<ReturnType<typeof run>>;
+  beforeEach(async () => {
+    worker = await run(testConfig({ ROLES: 'worker', SWEEP_INTERVAL_MS: '200' }), frontrow.app.stores, createLogger('silent'));
+  });
+  afterEach(() => worker.close());
+
+  test('P3: while a webhook hangs payments are made, and the delivery is under way beside them', async () => {
+    const sale = saleOf(frontrow);
+    const concert = await frontrow.build.concert({ seats: 3 });
+    const buyer = await frontrow.build.admittedBuyer(concert.id, { balance: 50_000 });
+    receiver.answerWith('hang');
+    const holds = [await sale.hold(buyer, concert.scheduleId, [1]), await sale.hold(buyer, concert.scheduleId, [2])];
+    const [request] = await receiver.until(1);
+    for (const { id } of holds) only(await sale.pay(buyer, id), 'Payment');
+    for (const { id } of holds) expect((await sale.reservation(buyer, id))?.status).toBe('CONFIRMED');
+    // All the while the receiver has answered nothing.
+    expect(await em().count(WebhookDelivery, { webhookId: webhook.id, state: 'DELIVERED' })).toBe(0);
+    receiver.answerWith(200);
+    for (const { answer } of receiver.received) answer(200);
+    expect(request!.event.type).toBe('RESERVATION_HELD');
+    const deliveries = await eventually(async () => (await em().count(WebhookDelivery, { webhookId: webhook.id, state: 'DELIVERED' })) === 4 && receiver.received, 'all four');
+    for (const { id } of holds) expect(deliveries.filter(({ event }) => event.reservationId === id).map(({ event }) => event.type)).toEqual(['RESERVATION_HELD', 'PAYMENT_MADE']);
+  });
+
+  test('P3: what failed comes again by itself, and so does a delivery whose job was lost', async () => {
+    receiver.answerWith(500);
+    const reservationId = uuid();
+    await happen(['RESERVATION_HELD', 'PAYMENT_MADE'], reservationId);
+    await receiver.until(1);
+    receiver.answerWith(200);
+    await eventually(async () => (await em().count(WebhookDelivery, { orderKey: reservationId, state: 'DELIVERED' })) === 2, 'both deliveries');
+    const lost = uuid();
+    await em().insert(WebhookDelivery, {
+      id: lost, webhookId: webhook.id, eventId: uuid(), eventType: 'PAYMENT_MADE', orderKey: lost, sequence: 1, body: '{}', state: 'PENDING', attempts: 0,
+      nextAt: new Date(Date.now() - 5000), lastStatus: null, lastError: null, createdAt: new Date(),
+    });
+    await eventually(async () => (await stateOf(lost)).state === 'DELIVERED', 'the delivery without a job');
+  });
+});
