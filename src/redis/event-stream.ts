@@ -15,7 +15,7 @@ const STREAM_LENGTH_MAX = 200_000;
 const OWNED_MS = 5000;
 /** Same name, same id: an event that is published again after a crash has the id it had. */
 const EVENT_NAMESPACE = '0f3d8a54-6b0c-4c1e-9d57-2f6f2b1c7a90';
-/** More than the sequence numbers that one millisecond of a stream can have here; the product stays exact as a double. */
+/** More entries than Redis appends in a millisecond; the product stays exact as a double. */
 const ENTRIES_PER_MS = 4096;
 
 const publishScript = new Script<0 | 1>('relay-publish');
@@ -47,20 +47,21 @@ export class EventStream {
   }
 
   /** Concerts whose queue may have events: those looked after, and those that were until lately. */
-  concerts(): Promise<string[]> {
-    return this.redis.sunion(keys.queues(), keys.queuesToRelay());
+  async concerts(): Promise<string[]> {
+    const sets = await Promise.all([this.redis.smembers(keys.queues()), this.redis.smembers(keys.queuesToRelay())]);
+    return [...new Set(sets.flat())];
   }
 
-  /** The oldest events of a queue that were not dropped yet. */
-  async queueEvents(concertId: string, limit: number): Promise<OutgoingEvent[]> {
+  /** The oldest events of a queue that were not dropped yet, and the entry of the last of them. */
+  async queueEvents(concertId: string, limit: number): Promise<{ events: OutgoingEvent[]; last: string | null }> {
     const entries = await this.redis.xrange(keys.queueEvents(concertId), '-', '+', 'COUNT', limit);
-    return entries.map(([entryId, pairs]) => eventOf(concertId, entryId, pairs));
+    return { events: entries.map(([entryId, pairs]) => eventOf(concertId, entryId, pairs)), last: entries.at(-1)?.[0] ?? null };
   }
 
   /** After they were published. */
-  async dropQueueEvents(concertId: string, upTo: OutgoingEvent): Promise<void> {
-    const [ms, sequence] = [Math.floor(upTo.sequence / ENTRIES_PER_MS), upTo.sequence % ENTRIES_PER_MS];
-    await this.redis.xtrim(keys.queueEvents(concertId), 'MINID', '=', `${ms}-${sequence + 1}`);
+  async dropQueueEvents(concertId: string, last: string): Promise<void> {
+    const [ms, sequence] = last.split('-');
+    await this.redis.xtrim(keys.queueEvents(concertId), 'MINID', '=', `${ms}-${Number(sequence) + 1}`);
   }
 
   /** A queue without events that nobody looks after any more; put back if there is one after all. */

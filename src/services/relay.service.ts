@@ -71,10 +71,10 @@ export class RelayService {
   async #publishQueues(relay: string): Promise<number> {
     let published = 0;
     for (const concertId of await this.stream.concerts()) {
-      const events = await this.stream.queueEvents(concertId, BATCH);
+      const { events, last } = await this.stream.queueEvents(concertId, BATCH);
       const inQueue = await this.#publish(relay, events, []);
-      if (inQueue > 0) await this.stream.dropQueueEvents(concertId, events.at(-1)!);
-      else if (events.length === 0) await this.stream.forget(concertId);
+      if (last === null) await this.stream.forget(concertId);
+      else if (inQueue > 0) await this.stream.dropQueueEvents(concertId, last);
       published += inQueue;
     }
     return published;
