@@ -3,7 +3,7 @@ import { EVENT_TYPES, type EventType } from './event.js';
 
 export const WEBHOOK_URL_MAX = 500;
 /** With the waits between them: a receiver may be away for about three hours. */
-export const DELIVERY_ATTEMPTS_MAX = 14;
+export const DELIVERY_ATTEMPTS_MAX = 16;
 const RETRY_BASE_MS = 1000;
 const RETRY_MAX_MS = 3_600_000;
 

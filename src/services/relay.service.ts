@@ -35,15 +35,16 @@ export class RelayService {
     const relay = uuid();
     if (!(await this.stream.claim(relay))) return 0;
     let published = 0;
+    let released = false;
     try {
-      for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      for (let round = 0; round < ROUNDS_MAX && !released; round += 1) {
         const inRound = (await this.#publishOutbox(relay)) + (await this.#publishQueues(relay));
         published += inRound;
-        if (inRound === 0 && (await this.stream.release(relay, false))) return published;
+        released = inRound === 0 && (await this.stream.release(relay, false));
       }
       return published;
     } finally {
-      await this.stream.release(relay, true);
+      if (!released) await this.stream.release(relay, true);
     }
   }
 

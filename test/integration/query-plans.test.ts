@@ -1,7 +1,9 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { overduePasses, paidPassesOf, queueFactsOf } from '../../src/database/repositories/queue.repository.js';
+import { unpublishedEvents } from '../../src/database/repositories/outbox.repository.js';
 import { overdueHolds } from '../../src/database/repositories/reservation.repository.js';
 import { availableSeatsOf } from '../../src/database/repositories/seat.repository.js';
+import { overdueDeliveries } from '../../src/database/repositories/webhook.repository.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { saleOf } from '../support/sale.js';
 
@@ -27,7 +29,16 @@ beforeAll(async () => {
   await execute(
     `insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at) select '${concert.id}', uuid(), seq, sysdate(3), sysdate(3) + interval 1 hour from seq_1_to_2000`,
   );
-  await execute('optimize table seat, reservation, queue_pass');
+  // Nearly every event was published, nearly every delivery has arrived.
+  await execute(
+    `insert into outbox_event (event_id, type, user_id, payload, occurred_at, published_at) select uuid(), 'CHARGE_MADE', uuid(), '{}', sysdate(3), sysdate(3) from seq_1_to_2000`,
+  );
+  await execute(`insert into webhook values ('${concert.id}', 'https://example.com', 'secret', '[]', true, sysdate(3))`);
+  await execute(
+    `insert into webhook_delivery select uuid(), '${concert.id}', uuid(), 'CHARGE_MADE', uuid(), seq, '{}', if(seq > 5, 'DELIVERED', 'PENDING'), 1, sysdate(3) - interval 1 minute, 200, null, sysdate(3)
+     from seq_1_to_2000`,
+  );
+  await execute('optimize table seat, reservation, queue_pass, outbox_event, webhook_delivery');
 });
 afterAll(() => frontrow.stop());
 
@@ -95,4 +106,16 @@ test('that a date is sold out is seen by two looks into the index, not by readin
   const oneLook = (sql: string): string => sql.replaceAll('force index (seat_status_index)', '').replaceAll(/s\.status = '\w+'/g, "s.status in ('AVAILABLE', 'HELD')");
   expect(seatsReadBy(await planOf(read, oneLook, 'analyze'))).toBeGreaterThan(1000);
   expect((await queueFactsOf(em, [soldOut.id])).get(soldOut.id)!.seatsMayRemain).toBe(false);
+});
+
+test('the relay finds the events that are not published yet by their index', async () => {
+  const [step] = await planOf((em) => unpublishedEvents(em, 100));
+  expect(step).toMatchObject({ type: 'ref', key: 'outbox_event_published_index' });
+  expect(step!.rows).toBeLessThan(20);
+});
+
+test('the sweeper finds the deliveries whose time has come by a range of their index, and those before them by another', async () => {
+  const plan = await planOf((em) => overdueDeliveries(em, 2000, 500));
+  expect(plan.find(({ table }) => table === 'd')).toMatchObject({ type: 'range', key: 'webhook_delivery_due_index' });
+  expect(plan.find(({ table }) => table === 'e')).toMatchObject({ key: 'webhook_delivery_order_index' });
 });

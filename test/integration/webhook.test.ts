@@ -182,6 +182,37 @@ test('P3: an attempt whose process died is made again once its claim is over, an
   expect(await stateOf(delivery!.id)).toMatchObject({ state: 'DELIVERED', attempts: 2 });
 });
 
+test('a receiver that hangs holds a few deliveries at most; the others are put off without being tried', async () => {
+  receiver.answerWith('hang');
+  const deliveries: WebhookDelivery[] = [];
+  for (let count = 0; count < 6; count += 1) deliveries.push((await happen(['PAYMENT_MADE']))[0]!);
+  const underWay = deliveries.slice(0, 5).map(deliver);
+  const requests = await receiver.until(5);
+  expect(await deliver(deliveries[5]!)).toEqual({ remainingMs: 5000 });
+  expect(await stateOf(deliveries[5]!.id)).toMatchObject({ attempts: 0 });
+  for (const { answer } of requests) answer(200);
+  await Promise.all(underWay);
+  receiver.answerWith(200);
+  await deliver(deliveries[5]!);
+  expect(await stateOf(deliveries[5]!.id)).toMatchObject({ state: 'DELIVERED' });
+});
+
+test('the sweeper forgets what was delivered a day ago, and what has been dead for a month', async () => {
+  const kept: string[] = [];
+  const add = async (state: 'DELIVERED' | 'DEAD' | 'PENDING', days: number, stays: boolean): Promise<void> => {
+    const id = uuid();
+    await em().insert(WebhookDelivery, {
+      id, webhookId: webhook.id, eventId: uuid(), eventType: 'PAYMENT_MADE', orderKey: id, sequence: 1, body: '{}', state, attempts: 1,
+      nextAt: new Date(Date.now() - days * 86_400_000), lastStatus: null, lastError: null, createdAt: new Date(),
+    });
+    if (stays) kept.push(id);
+  };
+  for (const [state, days, stays] of [['DELIVERED', 1.1, false], ['DELIVERED', 0.9, true], ['DEAD', 29, true], ['DEAD', 31, false], ['PENDING', 40, true]] as const) await add(state, days, stays);
+  await services().deliveries.sweep();
+  const left = await em().find(WebhookDelivery, { webhookId: webhook.id }, { orderBy: { id: 'asc' } });
+  expect(left.map(({ id }) => id)).toEqual(kept);
+});
+
 test('P3: a paused webhook is told nothing new and keeps what waits; one that is removed takes its deliveries along', async () => {
   const [delivery] = await happen(['PAYMENT_MADE']);
   await services().webhooks.update(webhook.id, { enabled: false });
