@@ -10,8 +10,8 @@ import { forbidden, unauthenticated } from '../domain/errors.js';
 export type Access = 'public' | 'signed-in' | 'admin';
 
 /** Which date's concert guards a field: from its arguments, or from the object it is a field of. */
-export interface QueueGuard {
-  scheduleId: (args: Record<string, any>, source: any) => string;
+export interface QueueGuard<Args = unknown, Source = unknown> {
+  scheduleId: (args: Args, source: Source) => string;
   /** True where a use counts against the pass's bounded number of attempts. */
   countsAttempt: boolean;
 }
@@ -20,7 +20,8 @@ export const Public = (): MethodDecorator => Extensions({ access: 'public' satis
 export const SignedIn = (): MethodDecorator => Extensions({ access: 'signed-in' satisfies Access }) as MethodDecorator;
 export const Admin = (): MethodDecorator => Extensions({ access: 'admin' satisfies Access }) as MethodDecorator;
 /** Puts any field behind the waiting room: it needs an ACTIVE pass for the concert of the date, so it also needs sign-in. On a root field add `@SignedIn()`. */
-export const BehindQueue = (guard: QueueGuard): MethodDecorator & PropertyDecorator => Extensions({ queue: guard }) as MethodDecorator & PropertyDecorator;
+export const BehindQueue = <Args, Source>(guard: QueueGuard<Args, Source>): MethodDecorator & PropertyDecorator =>
+  Extensions({ queue: guard }) as MethodDecorator & PropertyDecorator;
 
 type Field = GraphQLField<unknown, Context>;
 type Guard = (args: Record<string, unknown>, context: Context, source: unknown) => Promise<void> | void;

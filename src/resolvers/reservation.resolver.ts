@@ -16,7 +16,7 @@ export class ReservationResolver {
   }
 
   @SignedIn()
-  @BehindQueue({ scheduleId: (args) => args['input'].scheduleId, countsAttempt: true })
+  @BehindQueue({ scheduleId: (args: { input: ReserveInput }) => args.input.scheduleId, countsAttempt: true })
   @Mutation(() => ReserveResult, {
     description:
       "Holds seats of a date for the signed-in user, all or none. Needs an ACTIVE pass. Asking for exactly the seats of one's own live hold returns that reservation; any other overlap is SeatsUnavailable.",

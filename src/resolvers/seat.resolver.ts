@@ -9,7 +9,7 @@ import { inParts } from './in-parts.js';
 @Resolver(() => Seat)
 export class SeatResolver {
   @SignedIn()
-  @BehindQueue({ scheduleId: (args) => args['scheduleId'], countsAttempt: false })
+  @BehindQueue({ scheduleId: (args: { scheduleId: string }) => args.scheduleId, countsAttempt: false })
   @Query(() => [Seat], { description: "Seats of a date, by number. Needs an ACTIVE pass for the date's concert." })
   async seats(
     @Arg('scheduleId', () => ID, { description: 'UUID of the date.' }) scheduleId: string,

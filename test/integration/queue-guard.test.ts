@@ -13,7 +13,7 @@ class ToyDate {
   @Field(() => ID)
   scheduleId!: string;
 
-  @BehindQueue({ scheduleId: (_args, date) => date.scheduleId, countsAttempt: false })
+  @BehindQueue({ scheduleId: (_args, date: { scheduleId: string }) => date.scheduleId, countsAttempt: false })
   @Field(() => String)
   backstage!: string;
 
@@ -30,7 +30,7 @@ class ToyResolver {
   }
 
   @SignedIn()
-  @BehindQueue({ scheduleId: (args) => args['scheduleId'], countsAttempt: false })
+  @BehindQueue({ scheduleId: (args: { scheduleId: string }) => args.scheduleId, countsAttempt: false })
   @Query(() => String)
   guardedRoot(@Arg('scheduleId', () => ID) _scheduleId: string): string {
     return 'a root field';
@@ -42,7 +42,7 @@ class ToyResolver {
     return 'in front of the queue';
   }
 
-  @BehindQueue({ scheduleId: (_args, date) => date.scheduleId, countsAttempt: false })
+  @BehindQueue({ scheduleId: (_args, date: { scheduleId: string }) => date.scheduleId, countsAttempt: false })
   @FieldResolver(() => String)
   computed(@Root() _date: ToyDate): string {
     return 'a computed field';
@@ -103,7 +103,7 @@ test('Q12: a schema with a field behind the queue but open to everyone does not 
   @Resolver()
   class Contradiction {
     @Public()
-    @BehindQueue({ scheduleId: (args) => args['scheduleId'], countsAttempt: false })
+    @BehindQueue({ scheduleId: (args: { scheduleId: string }) => args.scheduleId, countsAttempt: false })
     @Query(() => String)
     contradiction(@Arg('scheduleId', () => ID) scheduleId: string): string {
       return scheduleId;
