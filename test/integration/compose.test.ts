@@ -9,7 +9,7 @@ import { createApp, type App } from '../../src/app.js';
 import { ENVIRONMENT_NAMES, EXAMPLE_SECRET, readConfig } from '../../src/config.js';
 import { stopServer, type ServerProcess } from '../../src/launcher/server-process.js';
 import { Builder, type BuiltConcert, type Buyer } from '../support/builder.js';
-import { graphqlClient, websocketClient, type GraphqlClient } from '../support/client.js';
+import { graphqlClient, websocketClient, type Answer, type GraphqlClient } from '../support/client.js';
 import { freePort, interpolate, readCompose, readDockerfile, variablesOf, type Compose } from '../support/compose.js';
 import { buildImage, startComposeStores, startNginx, type TcpStores } from '../support/containers.js';
 import { eventually } from '../support/eventually.js';
@@ -192,7 +192,7 @@ describe('built as the Dockerfile says and run as the compose file says', () => 
   test('a body above 64 KiB is refused with a JSON error', async () => {
     const answer = await fetch(`${front.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query: `{ now } # ${'x'.repeat(70_000)}` }) });
     expect(answer.status).toBe(413);
-    expect(((await answer.json()) as any).errors[0].extensions.code).toBe('BAD_USER_INPUT');
+    expect(((await answer.json()) as Answer<never>).errors![0]!.extensions.code).toBe('BAD_USER_INPUT');
   });
 
   test('with one API gone the other answers; with both gone nginx says so in JSON', async () => {

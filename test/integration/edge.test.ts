@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import type { Answer } from '../support/client.js';
 import { startEdge, type Edge } from '../support/edge.js';
 import { openSocket } from '../support/raw-socket.js';
 
@@ -25,10 +26,10 @@ async function expectError(response: Response, status: number, code: string, mes
   expect(response.status).toBe(status);
   expect(response.headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json/);
   expect(response.headers.get('x-request-id')).toMatch(/^[\w.:-]{1,64}$/);
-  const body = (await response.json()) as any;
+  const body = (await response.json()) as Answer<never>;
   expect(Object.keys(body)).toEqual(['errors']);
-  expect(body.errors[0].message).toMatch(message);
-  expect(body.errors[0].extensions.code).toBe(code);
+  expect(body.errors![0]!.message).toMatch(message);
+  expect(body.errors![0]!.extensions.code).toBe(code);
 }
 
 describe('bad requests are answered as GraphQL errors', () => {
@@ -150,10 +151,10 @@ describe('rate limits', () => {
     for (let count = 0; count < 5; count += 1) expect((await post(QUERY)).status).toBe(200);
     const refused = await post(QUERY);
     expect(refused.status).toBe(429);
-    const { errors } = (await refused.json()) as any;
-    expect(errors[0].extensions).toEqual({ code: 'RATE_LIMITED', retryAfterSeconds: expect.any(Number) });
-    expect(errors[0].extensions.retryAfterSeconds).toBeGreaterThan(0);
-    expect(refused.headers.get('retry-after')).toBe(String(errors[0].extensions.retryAfterSeconds));
+    const { extensions } = ((await refused.json()) as Answer<never>).errors![0]!;
+    expect(extensions).toEqual({ code: 'RATE_LIMITED', retryAfterSeconds: expect.any(Number) });
+    expect(extensions.retryAfterSeconds).toBeGreaterThan(0);
+    expect(refused.headers.get('retry-after')).toBe(String(extensions.retryAfterSeconds));
     // Only the last address is the proxy's word; what a client writes before it changes nothing.
     const spoofed = await send('/graphql', { method: 'POST', body: QUERY, headers: { 'content-type': 'application/json', 'x-forwarded-for': `1.2.3.4, 10.0.0.${client}` } });
     expect(spoofed.status).toBe(429);

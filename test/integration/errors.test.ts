@@ -78,10 +78,10 @@ test.each(EXPECTED)('%s looks the same over HTTP and over the websocket', async 
 
 test('a fault is logged once, with the request id that the client was told, with its stack and without the statement', async () => {
   const error = await overHttp('driver');
-  const lines = edge.log().filter((line) => line['requestId'] === error.extensions.requestId && line['msg'] === 'fault') as any[];
+  const lines = edge.log().filter((line) => line['requestId'] === error.extensions.requestId && line['msg'] === 'fault') as { err: { stack: string } }[];
   expect(lines).toHaveLength(1);
-  expect(lines[0].err).toMatchObject({ code: 'ER_PARSE_ERROR', message: 'You have an error in your SQL syntax' });
-  expect(lines[0].err.stack).toMatch(/errors\.test/);
+  expect(lines[0]!.err).toMatchObject({ code: 'ER_PARSE_ERROR', message: 'You have an error in your SQL syntax' });
+  expect(lines[0]!.err.stack).toMatch(/errors\.test/);
   expect(JSON.stringify(edge.log())).not.toContain('password_hash');
 });
 
