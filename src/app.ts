@@ -16,6 +16,7 @@ import { QueueStore } from './redis/queue-store.js';
 import { RateLimiter } from './redis/rate-limiter.js';
 import { SeatGate } from './redis/seat-gate.js';
 import { SessionCache } from './redis/session-cache.js';
+import { CancellationService } from './services/cancellation.service.js';
 import { ClockService } from './services/clock.service.js';
 import { ConcertService } from './services/concert.service.js';
 import { DeliveryService } from './services/delivery.service.js';
@@ -91,6 +92,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     venues: new VenueService(transactions),
     concerts: new ConcertService(transactions),
     schedules: new ScheduleService(transactions),
+    cancellations: new CancellationService(transactions, jobs, gate, pubsub, metrics),
     seats: new SeatService(transactions),
     queue,
     reservations: new ReservationService(transactions, gate, jobs, pubsub, metrics, config),

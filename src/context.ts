@@ -1,5 +1,6 @@
 import type { Loaders } from './database/loaders.js';
 import type { Viewer } from './domain/viewer.js';
+import type { CancellationService } from './services/cancellation.service.js';
 import type { ClockService } from './services/clock.service.js';
 import type { ConcertService } from './services/concert.service.js';
 import type { DeliveryService } from './services/delivery.service.js';
@@ -22,6 +23,7 @@ export interface Services {
   venues: VenueService;
   concerts: ConcertService;
   schedules: ScheduleService;
+  cancellations: CancellationService;
   seats: SeatService;
   queue: QueueService;
   reservations: ReservationService;

@@ -27,6 +27,8 @@ export class Metrics implements Counters {
   readonly #published = new Counter({ name: 'frontrow_events_published_total', help: 'Events published to the stream.', registers: [this.registry] });
   readonly #webhooks = new Counter({ name: 'frontrow_webhook_attempts_total', help: 'Attempts to deliver to a webhook, by outcome.', labelNames: ['outcome'], registers: [this.registry] });
 
+  readonly #cancelled = new Counter({ name: 'frontrow_cancellation_reservations_total', help: 'Reservations of cancelled dates, by what became of them; FAILED is tried again.', labelNames: ['outcome'], registers: [this.registry] });
+
   readonly #operations = new Counter({ name: 'frontrow_operations_total', help: 'GraphQL operations answered, by root field and code of the first error.', labelNames: ['type', 'field', 'code'], registers: [this.registry] });
   readonly #duration = new Histogram({ name: 'frontrow_operation_seconds', help: 'From the request to its answer, over HTTP.', labelNames: ['type', 'field'], buckets: FAST_SECONDS, registers: [this.registry] });
   readonly #sockets = new Gauge({ name: 'frontrow_sockets_open', help: 'Websockets open.', registers: [this.registry] });
@@ -53,6 +55,13 @@ export class Metrics implements Counters {
   }
   admitted(count: number): void {
     this.#admitted.inc(count);
+  }
+  cancellationEnded(status: Parameters<Counters['cancellationEnded']>[0]): void {
+    this.#cancelled.inc({ outcome: status });
+  }
+  cancellationFailed(reservationId: string, error: unknown): void {
+    this.#cancelled.inc({ outcome: 'FAILED' });
+    this.logger.error({ err: error, reservationId }, 'a reservation of a cancelled date could not be given back yet');
   }
   jobLag(job: string, lagMs: number): void {
     this.#lag.observe({ job }, lagMs / 1000);

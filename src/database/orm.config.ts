@@ -2,6 +2,7 @@ import { MikroORM, MySqlDriver, type Options } from '@mikro-orm/mysql';
 import { MariaDbDriver } from '@mikro-orm/mariadb';
 import { Migrator } from '@mikro-orm/migrations';
 import { CompiledQuery, type DatabaseConnection } from 'kysely';
+import { CancellationFailure } from './entities/cancellation-failure.entity.js';
 import { Charge } from './entities/charge.entity.js';
 import { Concert } from './entities/concert.entity.js';
 import { ConcertPrice } from './entities/concert-price.entity.js';
@@ -25,9 +26,14 @@ import { migrations } from './migrations/index.js';
 /** Where the database is: a `mysql://` URL, or the unix socket and name of the own server. */
 export type DatabaseAddress = { url: string } | { socketPath: string; name: string };
 
-const LOCK_WAIT_TIMEOUT_S = 5;
+/** Twice as long, for a wait that is tried again, is still within the time of a request. */
+export const LOCK_WAIT_TIMEOUT_S = 2;
+/** A server that takes connections and greets nobody counts as away after this long. */
+const CONNECT_TIMEOUT_MS = 2000;
 /** Who comes while so many wait for a connection is turned away at once: about what ten connections answer before the first of them gives up. */
 export const POOL_WAITING_MAX = 5000;
+
+const OF_DRIVER = { queueLimit: POOL_WAITING_MAX, connectTimeout: CONNECT_TIMEOUT_MS };
 
 /** UTC whatever the server's zone; READ COMMITTED so that a reserve locks the rows it names and no gaps; a bounded wait for a lock. */
 const SESSION_SETTINGS = [
@@ -39,7 +45,7 @@ const SESSION_SETTINGS = [
 
 const entities = [
   User, Session, Wallet, LedgerEntry, Charge, Venue, Concert, ConcertPrice, Schedule, Seat,
-  Reservation, ReservationSeat, ReservationQuota, Payment, QueuePass, OutboxEvent, Webhook, WebhookDelivery,
+  Reservation, ReservationSeat, ReservationQuota, Payment, QueuePass, OutboxEvent, Webhook, WebhookDelivery, CancellationFailure,
 ];
 
 export interface DatabaseOptions {
@@ -61,8 +67,8 @@ export async function connectDatabase(address: DatabaseAddress, options: Databas
 function ormOptions(address: DatabaseAddress, options: DatabaseOptions, driver: typeof MySqlDriver): Options {
   const where =
     'url' in address
-      ? { clientUrl: address.url, driverOptions: { queueLimit: POOL_WAITING_MAX } }
-      : { dbName: address.name, user: 'root', password: '', driverOptions: { socketPath: address.socketPath, queueLimit: POOL_WAITING_MAX } };
+      ? { clientUrl: address.url, driverOptions: OF_DRIVER }
+      : { dbName: address.name, user: 'root', password: '', driverOptions: { socketPath: address.socketPath, ...OF_DRIVER } };
   return {
     ...where,
     driver,

@@ -12,6 +12,10 @@ export interface Counters {
   transactionRetried(reason: string): void;
   /** Users admitted from a queue. */
   admitted(count: number): void;
+  /** A reservation of a cancelled date was given back. */
+  cancellationEnded(status: ReservationStatus): void;
+  /** It could not be, and is tried again. Counted and logged here. */
+  cancellationFailed(reservationId: string, error: unknown): void;
   /** A job ran this long after it was due. */
   jobLag(job: string, lagMs: number): void;
   /** Events reached the stream. */

@@ -30,6 +30,11 @@ export const isOver = ({ status, expiresAt }: Pick<ReservationState, 'status' | 
 export const isTaken = ({ status, heldUntil }: Pick<SeatState, 'status' | 'heldUntil'>, now: Date): boolean =>
   status === 'SOLD' || (status === 'HELD' && heldUntil! > now);
 
+/** A cancelled date sells nothing, not even what is held. */
+export function assertNotCancelled({ cancelledAt }: { cancelledAt?: Date | null }): void {
+  if (cancelledAt) throw new SaleClosed(cancelledAt);
+}
+
 /** A date is sold until it begins, or until the sale closes before. */
 export function assertOnSale({ now, opensAt, closesAt, startsAt }: SaleWindow): void {
   if (now < opensAt) throw new SaleNotOpen(opensAt);

@@ -20,6 +20,10 @@ export type PassEnding = (typeof PASS_ENDINGS)[number];
 export const LEDGER_KINDS = ['CHARGE', 'PAYMENT', 'REFUND'] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
+/** A cancelled date is DONE once nobody holds or owns seats of it. */
+export const CANCELLATION_STATUSES = ['RUNNING', 'DONE'] as const;
+export type CancellationStatus = (typeof CANCELLATION_STATUSES)[number];
+
 /** DEAD after the last attempt failed, until an admin has it delivered again. */
 export const DELIVERY_STATES = ['PENDING', 'DELIVERED', 'DEAD'] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];

@@ -11,6 +11,7 @@ export const jobCatalogue = {
   sweep: z.object({}),
   relay: z.object({}),
   webhook: z.object({ deliveryId: z.uuid(), webhookId: z.uuid() }),
+  cancellation: z.object({ scheduleId: z.uuid() }),
 } as const;
 export type JobName = keyof typeof jobCatalogue;
 export type JobPayload<Name extends JobName> = z.infer<(typeof jobCatalogue)[Name]>;
@@ -24,8 +25,9 @@ const options: JobsOptions = {
   removeOnFail: { count: FINISHED_KEPT },
 };
 
-/** A delivery may be asked for again as soon as its job is over, however that ended: its row knows what is still to be done. */
-const optionsOf = (name: JobName): JobsOptions => (name === 'webhook' ? { ...options, removeOnComplete: true, removeOnFail: true } : options);
+/** These may be asked for again as soon as their job is over, however that ended: rows know what is still to be done. */
+const ASKED_AGAIN: readonly JobName[] = ['webhook', 'cancellation'];
+const optionsOf = (name: JobName): JobsOptions => (ASKED_AGAIN.includes(name) ? { ...options, removeOnComplete: true, removeOnFail: true } : options);
 
 export class Jobs {
   readonly #queues: { [Name in JobName]: Queue };
@@ -37,7 +39,7 @@ export class Jobs {
       queue.on('error', (error) => logger.warn({ err: error, job: name }, 'job queue connection'));
       return queue;
     };
-    this.#queues = { 'hold-expiry': queueOf('hold-expiry'), admission: queueOf('admission'), sweep: queueOf('sweep'), relay: queueOf('relay'), webhook: queueOf('webhook') };
+    this.#queues = { 'hold-expiry': queueOf('hold-expiry'), admission: queueOf('admission'), sweep: queueOf('sweep'), relay: queueOf('relay'), webhook: queueOf('webhook'), cancellation: queueOf('cancellation') };
   }
 
   /** Runs once at about `delayMs` from now. The same `id` again is ignored. */

@@ -1,5 +1,6 @@
 // First: the decorators of every resolver and type need it.
 import 'reflect-metadata';
+import { CancellationResolver } from './cancellation.resolver.js';
 import { ClockResolver } from './clock.resolver.js';
 import { ConcertAdminResolver } from './concert-admin.resolver.js';
 import { ConcertResolver } from './concert.resolver.js';
@@ -22,6 +23,7 @@ export const resolvers = [
   ConcertAdminResolver,
   ScheduleResolver,
   ScheduleAdminResolver,
+  CancellationResolver,
   SeatResolver,
   QueueResolver,
   QueueAdminResolver,

@@ -19,7 +19,7 @@ export class PaymentResolver {
 
   @SignedIn()
   @Mutation(() => RefundResult, {
-    description: 'Returns a payment to the balance and frees its seats, until the date starts. Repeating it returns the same payment.',
+    description: 'Returns a payment to the balance and frees its seats, until the date starts; of a cancelled date always. Repeating it returns the same payment.',
   })
   refund(@Arg('paymentId', () => ID, { description: 'UUID of the payment.' }) paymentId: string, @Ctx() context: Context) {
     return orRefusal(context.services.payments.refund(viewerOf(context), paymentId));

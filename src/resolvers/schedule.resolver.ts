@@ -9,11 +9,11 @@ import { Public } from './access.js';
 export class ScheduleResolver {
   @Public()
   @Query(() => [Schedule], {
-    description: 'Dates of a concert, earliest first. availableOnly leaves out those with no seat left, and those that have begun. NOT_FOUND without such a concert.',
+    description: 'Dates of a concert, earliest first. availableOnly leaves out those with no seat left, those that have begun and those that were cancelled. NOT_FOUND without such a concert.',
   })
   schedules(
     @Arg('concertId', () => ID, { description: 'UUID of the concert.' }) concertId: string,
-    @Arg('availableOnly', () => Boolean, { defaultValue: false, description: 'Leave out dates with no seat left, and those that have begun.' }) availableOnly: boolean,
+    @Arg('availableOnly', () => Boolean, { defaultValue: false, description: 'Leave out dates with no seat left, those that have begun and those that were cancelled.' }) availableOnly: boolean,
     @Ctx() context: Context,
   ) {
     return context.services.schedules.ofConcert(concertId, availableOnly, context.loaders);
@@ -24,7 +24,7 @@ export class ScheduleResolver {
     return context.loaders.concert.load(schedule.concertId);
   }
 
-  @FieldResolver(() => Int, { description: 'Seats that are neither held nor sold; none once the date has begun.' })
+  @FieldResolver(() => Int, { description: 'Seats that are neither held nor sold; none once the date has begun or was cancelled.' })
   availableSeats(@Root() schedule: ScheduleEntity, @Ctx() context: Context) {
     return context.loaders.availableSeats.load(schedule.id);
   }

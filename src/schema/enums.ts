@@ -1,6 +1,6 @@
 import { registerEnumType } from 'type-graphql';
 import type { EventType } from '../domain/event.js';
-import type { DeliveryState, PaymentStatus, QueueStatus, ReservationStatus, SeatStatus } from '../domain/states.js';
+import type { CancellationStatus, DeliveryState, PaymentStatus, QueueStatus, ReservationStatus, SeatStatus } from '../domain/states.js';
 
 /** GraphQL enums of the state tables in domain/states.ts; `satisfies` keeps both the same. */
 
@@ -46,7 +46,7 @@ registerEnumType(ReservationStatusEnum, {
     HELD: { description: 'The seats are kept until expiresAt.' },
     CONFIRMED: { description: 'Paid; the seats are the user’s.' },
     EXPIRED: { description: 'The hold ran out; the seats are free.' },
-    CANCELLED: { description: 'The user gave the hold back; the seats are free.' },
+    CANCELLED: { description: 'The user gave the hold back, or the date was cancelled; the seats are free.' },
     REFUNDED: { description: 'The payment went back to the balance; the seats are free.' },
   },
 });
@@ -100,5 +100,15 @@ registerEnumType(DeliveryStateEnum, {
     PENDING: { description: 'To be tried, now or later.' },
     DELIVERED: { description: 'Answered with a status from 200 to 299.' },
     DEAD: { description: 'Every attempt failed.' },
+  },
+});
+
+export const CancellationStatusEnum = { RUNNING: 'RUNNING', DONE: 'DONE' } as const satisfies { [Status in CancellationStatus]: Status };
+registerEnumType(CancellationStatusEnum, {
+  name: 'CancellationStatus',
+  description: 'RUNNING, and DONE once nobody holds or owns seats of the date.',
+  valuesConfig: {
+    RUNNING: { description: 'Something is still to be given back.' },
+    DONE: { description: 'Everything was given back.' },
   },
 });

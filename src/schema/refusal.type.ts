@@ -37,9 +37,9 @@ export class SaleNotOpen extends Refusal {
   opensAt!: Date;
 }
 
-@ObjectType({ implements: Refusal, description: 'The sale ended or the date has begun.' })
+@ObjectType({ implements: Refusal, description: 'The sale ended, or the date has begun or was cancelled.' })
 export class SaleClosed extends Refusal {
-  @Field(() => DateTime, { description: 'When the sale closed.' })
+  @Field(() => DateTime, { description: 'When the sale closed; of a cancelled date when it was cancelled.' })
   closedAt!: Date;
 }
 
@@ -76,7 +76,7 @@ export class InsufficientBalance extends Refusal {
   required!: number;
 }
 
-@ObjectType({ implements: Refusal, description: 'The hold is over, was given back, or its payment was refunded.' })
+@ObjectType({ implements: Refusal, description: 'The hold is over, was given back, its date was cancelled, or its payment was refunded.' })
 export class ReservationNotPayable extends Refusal {
   @Field(() => ReservationStatusEnum, { description: 'What the reservation is now.' })
   status!: ReservationStatus;

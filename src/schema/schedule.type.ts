@@ -12,6 +12,12 @@ export class Schedule {
 
   @Field(() => Int, { description: 'Seats of the date. Their numbers are 1 to this unless seats were removed: the others keep their numbers.' })
   totalSeats!: number;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'When the date was cancelled: from then on nothing of it is reserved or paid, and every payment is refunded. Null: it takes place.',
+  })
+  cancelledAt!: Date | null;
 }
 
 export const RemoveSeatsResult = createUnionType({

@@ -4,11 +4,12 @@ import {
   endReservations, lockQuota, lockReservations, lockReservationsOfQuota, lockSeats, saleWindowOf, seatsOf, type EndedReservation,
 } from '../database/repositories/reservation.repository.js';
 import { tell } from '../database/repositories/outbox.repository.js';
+import { shareSchedule } from '../database/repositories/schedule.repository.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
 import { ReservationSeat } from '../database/entities/reservation-seat.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
 import { badInput, notFound } from '../domain/errors.js';
-import { assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf } from '../domain/hold.js';
+import { assertNotCancelled, assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf } from '../domain/hold.js';
 import { SeatsUnavailable } from '../domain/refusals.js';
 import type { Attempt, LearnedSeat } from '../redis/seat-gate.js';
 
@@ -37,11 +38,13 @@ export class SeatsFoundTaken extends SeatsUnavailable {
 }
 
 export async function holdSeats(em: EntityManager, attempt: Attempt, policy: HoldPolicy): Promise<Held> {
+  const date = await shareSchedule(em, attempt.scheduleId);
+  if (!date || date.deletedAt) throw notFound('date');
+  assertNotCancelled(date);
   await lockQuota(em, attempt.userId, attempt.concertId);
   const own = await lockReservationsOfQuota(em, attempt.userId, attempt.concertId);
   const seats = await seatsOf(em, attempt.scheduleId, attempt.numbers);
-  const window = await saleWindowOf(em, attempt.scheduleId);
-  if (!window) throw notFound('date');
+  const window = await saleWindowOf(em, date);
   const { now } = window;
   if (seats.length !== attempt.numbers.length) throw missingSeats(attempt.numbers, seats);
 

@@ -1,29 +1,29 @@
-import { LockMode, type EntityManager } from '@mikro-orm/mysql';
+import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
 import { Payment } from '../database/entities/payment.entity.js';
 import { QueuePass } from '../database/entities/queue-pass.entity.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
-import { Schedule } from '../database/entities/schedule.entity.js';
 import { Seat } from '../database/entities/seat.entity.js';
 import { tell } from '../database/repositories/outbox.repository.js';
 import { endPass } from '../database/repositories/queue.repository.js';
-import { endedBefore, endReservations, lockReservations, numbersOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
+import { lockReservations, numbersOf } from '../database/repositories/reservation.repository.js';
+import { shareSchedule } from '../database/repositories/schedule.repository.js';
 import { lockWallet, moveMoney } from '../database/repositories/wallet.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
 import { notFound, queueTokenRequired } from '../domain/errors.js';
-import type { EventType, Happening } from '../domain/event.js';
 import { isOver } from '../domain/hold.js';
 import { pageSizeOf, uuidOf } from '../domain/input.js';
 import type { QueuePlace } from '../domain/queue.js';
-import { InsufficientBalance, PaymentNotRefundable, ReservationNotPayable } from '../domain/refusals.js';
+import { InsufficientBalance, ReservationNotPayable } from '../domain/refusals.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { SeatGate } from '../redis/seat-gate.js';
 import { afterCommit } from './after-commit.js';
 import { announceEnded, freeAgain } from './announce-ended.js';
+import { ofPayment, refundPayment } from './refund.js';
 import type { QueueService } from './queue.service.js';
 import type { TokenService } from './token.service.js';
 
@@ -31,13 +31,6 @@ import type { TokenService } from './token.service.js';
 interface Paid {
   payment: Payment;
   sold: number[] | null;
-}
-
-interface Refunded {
-  payment: Payment;
-  ended: EndedReservation[];
-  /** Ended by an earlier refund. */
-  repeated: EndedReservation | null;
 }
 
 /**
@@ -59,7 +52,7 @@ export class PaymentService {
     const reservation = await this.transactions.fork().findOne(Reservation, { id, userId: viewer.userId });
     if (!reservation) throw notFound('reservation');
     const place = await this.#provenPlace(viewer, queueToken, reservation.concertId);
-    const { payment, sold } = await this.transactions.run((em) => payHold(em, viewer.userId, id, place));
+    const { payment, sold } = await this.transactions.run((em) => payHold(em, reservation, place));
     if (sold) await this.#announcePaid(reservation, place, sold);
     else if (await this.#endedByPayment(place)) await afterCommit(this.counters, { 'queue-complete': () => this.#complete(place) });
     return payment;
@@ -108,7 +101,8 @@ export class PaymentService {
 }
 
 /** The hold is judged when its row is locked: whether this payment or the end of the hold was first is decided there, once. */
-async function payHold(em: EntityManager, userId: string, reservationId: string, place: QueuePlace): Promise<Paid> {
+async function payHold(em: EntityManager, { id: reservationId, userId, scheduleId }: Reservation, place: QueuePlace): Promise<Paid> {
+  const date = await shareSchedule(em, scheduleId);
   const wallet = await lockWallet(em, userId);
   const [reservation] = await lockReservations(em, [reservationId]);
   if (!reservation) throw notFound('reservation');
@@ -116,9 +110,9 @@ async function payHold(em: EntityManager, userId: string, reservationId: string,
   const now = await databaseNow(em);
   if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');
   if (reservation.status !== 'HELD') throw new ReservationNotPayable(reservation.status);
+  if (date!.cancelledAt) throw new ReservationNotPayable('CANCELLED');
   // A hold ends with the start of its date at the latest; the date may have been moved forward since.
-  const { startsAt } = await em.findOneOrFail(Schedule, { id: reservation.scheduleId });
-  if (startsAt <= now) throw new ReservationNotPayable('EXPIRED');
+  if (date!.startsAt <= now) throw new ReservationNotPayable('EXPIRED');
   if (wallet.balance < reservation.totalPrice) throw new InsufficientBalance(wallet.balance, reservation.totalPrice);
 
   const amount = reservation.totalPrice;
@@ -139,27 +133,4 @@ async function sellSeats(em: EntityManager, { id, scheduleId, seatCount }: Reser
   const sold = await em.nativeUpdate(Seat, { scheduleId, number: { $in: numbers }, reservationId: id, status: 'HELD' }, { status: 'SOLD', heldUntil: null });
   if (sold !== seatCount) throw new Error(`Reservation ${id} is live but holds ${sold} of its ${seatCount} seats.`);
   return numbers;
-}
-
-async function refundPayment(em: EntityManager, { id, userId, reservationId }: Payment): Promise<Refunded> {
-  const wallet = await lockWallet(em, userId);
-  const [reservation] = await lockReservations(em, [reservationId]);
-  const payment = await em.findOneOrFail(Payment, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
-  if (payment.status === 'REFUNDED') return { payment, ended: [], repeated: await endedBefore(em, reservation!) };
-  const { startsAt } = await em.findOneOrFail(Schedule, { id: reservation!.scheduleId });
-  const now = await databaseNow(em);
-  if (startsAt <= now) throw new PaymentNotRefundable(reservation!.status);
-
-  moveMoney(em, wallet, { kind: 'REFUND', amount: payment.amount, sourceId: id, at: now });
-  payment.status = 'REFUNDED';
-  payment.refundedAt = now;
-  await em.flush();
-  const ended = await endReservations(em, [reservation!], 'REFUNDED', now);
-  await tell(em, ended.map(({ numbers }) => ofPayment('PAYMENT_REFUNDED', payment, reservation!, numbers, now)));
-  return { payment, ended, repeated: null };
-}
-
-/** What other systems are told of a payment. */
-function ofPayment(type: EventType, { id: paymentId, amount }: Payment, { id, userId, concertId, scheduleId }: Reservation, seatNumbers: number[], occurredAt: Date): Happening {
-  return { type, occurredAt, userId, concertId, reservationId: id, payload: { paymentId, amount, scheduleId, seatNumbers } };
 }

@@ -1,5 +1,6 @@
 import type { Services } from '../context.js';
 import { admissionWorker } from './admission.worker.js';
+import { cancellationWorker } from './cancellation.worker.js';
 import { holdExpiryWorker } from './hold-expiry.worker.js';
 import { relayWorker } from './relay.worker.js';
 import type { Handlers } from './start-workers.js';
@@ -12,4 +13,5 @@ export const handlersOf = (services: Services): Handlers => ({
   sweep: sweepWorker(services),
   relay: relayWorker(services.relay),
   webhook: webhookWorker(services.deliveries),
+  cancellation: cancellationWorker(services.cancellations),
 });

@@ -11,7 +11,7 @@ export type Handler<Name extends JobName> = (payload: JobPayload<Name>, job: Job
 /** Exactly one handler for each job: a missing one does not compile. */
 export type Handlers = { [Name in JobName]: Handler<Name> };
 
-const CONCURRENCY: { [Name in JobName]: number } = { 'hold-expiry': 10, admission: 1, sweep: 1, relay: 1, webhook: 25 };
+const CONCURRENCY: { [Name in JobName]: number } = { 'hold-expiry': 10, admission: 1, sweep: 1, relay: 1, webhook: 25, cancellation: 2 };
 
 /** The jobs that come by themselves, every so many ms. */
 export type Beats = Record<'admission' | 'sweep' | 'relay', number>;

@@ -21,6 +21,7 @@ const schema = defineEntity({
     { name: 'reservation_user_index', properties: ['userId', 'id'] },
     { name: 'reservation_quota_index', properties: ['userId', 'concertId', 'status'] },
     { name: 'reservation_expiry_index', properties: ['status', 'expiresAt'] },
+    { name: 'reservation_schedule_index', properties: ['scheduleId', 'status'] },
   ],
 });
 

@@ -97,9 +97,9 @@ export async function takeQueueEpoch(em: EntityManager, concertId: string): Prom
   return Number(row!.next) - 1;
 }
 
-/** Deleted dates are no dates any more. */
+/** Deleted dates are no dates any more; what is sold of a cancelled one ends with its cancellation. */
 const SALE_COLUMNS = `sysdate(3) as now, c.sale_opens_at as opensAt, c.sale_closes_at as closesAt,
-  (select max(starts_at) from schedule where concert_id = c.id and deleted_at is null) as lastStartsAt`;
+  (select max(coalesce(least(starts_at, cancelled_at), starts_at)) from schedule where concert_id = c.id and deleted_at is null) as lastStartsAt`;
 type SaleRow = { now: RawInstant; opensAt: RawInstant; closesAt: RawInstant | null; lastStartsAt: RawInstant | null };
 
 const saleOfRow = ({ now, opensAt, closesAt, lastStartsAt }: SaleRow): Sale => ({
@@ -132,7 +132,7 @@ export interface QueueFacts {
 /** One status at a time is one look into the index; the server's own choice reads every seat of a date that is sold out. */
 const seatOfComingDate = (status: SeatStatus): string => `exists (
          select 1 from schedule d join seat s force index (seat_status_index) on s.schedule_id = d.id and s.status = '${status}'
-         where d.concert_id = c.id and d.starts_at > now(3))`;
+         where d.concert_id = c.id and d.starts_at > now(3) and d.cancelled_at is null)`;
 
 /** Seats of a date that has begun are not sold any more. */
 export async function queueFactsOf(em: EntityManager, concertIds: readonly string[]): Promise<Map<string, QueueFacts>> {

@@ -2,6 +2,7 @@ import { LockMode, type EntityManager } from '@mikro-orm/mysql';
 import { databaseNow, instantOf, type RawInstant } from '../clock.js';
 import { Reservation } from '../entities/reservation.entity.js';
 import { ReservationSeat } from '../entities/reservation-seat.entity.js';
+import type { Schedule } from '../entities/schedule.entity.js';
 import { Seat } from '../entities/seat.entity.js';
 import { isOver, type SaleWindow } from '../../domain/hold.js';
 import type { EventType } from '../../domain/event.js';
@@ -38,16 +39,14 @@ export async function dateOf(em: EntityManager, scheduleId: string): Promise<{ c
   return row ? { concertId: row.concertId, capacity: row.capacity ?? 0 } : null;
 }
 
-/** When seats of a date are sold, and the clock that decides; null once the date is deleted. */
-export async function saleWindowOf(em: EntityManager, scheduleId: string): Promise<SaleWindow | null> {
-  const [row] = await em.execute<{ now: RawInstant; opensAt: RawInstant; closesAt: RawInstant | null; startsAt: RawInstant }[]>(
-    `select sysdate(3) as now, c.sale_opens_at as opensAt, c.sale_closes_at as closesAt, d.starts_at as startsAt
-     from schedule d join concert c on c.id = d.concert_id where d.id = ? and d.deleted_at is null`,
-    [scheduleId],
+/** When seats of a date are sold, and the clock that decides. */
+export async function saleWindowOf(em: EntityManager, { concertId, startsAt }: Pick<Schedule, 'concertId' | 'startsAt'>): Promise<SaleWindow> {
+  const [row] = await em.execute<{ now: RawInstant; opensAt: RawInstant; closesAt: RawInstant | null }[]>(
+    'select sysdate(3) as now, sale_opens_at as opensAt, sale_closes_at as closesAt from concert where id = ?',
+    [concertId],
   );
-  if (!row) return null;
-  const { now, opensAt, closesAt, startsAt } = row;
-  return { now: instantOf(now), opensAt: instantOf(opensAt), closesAt: closesAt === null ? null : instantOf(closesAt), startsAt: instantOf(startsAt) };
+  const { now, opensAt, closesAt } = row!;
+  return { now: instantOf(now), opensAt: instantOf(opensAt), closesAt: closesAt === null ? null : instantOf(closesAt), startsAt };
 }
 
 /**

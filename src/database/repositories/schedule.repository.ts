@@ -7,9 +7,18 @@ import { Schedule } from '../entities/schedule.entity.js';
 export const datesOfConcerts = (em: EntityManager, concertIds: string[]): Promise<Schedule[]> =>
   em.find(Schedule, { concertId: { $in: concertIds }, deletedAt: null }, { orderBy: { startsAt: 'asc', id: 'asc' } });
 
+/** The date, deleted or not, locked until the transaction ends. */
+export const lockDate = (em: EntityManager, id: string): Promise<Schedule | null> => em.findOne(Schedule, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+
 /** The date, locked until the transaction ends; NOT_FOUND if it was deleted. */
 export async function lockSchedule(em: EntityManager, id: string): Promise<Schedule> {
   const schedule = await em.findOne(Schedule, { id, deletedAt: null }, { lockMode: LockMode.PESSIMISTIC_WRITE });
   if (!schedule) throw notFound('date');
   return schedule;
 }
+
+/**
+ * The date, deleted or not, as it stays until the transaction ends: nobody moves, cancels or deletes it meanwhile. The first lock of what sells its seats;
+ * it is shared, so sales do not wait for each other.
+ */
+export const shareSchedule = (em: EntityManager, id: string): Promise<Schedule | null> => em.findOne(Schedule, { id }, { lockMode: LockMode.PESSIMISTIC_READ });

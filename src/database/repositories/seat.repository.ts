@@ -57,22 +57,22 @@ export async function seatRows(em: EntityManager, scheduleId: string, filter: Se
   return rows;
 }
 
-/** A date that has begun has none: nothing is sold any more. It is asked for by group, so that the seats are found by their index alone. */
+/** A date that has begun or was cancelled has none: nothing is sold any more. It is asked for by group, so that the seats are found by their index alone. */
 export async function availableSeatsOf(em: EntityManager, scheduleIds: string[]): Promise<Map<string, number>> {
   const rows = await em.execute<{ scheduleId: string; seats: number }[]>(
     `select schedule_id as scheduleId, count(*) as seats from seat where schedule_id in (?) and ${SEAT_READS_AVAILABLE}
-      group by schedule_id having (select starts_at from schedule where id = schedule_id) > now(3)`,
+      group by schedule_id having (select starts_at from schedule where id = schedule_id and cancelled_at is null) > now(3)`,
     [scheduleIds],
   );
   return new Map(rows.map((row) => [row.scheduleId, Number(row.seats)]));
 }
 
-/** Those of the concerts that have dates and no seat left on any that has not begun. */
+/** Those of the concerts that have dates and no seat left on any that has neither begun nor been cancelled. */
 export async function soldOutConcerts(em: EntityManager, concertIds: string[]): Promise<Set<string>> {
   const rows = await em.execute<{ concertId: string }[]>(
     `select c.id as concertId from concert c where c.id in (?)
       and exists (select 1 from schedule d where d.concert_id = c.id and d.deleted_at is null)
-      and not exists (select 1 from schedule d join seat on seat.schedule_id = d.id where d.concert_id = c.id and d.starts_at > now(3) and ${SEAT_READS_AVAILABLE})`,
+      and not exists (select 1 from schedule d join seat on seat.schedule_id = d.id where d.concert_id = c.id and d.starts_at > now(3) and d.cancelled_at is null and ${SEAT_READS_AVAILABLE})`,
     [concertIds],
   );
   return new Set(rows.map((row) => row.concertId));
