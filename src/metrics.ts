@@ -25,6 +25,7 @@ export class Metrics implements Counters {
   readonly #lag = new Histogram({ name: 'frontrow_job_lag_seconds', help: 'How long after it was due a job ran.', labelNames: ['job'], registers: [this.registry] });
 
   readonly #published = new Counter({ name: 'frontrow_events_published_total', help: 'Events published to the stream.', registers: [this.registry] });
+  readonly #publishedAgain = new Counter({ name: 'frontrow_events_published_again_total', help: 'Events published to the stream once more, because Redis had lost them.', registers: [this.registry] });
   readonly #webhooks = new Counter({ name: 'frontrow_webhook_attempts_total', help: 'Attempts to deliver to a webhook, by outcome.', labelNames: ['outcome'], registers: [this.registry] });
 
   readonly #cancelled = new Counter({ name: 'frontrow_cancellation_reservations_total', help: 'Reservations of cancelled dates, by what became of them; FAILED is tried again.', labelNames: ['outcome'], registers: [this.registry] });
@@ -93,6 +94,10 @@ export class Metrics implements Counters {
 
   eventsPublished(count: number): void {
     this.#published.inc(count);
+  }
+  eventsPublishedAgain(count: number): void {
+    if (count > 0) this.logger.warn({ events: count }, 'Redis had lost events of the stream; they were published again');
+    this.#publishedAgain.inc(count);
   }
   webhookTried(outcome: Parameters<Counters['webhookTried']>[0]): void {
     this.#webhooks.inc({ outcome });

@@ -20,6 +20,8 @@ export interface Counters {
   jobLag(job: string, lagMs: number): void;
   /** Events reached the stream. */
   eventsPublished(count: number): void;
+  /** Events reached the stream once more, because Redis had lost them. */
+  eventsPublishedAgain(count: number): void;
   /** An attempt to deliver to a webhook ended: DEAD and FAILED alike did not arrive, FAILED is tried again. */
   webhookTried(outcome: 'DELIVERED' | 'FAILED' | 'DEAD'): void;
 }

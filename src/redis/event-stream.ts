@@ -10,7 +10,7 @@ import { Script } from './script.js';
  */
 
 /** About a day of a busy sale; a consumer group that stays away longer has a gap, which it sees by its last id. */
-const STREAM_LENGTH_MAX = 200_000;
+export const STREAM_LENGTH_MAX = 200_000;
 /** A relay that dies is followed by the next one after this time. */
 const OWNED_MS = 5000;
 /** Same name, same id: an event that is published again after a crash has the id it had. */
@@ -18,6 +18,7 @@ const EVENT_NAMESPACE = '0f3d8a54-6b0c-4c1e-9d57-2f6f2b1c7a90';
 /** More entries than Redis appends in a millisecond; the product stays exact as a double. */
 const ENTRIES_PER_MS = 4096;
 
+const claimScript = new Script<string | null>('relay-claim');
 const publishScript = new Script<0 | 1>('relay-publish');
 const releaseScript = new Script<0 | 1>('relay-release');
 
@@ -27,18 +28,18 @@ type QueueEventFields = Record<'type' | 'user' | 'place' | 'cause', string | und
 export class EventStream {
   constructor(private readonly redis: Redis) {}
 
-  /** False while another relay owns the stream. */
-  claim(relay: string): Promise<boolean> {
-    return this.publish(relay, []);
+  /** How far the outbox was published as far as this Redis knows, '' if it does not; null while another relay owns the stream. */
+  claim(relay: string): Promise<string | null> {
+    return claimScript.run(this.redis, [keys.relayOwner(), keys.relayAgain(), keys.relayReached()], [relay, OWNED_MS]);
   }
 
-  /** All of them, in this order; none where another relay has become the owner. */
-  async publish(relay: string, events: readonly OutgoingEvent[]): Promise<boolean> {
+  /** All of them, in this order, and with them how far the outbox is published; nothing where this relay owns the stream no more or this Redis is not at `before`. */
+  async publish(relay: string, events: readonly OutgoingEvent[], before: string, reached: string): Promise<boolean> {
     const fields = events.flatMap(({ id, type, occurredAt, userId, concertId, reservationId, payload }) => [
       id, type, occurredAt.toISOString(), userId, concertId ?? '', reservationId ?? '', payload,
     ]);
-    const names = [keys.events(), keys.relayOwner(), keys.relayAgain()];
-    return (await publishScript.run(this.redis, names, [relay, OWNED_MS, STREAM_LENGTH_MAX, ...fields])) === 1;
+    const names = [keys.events(), keys.relayOwner(), keys.relayReached()];
+    return (await publishScript.run(this.redis, names, [relay, OWNED_MS, STREAM_LENGTH_MAX, before, reached, ...fields])) === 1;
   }
 
   /** False where the relay must look once more before it ends. */

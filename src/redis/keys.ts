@@ -5,8 +5,8 @@
 const ofConcert = (concertId: string): string => `frontrow:{${concertId}}`;
 
 export const keys = {
-  /** Hash: seat number → `holder|reservation|end`; the end in ms of Redis's clock, or SOLD. */
-  seatGate: (concertId: string, scheduleId: string): string => `${ofConcert(concertId)}:gate:${scheduleId}`,
+  /** Hash: seat number → `holder|reservation|end`; the end in ms of Redis's clock. Of one run of the server: see ServerRun. */
+  seatGate: (run: string, concertId: string, scheduleId: string): string => `${ofConcert(concertId)}:gate:${scheduleId}:${run}`,
   /** Sorted set: waiting user → place. */
   queueWaiting: (concertId: string): string => `${ofConcert(concertId)}:queue:waiting`,
   /** Sorted set: admitted user → end of the pass in ms. */
@@ -37,8 +37,10 @@ export const keys = {
   relayOwner: (): string => 'frontrow:{events}:owner',
   /** String with a TTL: another relay came while one was at work. */
   relayAgain: (): string => 'frontrow:{events}:again',
-  /** String with a TTL: `active` or `revoked`; a miss means ask the database. */
-  session: (sessionId: string): string => `frontrow:session:${sessionId}`,
+  /** String: how far the outbox was published to the stream. */
+  relayReached: (): string => 'frontrow:{events}:reached',
+  /** String with a TTL: `active` or `revoked`; a miss means ask the database. Of one run of the server: see ServerRun. */
+  session: (run: string, sessionId: string): string => `frontrow:session:${sessionId}:${run}`,
   rateLimit: (): string => 'frontrow:rate',
   /** BullMQ's own prefix; the hash tag keeps a job queue on one node of a Redis Cluster. */
   jobs: (): string => '{frontrow:jobs}',

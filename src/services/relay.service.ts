@@ -1,26 +1,42 @@
+import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
-import { deletePublishedEvents, markPublished, outboxBacklog, unpublishedEvents } from '../database/repositories/outbox.repository.js';
+import { databaseNow } from '../database/clock.js';
+import { deletePublishedEvents, lastPublished, markPublished, outboxBacklog, publishedAfter, unpublishedEvents } from '../database/repositories/outbox.repository.js';
 import { addDeliveries } from '../database/repositories/webhook.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import type { OutgoingEvent } from '../domain/event.js';
-import type { EventStream } from '../redis/event-stream.js';
+import { isBehind, markOfText, nextPublishedAt, textOfMark, type OutboxMark } from '../domain/outbox-mark.js';
+import { STREAM_LENGTH_MAX, type EventStream } from '../redis/event-stream.js';
 import type { DeliveryService } from './delivery.service.js';
 
 /** However often a nudge is lost, no event waits longer than about this. */
 export const RELAY_INTERVAL_MS = 1000;
 const BATCH = 100;
+/** What is published again needs no deliveries. */
+const AGAIN_BATCH = 500;
 /** A run comes to an end also when events come faster than it publishes; the next run goes on. */
 const ROUNDS_MAX = 500;
 const KEPT_MS = 86_400_000;
 const SWEEP_BATCH = 1000;
-const SWEEP_BATCHES_MAX = 100;
+/** What is left waits for the next sweep: holds that ran out must not wait for it. */
+const SWEEP_BATCHES_MAX = 20;
 /** The operator's figure goes no further. */
 const BACKLOG_COUNT_MAX = 100_000;
 
+/** A relay at work, and what it knows of the stream. */
+interface Turn {
+  relay: string;
+  /** How far the outbox was published, as the stream's Redis has it. */
+  reached: string;
+  /** After which the next rows count as published. */
+  last: OutboxMark;
+}
+
 /**
  * Every committed event reaches the stream, and the deliveries of each webhook that wants it: at least once, those of one reservation in their order. It is
- * marked only afterwards, so a run that is cut short anywhere is done over by the next. While no other relay interferes, exactly once.
+ * marked only afterwards, so a run that is cut short anywhere is done over by the next. What a Redis that lost data has lost of the stream is published again.
+ * While no other relay interferes and nothing is lost, exactly once.
  */
 export class RelayService {
   constructor(
@@ -33,12 +49,15 @@ export class RelayService {
   /** The relay job. Answers how many events were published; 0 where another relay is at work, which then looks once more. */
   async run(): Promise<number> {
     const relay = uuid();
-    if (!(await this.stream.claim(relay))) return 0;
+    const reached = await this.stream.claim(relay);
+    if (reached === null) return 0;
     let published = 0;
     let released = false;
     try {
+      const turn: Turn = { relay, reached, last: await lastPublished(this.transactions.fork()) };
+      published += await this.#publishAgain(turn);
       for (let round = 0; round < ROUNDS_MAX && !released; round += 1) {
-        const inRound = (await this.#publishOutbox(relay)) + (await this.#publishQueues(relay));
+        const inRound = (await this.#publishOutbox(turn)) + (await this.#publishQueues(turn));
         published += inRound;
         released = inRound === 0 && (await this.stream.release(relay, false));
       }
@@ -64,28 +83,76 @@ export class RelayService {
     return deleted;
   }
 
-  async #publishOutbox(relay: string): Promise<number> {
-    const events = await unpublishedEvents(this.transactions.fork(), BATCH);
-    return this.#publish(relay, events, events.map(({ sequence }) => sequence));
-  }
-
-  async #publishQueues(relay: string): Promise<number> {
+  /**
+   * What a lost, emptied or old Redis does not have any more, in the order in which it was published, before anything new. No more than the stream keeps; and
+   * no deliveries, for those are rows.
+   */
+  async #publishAgain(turn: Turn): Promise<number> {
+    const newest = turn.last;
+    let mark = markOfText(turn.reached);
+    // Ahead of the rows is where a relay died between publishing and marking: those are not marked, and come again by themselves.
+    if (isBehind(newest, mark)) turn.last = mark;
+    if (!isBehind(mark, newest)) return 0;
+    const em = this.transactions.fork();
+    const oldest = await lastPublished(em, STREAM_LENGTH_MAX);
+    if (isBehind(mark, oldest)) mark = oldest;
     let published = 0;
-    for (const concertId of await this.stream.concerts()) {
-      const { events, last } = await this.stream.queueEvents(concertId, BATCH);
-      const inQueue = await this.#publish(relay, events, []);
-      if (last === null) await this.stream.forget(concertId);
-      else if (inQueue > 0) await this.stream.dropQueueEvents(concertId, last);
-      published += inQueue;
+    while (isBehind(mark, newest)) {
+      const { events, reached } = await publishedAfter(em, mark, AGAIN_BATCH);
+      if (events.length === 0 || !(await this.#append(turn, events, textOfMark(reached)))) break;
+      mark = reached;
+      published += events.length;
     }
+    this.counters.eventsPublishedAgain(published);
     return published;
   }
 
-  async #publish(relay: string, events: readonly OutgoingEvent[], outboxIds: readonly number[]): Promise<number> {
-    if (events.length === 0 || !(await this.stream.publish(relay, events))) return 0;
+  async #publishOutbox(turn: Turn): Promise<number> {
+    const em = this.transactions.fork();
+    const events = await unpublishedEvents(em, BATCH);
+    if (events.length === 0) return 0;
+    const sequences = events.map(({ sequence }) => sequence);
+    const reached = { publishedAt: nextPublishedAt(await databaseNow(em), turn.last), sequence: sequences.at(-1)! };
+    if (!(await this.#append(turn, events, textOfMark(reached)))) return 0;
+    turn.last = reached;
+    return this.#follow(events, (inner) => markPublished(inner, sequences, reached.publishedAt));
+  }
+
+  async #publishQueues(turn: Turn): Promise<number> {
+    let published = 0;
+    const failures: unknown[] = [];
+    for (const concertId of await this.stream.concerts()) {
+      // One broken queue does not stop the others.
+      const inQueue = await this.#publishQueue(turn, concertId).catch((error: unknown) => (failures.push(error), 0));
+      published += inQueue;
+    }
+    if (published === 0 && failures.length > 0) throw failures[0];
+    return published;
+  }
+
+  async #publishQueue(turn: Turn, concertId: string): Promise<number> {
+    const { events, last } = await this.stream.queueEvents(concertId, BATCH);
+    if (last === null) {
+      await this.stream.forget(concertId);
+      return 0;
+    }
+    if (!(await this.#append(turn, events, turn.reached))) return 0;
+    await this.#follow(events, () => Promise.resolve());
+    await this.stream.dropQueueEvents(concertId, last);
+    return events.length;
+  }
+
+  async #append(turn: Turn, events: readonly OutgoingEvent[], reached: string): Promise<boolean> {
+    if (!(await this.stream.publish(turn.relay, events, turn.reached, reached))) return false;
+    turn.reached = reached;
+    return true;
+  }
+
+  /** What follows the publishing, at once or not at all: each webhook's deliveries, and the mark. */
+  async #follow(events: readonly OutgoingEvent[], mark: (em: EntityManager) => Promise<void>): Promise<number> {
     const due = await this.transactions.run(async (em) => {
       const added = await addDeliveries(em, events);
-      if (outboxIds.length > 0) await markPublished(em, outboxIds);
+      await mark(em);
       return added;
     });
     this.counters.eventsPublished(events.length);

@@ -1,6 +1,6 @@
 import { v7 as uuid } from 'uuid';
 import { OutboxEvent } from '../../src/database/entities/outbox-event.entity.js';
-import { markPublished, tell, unpublishedEvents } from '../../src/database/repositories/outbox.repository.js';
+import { lastPublished, markPublished, tell, unpublishedEvents } from '../../src/database/repositories/outbox.repository.js';
 import type { OutgoingEvent } from '../../src/domain/event.js';
 import { connectFailFast } from '../../src/redis/client.js';
 import { EventStream } from '../../src/redis/event-stream.js';
@@ -72,13 +72,19 @@ test('P3: several relays at once publish each event once, and those of a reserva
 test('negative control: relays that do not ask who owns the stream publish events twice', async () => {
   await write(30, 1);
   class Ownerless extends EventStream {
-    override async publish(_relay: string, events: readonly OutgoingEvent[]): Promise<boolean> {
-      if (events.length > 0) await bothRead();
-      return super.publish('whoever', events);
+    override async claim(): Promise<string> {
+      return (await super.claim('whoever'))!;
+    }
+    override async publish(_relay: string, events: readonly OutgoingEvent[], _before: string, reached: string): Promise<boolean> {
+      await bothRead();
+      const inTurn = turn.then(async () => super.publish('whoever', events, (await frontrow.app.redis.get(keys.relayReached())) ?? '', reached));
+      turn = inTurn;
+      return inTurn;
     }
   }
   const read = Promise.withResolvers<void>();
   let readers = 0;
+  let turn: Promise<unknown> = Promise.resolve();
   const bothRead = (): Promise<void> => ((readers += 1) >= 2 && read.resolve(), read.promise);
   await Promise.all([relayOver(new Ownerless(frontrow.app.redis)).run(), relayOver(new Ownerless(frontrow.app.redis)).run()]);
   expect(await streamed(frontrow.app.redis)).toHaveLength(60);
@@ -88,10 +94,9 @@ test('negative control: relays that do not ask who owns the stream publish event
 test('P3: an event is marked only after it was published: a relay that dies in between publishes it once more, under the same id', async () => {
   await write(1, 1);
   class Dying extends EventStream {
-    override async publish(relay: string, events: readonly OutgoingEvent[]): Promise<boolean> {
-      const published = await super.publish(relay, events);
-      if (events.length > 0) throw new Error('killed');
-      return published;
+    override async publish(...args: Parameters<EventStream['publish']>): Promise<boolean> {
+      await super.publish(...args);
+      throw new Error('killed');
     }
   }
   await expect(relayOver(new Dying(frontrow.app.redis)).run()).rejects.toThrow('killed');
@@ -105,9 +110,8 @@ test('P3: an event is marked only after it was published: a relay that dies in b
 test('negative control: marked first, an event is lost with the relay that dies in between', async () => {
   const [reservationId] = await write(1, 1);
   class DyingBefore extends EventStream {
-    override async publish(relay: string, events: readonly OutgoingEvent[]): Promise<boolean> {
-      if (events.length === 0) return super.publish(relay, events);
-      await markPublished(frontrow.app.transactions.fork(), events.map(({ sequence }) => sequence));
+    override async publish(_relay: string, events: readonly OutgoingEvent[]): Promise<boolean> {
+      await markPublished(frontrow.app.transactions.fork(), events.map(({ sequence }) => sequence), new Date(0));
       throw new Error('killed');
     }
   }
@@ -116,19 +120,155 @@ test('negative control: marked first, an event is lost with the relay that dies 
   expect(await stepsOf(reservationId!)).toEqual([]);
 });
 
-test('P3: a relay that lost the stream to another publishes nothing any more', async () => {
+test('P3: a relay that lost the stream publishes nothing any more, also when its successor has come and gone', async () => {
   const stream = new EventStream(frontrow.app.redis);
-  expect(await stream.claim('first')).toBe(true);
-  expect(await stream.claim('second')).toBe(false);
+  const reached = await stream.claim('first');
+  expect(reached).not.toBeNull();
+  expect(await stream.claim('second')).toBeNull();
   await frontrow.app.redis.del(keys.relayOwner());
-  expect(await stream.claim('second')).toBe(true);
+  expect(await stream.claim('second')).toBe(reached);
   const [event] = await (await write(1, 1), unpublished());
-  expect(await stream.publish('first', [event!])).toBe(false);
-  expect(await streamed(frontrow.app.redis)).toEqual([]);
+  expect(await stream.publish('first', [event!], reached!, '1-1')).toBe(false);
   // Asked meanwhile, the owner looks once more before it ends.
+  await stream.claim('third');
   expect(await stream.release('second', false)).toBe(false);
   expect(await stream.release('second', false)).toBe(true);
+  expect(await stream.publish('first', [event!], reached!, '1-1')).toBe(false);
+  expect(await streamed(frontrow.app.redis)).toEqual([]);
   expect(await frontrow.app.services.relay.run()).toBe(1);
+});
+
+test('P3: a relay that was held up before publishing does not repeat, behind newer events, what its successor has published', async () => {
+  const [reservationId] = await write(1, 1);
+  const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  class HeldUp extends EventStream {
+    override async publish(...args: Parameters<EventStream['publish']>): Promise<boolean> {
+      begun.resolve();
+      await goOn.promise;
+      return super.publish(...args);
+    }
+  }
+  const heldUp = relayOver(new HeldUp(frontrow.app.redis)).run();
+  await begun.promise;
+  await frontrow.app.redis.del(keys.relayOwner());
+  await other.run();
+  goOn.resolve();
+  expect(await heldUp).toBe(0);
+  expect(await stepsOf(reservationId!)).toEqual([0]);
+});
+
+test('P3: an event that is committed after later ones were published comes all the same', async () => {
+  const late = uuid();
+  const [written, commit] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const transaction = frontrow.app.transactions.fork().transactional(async (em) => {
+    await tell(em, [{ type: 'RESERVATION_HELD', occurredAt: new Date(), userId: uuid(), concertId: uuid(), reservationId: late, payload: { step: 0 } }]);
+    written.resolve();
+    await commit.promise;
+  });
+  await written.promise;
+  await write(1, 1);
+  expect(await frontrow.app.services.relay.run()).toBe(1);
+  commit.resolve();
+  await transaction;
+  expect(await frontrow.app.services.relay.run()).toBe(1);
+  expect(await stepsOf(late)).toEqual([0]);
+});
+
+describe('a Redis that lost data', () => {
+  const idsIn = async (): Promise<string[]> => (await streamed(frontrow.app.redis)).map(({ id }) => id);
+  const publishedIds = async (): Promise<string[]> =>
+    (await frontrow.app.transactions.fork().execute<{ id: string }[]>('select event_id as id from outbox_event where published_at is not null order by published_at, id')).map(({ id }) => id);
+  /** As from a dump: the stream and the mark, as they were. */
+  const dump = async (): Promise<() => Promise<void>> => {
+    const names = [keys.events(), keys.relayReached()];
+    const values = await Promise.all(names.map((name) => frontrow.app.redis.dumpBuffer(name)));
+    return async () => {
+      await frontrow.app.redis.flushdb();
+      for (const [index, name] of names.entries()) if (values[index]) await frontrow.app.redis.restore(name, 0, values[index]);
+    };
+  };
+  /** Several batches, some of them committed after later ones were published. */
+  const publishSome = async (): Promise<string[]> => {
+    const ids = await write(70, 3);
+    await frontrow.app.services.relay.run();
+    return ids;
+  };
+
+  test('P3: emptied, it gets everything published again, with the ids it had and in the order it had, before anything new; a group that is made anew reads it all', async () => {
+    const ids = await publishSome();
+    const before = await publishedIds();
+    await frontrow.app.redis.flushdb();
+    const [fresh] = await write(1, 1);
+    await frontrow.app.redis.xgroup('CREATE', keys.events(), 'platform', '0', 'MKSTREAM');
+    expect(await frontrow.app.services.relay.run()).toBe(before.length + 1);
+    const reply = (await frontrow.app.redis.xreadgroup('GROUP', 'platform', 'one', 'COUNT', 100_000, 'STREAMS', keys.events(), '>')) as [string, [string, string[]][]][];
+    const read = reply[0]![1].map(streamedOf);
+    expect(read.map(({ id }) => id).slice(0, -1)).toEqual(before);
+    expect(read.at(-1)!.reservationId).toBe(fresh);
+    for (const id of ids) expect(await stepsOf(id)).toEqual([0, 1, 2]);
+    expect(await frontrow.app.services.relay.run()).toBe(0);
+  });
+
+  test('P3: started from an old dump, it gets what it lacks; a reader goes on from its last id and misses nothing', async () => {
+    await publishSome();
+    const lastRead = (await streamed(frontrow.app.redis)).at(-1)!.entry;
+    const restore = await dump();
+    const ids = await publishSome();
+    const lost = await idsIn();
+    await restore();
+    await frontrow.app.services.relay.run();
+    const rest = ((await frontrow.app.redis.xread('STREAMS', keys.events(), lastRead)) as [string, [string, string[]][]][])[0]![1].map(streamedOf);
+    expect(rest.map(({ id }) => id)).toEqual(lost.slice(-rest.length));
+    expect(rest).toHaveLength(210);
+    for (const id of ids) expect(await stepsOf(id)).toEqual([0, 1, 2]);
+  });
+
+  test('P3: published again, an event makes no second delivery', async () => {
+    const { webhook } = await frontrow.app.services.webhooks.create({ url: 'http://127.0.0.1:9/nobody', events: ['RESERVATION_HELD'] });
+    await publishSome();
+    const count = async () => Number((await frontrow.app.transactions.fork().execute<{ n: number }[]>('select count(*) as n from webhook_delivery'))[0]!.n);
+    expect(await count()).toBe(210);
+    await frontrow.app.redis.flushdb();
+    await frontrow.app.services.relay.run();
+    expect(await count()).toBe(210);
+    await frontrow.app.services.webhooks.delete(webhook.id);
+  });
+
+  test('P3: a relay under whose hands Redis is emptied or put back stops, and the next one mends it', async () => {
+    await publishSome();
+    const restore = await dump();
+    const [reservationId] = await write(1, 1);
+    class PutBack extends EventStream {
+      override async publish(...args: Parameters<EventStream['publish']>): Promise<boolean> {
+        const published = await super.publish(...args);
+        await restore();
+        await super.claim(args[0]);
+        return published;
+      }
+    }
+    await relayOver(new PutBack(frontrow.app.redis)).run();
+    const [next] = await write(1, 1);
+    await frontrow.app.redis.del(keys.relayOwner());
+    await frontrow.app.services.relay.run();
+    expect([await stepsOf(reservationId!), await stepsOf(next!)]).toEqual([[0], [0]]);
+    expect((await idsIn()).slice(-2)).toEqual((await publishedIds()).slice(-2));
+  });
+
+  test('negative control: a relay that believes what Redis says of itself never publishes them again', async () => {
+    const [reservationId] = await publishSome();
+    await frontrow.app.redis.flushdb();
+    class Believing extends EventStream {
+      override async claim(relay: string): Promise<string | null> {
+        await super.claim(relay);
+        const { publishedAt, sequence } = await lastPublished(frontrow.app.transactions.fork());
+        const text = `${publishedAt.getTime()}-${sequence}`;
+        await frontrow.app.redis.set(keys.relayReached(), text);
+        return text;
+      }
+    }
+    expect(await relayOver(new Believing(frontrow.app.redis)).run()).toBe(0);
+    expect(await stepsOf(reservationId!)).toEqual([]);
+  });
 });
 
 test('P3: a data platform reads the stream as a consumer group, and again what it did not acknowledge', async () => {

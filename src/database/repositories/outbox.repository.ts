@@ -1,6 +1,7 @@
 import type { EntityManager, QueryResult } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import { versioned, type EventType, type Happening, type OutgoingEvent } from '../../domain/event.js';
+import { NOTHING_PUBLISHED, type OutboxMark } from '../../domain/outbox-mark.js';
 import { instantOf, type RawInstant } from '../clock.js';
 
 /** Events are written by the transaction that makes them true, and are marked as published only after they were. */
@@ -32,18 +33,45 @@ interface EventRow {
   occurredAt: RawInstant;
 }
 
-/** The oldest of those not marked yet. */
+const EVENT_COLUMNS = `id as sequence, event_id as id, type, user_id as userId, concert_id as concertId, reservation_id as reservationId, payload,
+  occurred_at as occurredAt`;
+const eventOf = (row: EventRow): OutgoingEvent => ({ ...row, sequence: Number(row.sequence), occurredAt: instantOf(row.occurredAt) });
+
+/**
+ * The oldest of those not marked yet. Ids are given before the commit, so a lower one may come into sight after a higher one was published: it is found all
+ * the same, because what is asked for is the missing mark. Of one reservation that cannot be: its next event waits for the lock that the first one's commit frees.
+ */
 export async function unpublishedEvents(em: EntityManager, limit: number): Promise<OutgoingEvent[]> {
-  const rows = await em.execute<EventRow[]>(
-    `select id as sequence, event_id as id, type, user_id as userId, concert_id as concertId, reservation_id as reservationId, payload, occurred_at as occurredAt
-     from outbox_event where published_at is null order by id limit ?`,
-    [limit],
-  );
-  return rows.map((row) => ({ ...row, sequence: Number(row.sequence), occurredAt: instantOf(row.occurredAt) }));
+  return (await em.execute<EventRow[]>(`select ${EVENT_COLUMNS} from outbox_event where published_at is null order by id limit ?`, [limit])).map(eventOf);
 }
 
-export async function markPublished(em: EntityManager, sequences: readonly number[]): Promise<void> {
-  await em.execute('update outbox_event set published_at = sysdate(3) where id in (?) and published_at is null', [sequences]);
+export async function markPublished(em: EntityManager, sequences: readonly number[], at: Date): Promise<void> {
+  await em.execute('update outbox_event set published_at = ? where id in (?) and published_at is null', [at, sequences]);
+}
+
+interface MarkRow {
+  publishedAt: RawInstant;
+  sequence: number | string;
+}
+const markOfRow = ({ publishedAt, sequence }: MarkRow): OutboxMark => ({ publishedAt: instantOf(publishedAt), sequence: Number(sequence) });
+
+/** The row that was published last, and the one `before` rows earlier; nothing published where there is no such row. */
+export async function lastPublished(em: EntityManager, before = 0): Promise<OutboxMark> {
+  const [row] = await em.execute<MarkRow[]>(
+    'select published_at as publishedAt, id as sequence from outbox_event where published_at is not null order by published_at desc, id desc limit 1 offset ?',
+    [before],
+  );
+  return row ? markOfRow(row) : NOTHING_PUBLISHED;
+}
+
+/** Those that were published after `mark`, in the order in which they were, and how far they go. */
+export async function publishedAfter(em: EntityManager, mark: OutboxMark, limit: number): Promise<{ events: OutgoingEvent[]; reached: OutboxMark }> {
+  const rows = await em.execute<(EventRow & { publishedAt: RawInstant })[]>(
+    `select ${EVENT_COLUMNS}, published_at as publishedAt from outbox_event
+     where published_at >= ? and (published_at > ? or id > ?) order by published_at, id limit ?`,
+    [mark.publishedAt, mark.publishedAt, mark.sequence, limit],
+  );
+  return { events: rows.map(eventOf), reached: rows.length > 0 ? markOfRow(rows.at(-1)!) : mark };
 }
 
 /** NOW() and not SYSDATE(), which no index can serve. Answers how many. */
