@@ -15,6 +15,7 @@ import { PubSub } from './redis/pubsub.js';
 import { QueueStore } from './redis/queue-store.js';
 import { RateLimiter } from './redis/rate-limiter.js';
 import { SeatGate } from './redis/seat-gate.js';
+import { ServerRun } from './redis/server-run.js';
 import { SessionCache } from './redis/session-cache.js';
 import { CancellationService } from './services/cancellation.service.js';
 import { ClockService } from './services/clock.service.js';
@@ -52,6 +53,7 @@ export interface App {
   orm: MikroORM;
   /** For commands; fails fast. Workers and subscribers have connections of their own. */
   redis: Redis;
+  redisRun: ServerRun;
   stores: StoreAddresses;
   transactions: Transactions;
   tokens: TokenService;
@@ -75,11 +77,12 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const relayNudge = new Nudge('relay-nudge', () => jobs.nudge('relay'), metrics);
   const transactions = new Transactions(orm, (reason) => metrics.transactionRetried(reason), () => relayNudge.give());
   const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
-  const gate = new SeatGate(redis);
+  const redisRun = new ServerRun(redis);
+  const gate = new SeatGate(redis, redisRun);
 
   const limiter = new RateLimiter(redis, config.rateLimit);
   const passwords = new PasswordService();
-  const sessions = new SessionService(transactions, new SessionCache(redis, config.accessTokenTtlMs, logger), pubsub, tokens, config);
+  const sessions = new SessionService(transactions, new SessionCache(redis, redisRun, config.accessTokenTtlMs, logger), pubsub, tokens, config);
   const queue = createQueue(redis, pubsub, { transactions, tokens, metrics, config, logger });
   const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(), metrics);
   const relay = new RelayService(transactions, new EventStream(redis), deliveries, metrics);
@@ -109,6 +112,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     metrics,
     orm,
     redis,
+    redisRun,
     stores,
     transactions,
     tokens,

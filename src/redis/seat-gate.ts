@@ -1,10 +1,11 @@
 import type { Redis } from 'ioredis';
 import { keys } from './keys.js';
 import { Script } from './script.js';
+import type { ServerRun } from './server-run.js';
 
 /**
  * Keeps the crowd away from the database: of all who ask for a seat at once one passes, the others are turned away here. It may forget or
- * be late, never the other way round: an entry ends no later than the hold it stands for, and the database decides.
+ * be late, never the other way round: an entry ends no later than the hold it stands for, no entry outlives the run of the server, and the database decides.
  */
 
 /** Seats of one date. */
@@ -44,7 +45,8 @@ const LEARNED_HOLD_MS = 1000;
  * a reader came just before it, the seat is back after this. The price: of a sold-out date one buyer per seat in this time reaches the database.
  */
 const SOLD_BELIEVED_MS = 10_000;
-const GATE_KEPT_MS = 30 * 86_400_000;
+/** Longer than any hold; what an earlier run of the server has left is gone after it. */
+const GATE_KEPT_MS = 2 * 86_400_000;
 
 const SOLD = 'SOLD';
 /** Holder of what is sold: no user has this id, so the entry lets nobody pass, its buyer neither. */
@@ -54,29 +56,30 @@ const keep = new Script<number>('seat-keep');
 const free = new Script<number>('seat-free');
 const learn = new Script<number>('seat-learn');
 
-const keyOf = (seats: GateSeats): string[] => [keys.seatGate(seats.concertId, seats.scheduleId)];
-
 export class SeatGate {
-  constructor(private readonly redis: Redis) {}
+  constructor(
+    private readonly redis: Redis,
+    private readonly run: ServerRun,
+  ) {}
 
   /** All seats or none. Entries of the same user let pass: the database tells a repeated reserve from a second one. */
   async take(attempt: Attempt): Promise<Taken> {
-    const reply = await take.run(this.redis, keyOf(attempt), [attempt.userId, attempt.attemptId, PENDING_MS, GATE_KEPT_MS, ...attempt.numbers]);
+    const reply = await take.run(this.redis, await this.#keyOf(attempt), [attempt.userId, attempt.attemptId, PENDING_MS, GATE_KEPT_MS, ...attempt.numbers]);
     return reply[0] === 'FREE' ? { taken: [], takenAt: reply[1] } : { taken: reply.slice(1) as number[], takenAt: 0 };
   }
 
   /** The attempt was committed as this hold; `endsAt` is by Redis's clock. */
   async confirm(attempt: Attempt, reservationId: string, endsAt: number): Promise<void> {
-    await keep.run(this.redis, keyOf(attempt), [attempt.attemptId, `${attempt.userId}|${reservationId}`, Math.floor(endsAt), ...attempt.numbers]);
+    await keep.run(this.redis, await this.#keyOf(attempt), [attempt.attemptId, `${attempt.userId}|${reservationId}`, Math.floor(endsAt), ...attempt.numbers]);
   }
 
   async sold(seats: GateSeats, reservationId: string): Promise<void> {
-    await keep.run(this.redis, keyOf(seats), [reservationId, `${NOBODY}|${reservationId}`, `+${SOLD_BELIEVED_MS}`, ...seats.numbers]);
+    await keep.run(this.redis, await this.#keyOf(seats), [reservationId, `${NOBODY}|${reservationId}`, `+${SOLD_BELIEVED_MS}`, ...seats.numbers]);
   }
 
   /** The entries of this hold or attempt end; anyone else's stay. */
   async free(seats: GateSeats, id: string): Promise<void> {
-    await free.run(this.redis, keyOf(seats), [id, ...seats.numbers]);
+    await free.run(this.redis, await this.#keyOf(seats), [id, ...seats.numbers]);
   }
 
   async learn(attempt: Attempt, takenAt: number, seats: readonly LearnedSeat[]): Promise<void> {
@@ -85,6 +88,10 @@ export class SeatGate {
         ? [number, `${NOBODY}|${reservationId}`, SOLD_BELIEVED_MS, SOLD]
         : [number, `${userId}|${reservationId}`, LEARNED_HOLD_MS, Math.floor(takenAt + remainingMs)],
     );
-    await learn.run(this.redis, keyOf(attempt), [attempt.attemptId, ...found]);
+    await learn.run(this.redis, await this.#keyOf(attempt), [attempt.attemptId, ...found]);
+  }
+
+  async #keyOf({ concertId, scheduleId }: GateSeats): Promise<string[]> {
+    return [keys.seatGate(await this.run.current(), concertId, scheduleId)];
   }
 }

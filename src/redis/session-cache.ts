@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { keys } from './keys.js';
+import type { ServerRun } from './server-run.js';
 import { within } from './within.js';
 
 /**
@@ -21,6 +22,7 @@ export class SessionCache {
 
   constructor(
     private readonly redis: Redis,
+    private readonly run: ServerRun,
     private readonly accessTokenTtlMs: number,
     private readonly logger: Logger,
   ) {
@@ -33,7 +35,7 @@ export class SessionCache {
   async read(sessionId: string): Promise<SessionState | null> {
     if (this.#unsaid.has(sessionId)) return 'revoked';
     try {
-      return (await within(this.redis.get(keys.session(sessionId)))) as SessionState | null;
+      return (await within(this.#keyOf(sessionId).then((key) => this.redis.get(key)))) as SessionState | null;
     } catch {
       return null;
     }
@@ -42,19 +44,25 @@ export class SessionCache {
   /** What a reader found in the row, at most `remainingMs`. Never over what a revocation has written meanwhile. */
   remember(sessionId: string, state: SessionState, remainingMs: number): void {
     const ttlMs = Math.max(1, Math.min(ACTIVE_CACHED_MS, Math.floor(remainingMs)));
-    this.redis.set(keys.session(sessionId), state, 'PX', ttlMs, 'NX').catch((error: unknown) => this.logger.debug({ err: error }, 'session not cached'));
+    this.#keyOf(sessionId)
+      .then((key) => this.redis.set(key, state, 'PX', ttlMs, 'NX'))
+      .catch((error: unknown) => this.logger.debug({ err: error }, 'session not cached'));
   }
 
   /** After the row says so. */
   async revoke(sessionId: string): Promise<void> {
     try {
-      await within(this.redis.set(keys.session(sessionId), 'revoked' satisfies SessionState, 'PX', this.accessTokenTtlMs + REVOKED_MARGIN_MS));
+      await within(this.#keyOf(sessionId).then((key) => this.redis.set(key, 'revoked' satisfies SessionState, 'PX', this.accessTokenTtlMs + REVOKED_MARGIN_MS)));
       this.#unsaid.delete(sessionId);
     } catch (error) {
       this.#forgetOld();
       if (!this.#unsaid.has(sessionId)) this.#unsaid.set(sessionId, Date.now());
       this.logger.warn({ err: error, sessionId }, 'revocation not cached yet');
     }
+  }
+
+  async #keyOf(sessionId: string): Promise<string> {
+    return keys.session(await this.run.current(), sessionId);
   }
 
   /** What was cached before a revocation is gone by itself after ACTIVE_CACHED_MS, so the list never grows beyond that. */

@@ -144,7 +144,7 @@ test('V2: in 1,000 races of pay against expiry a reservation is paid or over, ne
 test('negative control: without the row locks a job that reads before a payment commits, and writes after it, ends what was paid', async () => {
   await frontrow.checkInvariants();
   const { app } = frontrow;
-  const gate = new SeatGate(app.redis);
+  const gate = new SeatGate(app.redis, app.redisRun);
   const [paymentJudged, jobJudged, paid] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const paying = new UnlockedTransactions(app.orm, () => (paymentJudged.resolve(), jobJudged.promise));
   const ending = new UnlockedTransactions(app.orm, () => (jobJudged.resolve(), paid.promise));

@@ -39,7 +39,7 @@ class OpenGate extends SeatGate {
 /** Reserves at both instances without the gate; who is refused and who is not. */
 async function withoutGate(buyers: AdmittedBuyer[], seatsOf: (index: number) => { scheduleId: string; seatNumbers: number[] }) {
   const services = frontrow.instances.map(
-    ({ app }) => new ReservationService(app.transactions, new OpenGate(app.redis), app.jobs, app.pubsub, app.metrics, app.config),
+    ({ app }) => new ReservationService(app.transactions, new OpenGate(app.redis, app.redisRun), app.jobs, app.pubsub, app.metrics, app.config),
   );
   const results = await Promise.allSettled(buyers.map((buyer, index) => services[index % 2]!.reserve(viewerOf(buyer), seatsOf(index))));
   const failures = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason);
@@ -180,8 +180,8 @@ test('V7: a reserve that found its hold, which is cancelled before the answer, l
       return cancel().then(() => super.free(...args));
     }
   }
-  const slow = new ReservationService(app.transactions, new SlowGate(app.redis), app.jobs, app.pubsub, app.metrics, app.config);
-  await app.redis.del(keys.seatGate(concert.id, concert.scheduleId));
+  const slow = new ReservationService(app.transactions, new SlowGate(app.redis, app.redisRun), app.jobs, app.pubsub, app.metrics, app.config);
+  await app.redis.del(keys.seatGate(await app.redisRun.current(), concert.id, concert.scheduleId));
   expect((await slow.reserve(viewerOf(buyer!), { scheduleId: concert.scheduleId, seatNumbers: [1] })).id).toBe(hold.id);
   expect(cancelling.on).toBe(false);
   await sale.hold(next!, concert.scheduleId, [1]);
@@ -191,7 +191,7 @@ test('V3: a lost gate lets no seat be sold twice', async () => {
   const concert = await frontrow.build.concert({ seats: 2 });
   const buyers = await crowd(concert, 40);
   await sale.hold(buyers[0]!, concert.scheduleId, [1]);
-  await frontrow.app.redis.del(keys.seatGate(concert.id, concert.scheduleId));
+  await frontrow.app.redis.del(keys.seatGate(await frontrow.app.redisRun.current(), concert.id, concert.scheduleId));
   const results = await Promise.all(buyers.slice(1).map((buyer, index) => sale.reserve(buyer, concert.scheduleId, [1, 2], index % 2)));
   expect(namesOf(results)).toEqual({ SeatsUnavailable: 39 });
   const again = await sale.reserve(buyers[1]!, concert.scheduleId, [1, 2]);

@@ -74,7 +74,7 @@ describe('reserve', () => {
     expect(only(await sale.reserve(buyer, concert.scheduleId, [two!, three!]), 'SeatsUnavailable').seatNumbers).toEqual([two]);
     expect(only(await sale.reserve(buyer, concert.scheduleId, [one!, two!, three!]), 'SeatsUnavailable').seatNumbers).toEqual([one, two]);
     expect(await sale.hold(buyer, concert.scheduleId, [one!, two!])).toEqual(hold);
-    await frontrow.app.redis.del(keys.seatGate(concert.id, concert.scheduleId));
+    await frontrow.app.redis.del(keys.seatGate(await frontrow.app.redisRun.current(), concert.id, concert.scheduleId));
     expect(await sale.hold(buyer, concert.scheduleId, [one!, two!])).toEqual(hold);
     only(await sale.pay(buyer, hold.id), 'Payment');
     const again = await frontrow.build.admit(concert.id, [buyer]);
@@ -175,7 +175,7 @@ describe('reserve', () => {
     const [first, second] = [await admitted(), await admitted()];
     const numbers = seats(1);
     const hold = await sale.hold(first, concert.scheduleId, numbers);
-    const gate = keys.seatGate(concert.id, concert.scheduleId);
+    const gate = keys.seatGate(await frontrow.app.redisRun.current(), concert.id, concert.scheduleId);
     await frontrow.app.redis.del(gate);
     only(await sale.reserve(second, concert.scheduleId, numbers), 'SeatsUnavailable');
     expect(await frontrow.app.redis.hget(gate, String(numbers[0]))).toMatch(new RegExp(`^${first.id}\\|${hold.id}\\|\\d+$`));
@@ -208,7 +208,7 @@ describe('reserve', () => {
     const [dead, buyer] = [await admitted(), await admitted()];
     const [number] = seats(1);
     const [seconds] = (await frontrow.app.redis.time()) as unknown as [string];
-    const gate = keys.seatGate(concert.id, concert.scheduleId);
+    const gate = keys.seatGate(await frontrow.app.redisRun.current(), concert.id, concert.scheduleId);
     await frontrow.app.redis.hset(gate, String(number), `${dead.id}|${UNKNOWN_ID}|${Number(seconds) * 1000 + 1500}`);
     only(await sale.reserve(buyer, concert.scheduleId, [number!]), 'SeatsUnavailable');
     await eventually(async () => (await sale.reserve(buyer, concert.scheduleId, [number!])).__typename === 'Reservation', 'the end of the entry');

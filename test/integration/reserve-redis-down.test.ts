@@ -129,7 +129,7 @@ test('V2: a hold whose job could not be added, because Redis went away after the
       return taken;
     }
   }
-  const reservations = new ReservationService(app.transactions, new LosingGate(app.redis), app.jobs, app.pubsub, app.metrics, { ...app.config, holdTtlMs: 1 });
+  const reservations = new ReservationService(app.transactions, new LosingGate(app.redis, app.redisRun), app.jobs, app.pubsub, app.metrics, { ...app.config, holdTtlMs: 1 });
   const concert = await frontrow.build.concert({ seats: 1, price: PRICE });
   const buyer = await frontrow.build.admittedBuyer(concert.id);
   const hold = await reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers: [1] });

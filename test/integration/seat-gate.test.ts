@@ -2,21 +2,24 @@ import { Redis } from 'ioredis';
 import { v7 as uuid } from 'uuid';
 import { keys } from '../../src/redis/keys.js';
 import { SeatGate, type Attempt } from '../../src/redis/seat-gate.js';
+import { ServerRun } from '../../src/redis/server-run.js';
 import { eventually } from '../support/eventually.js';
 import { endGateEntries, gateEndsIn } from '../support/gate.js';
 import { freshStores } from '../support/stores.js';
 
 let redis: Redis;
+let run: ServerRun;
 let gate: SeatGate;
 beforeAll(async () => {
   redis = new Redis((await freshStores()).redis);
-  gate = new SeatGate(redis);
+  run = new ServerRun(redis);
+  gate = new SeatGate(redis, run);
 });
 afterAll(() => redis.disconnect());
 
 const someone = (numbers: number[], date = { concertId: uuid(), scheduleId: uuid() }): Attempt => ({ ...date, userId: uuid(), attemptId: uuid(), numbers });
 const rival = ({ concertId, scheduleId }: Attempt, numbers: number[]): Attempt => someone(numbers, { concertId, scheduleId });
-const entries = ({ concertId, scheduleId }: Attempt) => redis.hgetall(keys.seatGate(concertId, scheduleId));
+const entries = async ({ concertId, scheduleId }: Attempt) => redis.hgetall(keys.seatGate(await run.current(), concertId, scheduleId));
 
 test('all seats or none: the loser hears which are taken, and takes nothing', async () => {
   const first = someone([1, 2]);
@@ -64,7 +67,7 @@ test('what is sold stays sold for everyone, its buyer too, until it is freed or 
   await gate.free(first, first.attemptId);
   expect((await gate.take(rival(first, [1]))).taken).toEqual([]);
 
-  await redis.hset(keys.seatGate(first.concertId, first.scheduleId), sold);
+  await redis.hset(keys.seatGate(await run.current(), first.concertId, first.scheduleId), sold);
   expect((await gate.take(rival(first, [1]))).taken).toEqual([1]);
   await endGateEntries(redis, date);
   expect((await gate.take(rival(first, [1]))).taken).toEqual([]);

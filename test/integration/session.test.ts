@@ -5,6 +5,7 @@ import { Session } from '../../src/database/entities/session.entity.js';
 import { connectFailFast, connectPatient } from '../../src/redis/client.js';
 import { keys } from '../../src/redis/keys.js';
 import { PubSub } from '../../src/redis/pubsub.js';
+import { ServerRun } from '../../src/redis/server-run.js';
 import { SessionCache } from '../../src/redis/session-cache.js';
 import { SessionService, type IssuedSession } from '../../src/services/session.service.js';
 import type { Buyer } from '../support/builder.js';
@@ -146,7 +147,7 @@ describe('refreshing', () => {
           }),
       },
     }) as typeof app.transactions;
-    await serviceOn(new SessionCache(app.redis, app.config.accessTokenTtlMs, app.logger), unlocked).refresh(buyer.refreshToken);
+    await serviceOn(new SessionCache(app.redis, app.redisRun, app.config.accessTokenTtlMs, app.logger), unlocked).refresh(buyer.refreshToken);
     await expect(app.services.sessions.refresh(newest!.refreshToken)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 });
@@ -192,13 +193,13 @@ describe('signing out', () => {
   test('U2: Redis keeps the denial for as long as an access token can live', async () => {
     const buyer = await signedIn();
     await signOut(buyer.accessToken);
-    expect(await frontrow.app.redis.get(keys.session(buyer.sessionId))).toBe('revoked');
-    expect(await frontrow.app.redis.pttl(keys.session(buyer.sessionId))).toBeGreaterThan(frontrow.app.config.accessTokenTtlMs);
+    expect(await frontrow.app.redis.get(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId))).toBe('revoked');
+    expect(await frontrow.app.redis.pttl(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId))).toBeGreaterThan(frontrow.app.config.accessTokenTtlMs);
   });
 
   test('U2: a reader that saw the row before the sign-out cannot bring the session back', async () => {
     const buyer = await signedIn();
-    const cache = new SessionCache(frontrow.app.redis, frontrow.app.config.accessTokenTtlMs, frontrow.app.logger);
+    const cache = new SessionCache(frontrow.app.redis, frontrow.app.redisRun, frontrow.app.config.accessTokenTtlMs, frontrow.app.logger);
     await signOut(buyer.accessToken);
     cache.remember(buyer.sessionId, 'active', 60_000);
     expect(await cache.read(buyer.sessionId)).toBe('revoked');
@@ -224,7 +225,7 @@ describe('checking an access token', () => {
     await me(buyer.accessToken);
     await sql('delete from session where id = ?', [buyer.sessionId]);
     expect((await me(buyer.accessToken, 1)).errors).toBeUndefined();
-    await frontrow.app.redis.del(keys.session(buyer.sessionId));
+    await frontrow.app.redis.del(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId));
     expect(codeOf(await me(buyer.accessToken, 1))).toBe('UNAUTHENTICATED');
   });
 
@@ -251,7 +252,7 @@ describe('while Redis is away', () => {
   async function serviceBehindProxy() {
     const proxy = await redisProxy(frontrow.app.stores.redis);
     const redis = await connectFailFast(proxy.address, logger);
-    const sessions = serviceOn(new SessionCache(redis, frontrow.app.config.accessTokenTtlMs, logger));
+    const sessions = serviceOn(new SessionCache(redis, new ServerRun(redis), frontrow.app.config.accessTokenTtlMs, logger));
     return { proxy, redis, sessions, close: () => (redis.disconnect(), proxy.close()) };
   }
 
@@ -260,14 +261,14 @@ describe('while Redis is away', () => {
     const buyer = await signedIn();
     const viewer = await sessions.authenticate(buyer.accessToken);
     expect(viewer?.userId).toBe(buyer.id);
-    await eventually(() => frontrow.app.redis.exists(keys.session(buyer.sessionId)), 'the session in Redis');
+    await eventually(async () => frontrow.app.redis.exists(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId)), 'the session in Redis');
     await proxy.cut();
     await eventually(() => redis.status !== 'ready', 'the connection to break');
     expect((await sessions.authenticate(buyer.accessToken))?.userId).toBe(buyer.id);
     expect(await sessions.signOut(viewer!)).toBe(true);
     expect(await sessions.authenticate(buyer.accessToken)).toBeNull();
     await proxy.restore();
-    await eventually(async () => (await frontrow.app.redis.get(keys.session(buyer.sessionId))) === 'revoked', 'Redis to hear of it');
+    await eventually(async () => (await frontrow.app.redis.get(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId))) === 'revoked', 'Redis to hear of it');
     expect(codeOf(await me(buyer.accessToken, 1))).toBe('UNAUTHENTICATED');
     await close();
   });

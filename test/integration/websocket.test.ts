@@ -231,7 +231,7 @@ test('a sign-out whose message was lost closes the socket with 4403 when session
   await others.init({ authorization: `Bearer ${other!.accessToken}` });
 
   await edge.app.transactions.fork().nativeUpdate(Session, { id: buyer!.sessionId }, { revokedAt: new Date() });
-  await edge.app.redis.del(keys.session(buyer!.sessionId));
+  await edge.app.redis.del(keys.session(await edge.app.redisRun.current(), buyer!.sessionId));
   await sockets.recheckSessions();
 
   expect(await mine.closed).toEqual({ code: 4403, reason: 'Forbidden' });
