@@ -47,7 +47,7 @@ const leaveScript = new Script<['WAITING' | 'ACTIVE', string] | ['NONE']>('queue
 const endScript = new Script<string[]>('queue-end');
 const lookScript = new Script<[string[], string[], string[]]>('queue-look');
 const proposeScript = new Script<string[] | [string, string | number][]>('queue-propose');
-const admitScript = new Script<AdmitOutcome[]>('queue-admit');
+const admitScript = new Script<[...AdmitOutcome[], number]>('queue-admit');
 
 const flag = (value: boolean): string => (value ? '1' : '0');
 
@@ -125,9 +125,11 @@ export class QueueStore {
     return placesOf(reply.flat().map(String));
   }
 
-  async admit(concertId: string, policy: QueuePolicy, passTtlMs: number, places: readonly Place[]): Promise<AdmitOutcome[]> {
+  /** What became of each, and how many are active with them. */
+  async admit(concertId: string, policy: QueuePolicy, passTtlMs: number, places: readonly Place[]): Promise<{ outcomes: AdmitOutcome[]; active: number }> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events');
-    return admitScript.run(this.redis, names, [policy.admitCount, policy.activeMax, passTtlMs, ...flat(places)]);
+    const reply = await admitScript.run(this.redis, names, [policy.admitCount, policy.activeMax, passTtlMs, ...flat(places)]);
+    return { outcomes: reply.slice(0, -1) as AdmitOutcome[], active: Number(reply.at(-1)) };
   }
 
   /** The places that are ACTIVE, in parts; each is to be judged again by what is done with it. */

@@ -271,7 +271,7 @@ describe('Q7', () => {
     const policy = { admitCount: 5, admitIntervalMs: 10_000, activeMax: 12 };
     const proposed = await store.propose(concert.id, policy);
     expect(proposed).toEqual(buyers.slice(0, 5).map((buyer, index) => ({ userId: buyer.id, place: index + 1 })));
-    const admit = (change: Partial<typeof policy>) => store.admit(concert.id, { ...policy, ...change }, 60_000, proposed);
+    const admit = async (change: Partial<typeof policy>) => (await store.admit(concert.id, { ...policy, ...change }, 60_000, proposed)).outcomes;
     expect(await admit({ activeMax: 2 })).toEqual(['ADMITTED', 'ADMITTED', 'WAITING', 'WAITING', 'WAITING']);
     expect(await admit({ admitCount: 3 })).toEqual(['ALREADY', 'ALREADY', 'ADMITTED', 'WAITING', 'WAITING']);
     expect(await admit({})).toEqual(['ALREADY', 'ALREADY', 'ALREADY', 'ADMITTED', 'ADMITTED']);

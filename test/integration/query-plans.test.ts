@@ -33,7 +33,7 @@ beforeAll(async () => {
   await execute(
     `insert into outbox_event (event_id, type, user_id, payload, occurred_at, published_at) select uuid(), 'CHARGE_MADE', uuid(), '{}', sysdate(3), sysdate(3) from seq_1_to_2000`,
   );
-  await execute(`insert into webhook values ('${concert.id}', 'https://example.com', 'secret', '[]', true, sysdate(3))`);
+  await execute(`insert into webhook values ('${concert.id}', 'https://example.com', 'secret', '[]', true, sysdate(3), null, null)`);
   await execute(
     `insert into webhook_delivery select uuid(), '${concert.id}', uuid(), 'CHARGE_MADE', uuid(), seq, '{}', if(seq > 5, 'DELIVERED', 'PENDING'), 1, sysdate(3) - interval 1 minute, 200, null, sysdate(3)
      from seq_1_to_2000`,

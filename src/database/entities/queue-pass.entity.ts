@@ -1,7 +1,10 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { PassEnding } from '../../domain/states.js';
 
-/** A pass, written before anyone is told of it; `admittedAt` follows once it was handed over, and is null while its place still waits. */
+/**
+ * A pass, written before anyone is told of it; `admittedAt` follows once it was handed over, and is null while its place still waits. `activeCount` is
+ * how many were active right after it was handed over, with it, and `activeMax` how many might be then.
+ */
 const schema = defineEntity({
   name: 'QueuePass',
   tableName: 'queue_pass',
@@ -13,6 +16,8 @@ const schema = defineEntity({
     expiresAt: p.datetime(3),
     endedAt: p.datetime(3).nullable(),
     endedBy: p.string().length(4).$type<PassEnding>().nullable(),
+    activeCount: p.integer().nullable(),
+    activeMax: p.integer().nullable(),
   },
   indexes: [{ name: 'queue_pass_open_index', properties: ['endedAt', 'expiresAt'] }],
 });

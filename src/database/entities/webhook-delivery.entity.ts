@@ -28,6 +28,8 @@ const schema = defineEntity({
   indexes: [
     { name: 'webhook_delivery_order_index', properties: ['webhookId', 'orderKey', 'state', 'sequence'] },
     { name: 'webhook_delivery_due_index', properties: ['state', 'nextAt'] },
+    { name: 'webhook_delivery_state_index', properties: ['state', 'id'] },
+    { name: 'webhook_delivery_late_index', properties: ['webhookId', 'state', 'nextAt'] },
   ],
 });
 

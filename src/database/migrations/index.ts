@@ -2,10 +2,12 @@ import type { MigrationObject } from '@mikro-orm/core';
 import { Initial } from './001-initial.js';
 import { Outbox } from './002-outbox.js';
 import { Cancellation } from './004-cancellation.js';
+import { Rotation } from './005-rotation.js';
 
 /** In the order they are applied. A released migration is never changed. */
 export const migrations: MigrationObject[] = [
   { name: '001-initial', class: Initial },
   { name: '002-outbox', class: Outbox },
   { name: '004-cancellation', class: Cancellation },
+  { name: '005-rotation', class: Rotation },
 ];

@@ -35,12 +35,12 @@ export async function givePasses(em: EntityManager, concertId: string, places: r
   );
 }
 
-/** The passes that were handed over. */
-export async function notePassesGiven(em: EntityManager, concertId: string, places: readonly Place[]): Promise<void> {
+/** The passes that were handed over; `room` is known where they were handed over just now: how many were active then, and might be. */
+export async function notePassesGiven(em: EntityManager, concertId: string, places: readonly Place[], room?: { active: number; activeMax: number }): Promise<void> {
   await em.execute(
-    `update queue_pass set admitted_at = sysdate(3)
+    `update queue_pass set admitted_at = sysdate(3), active_count = ?, active_max = ?
      where concert_id = ? and admitted_at is null and (${places.map(() => '(user_id = ? and place = ?)').join(' or ')})`,
-    [concertId, ...places.flatMap(({ userId, place }) => [userId, place])],
+    [room?.active ?? null, room?.activeMax ?? null, concertId, ...places.flatMap(({ userId, place }) => [userId, place])],
   );
 }
 

@@ -1,7 +1,7 @@
 -- Turns proposed waiters into active ones, in the order given, each at most once and within rate and maximum as they are at this moment.
 -- KEYS: waiting, active, seen, places, attempts, state, events
 -- ARGV: N of the interval, most active at once, ms a pass lasts, then user and place of each
--- Replies: for each 'ADMITTED' | 'ALREADY' this place is active | 'WAITING' no room left | 'GONE' the place ended meanwhile
+-- Replies: for each 'ADMITTED' | 'ALREADY' this place is active | 'WAITING' no room left | 'GONE' the place ended meanwhile; and how many are active now
 local waiting, active, seen, places, attempts, state, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local perInterval, activeMax, passMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
@@ -31,4 +31,5 @@ for index = 4, #ARGV, 2 do
   replies[#replies + 1] = reply
 end
 if admitted > 0 then redis.call('HSET', state, 'count', count + admitted, 'admitted_at', now) end
+replies[#replies + 1] = redis.call('ZCOUNT', active, '(' .. now, '+inf')
 return replies
