@@ -2,11 +2,12 @@ import type { Logger } from 'pino';
 import { createApp, type App, type StoreAddresses } from './app.js';
 import type { Config } from './config.js';
 import { migrate } from './database/migrate.js';
-import { measurePoolWait } from './database/pool-wait.js';
+import { watchPool } from './database/pool-watch.js';
 import { User } from './database/entities/user.entity.js';
 import { DEMO_ACCOUNTS, seedDemo, type DemoAccount } from './database/seeds/demo.js';
 import { applyGuards } from './resolvers/access.js';
 import { resolvers } from './resolvers/index.js';
+import { within } from './redis/within.js';
 import { buildSchema } from './schema/build-schema.js';
 import { RELAY_INTERVAL_MS } from './services/relay.service.js';
 import { startServer, type Server } from './server.js';
@@ -28,7 +29,7 @@ export interface Running {
 export async function run(config: Config, stores: StoreAddresses, logger: Logger): Promise<Running> {
   const app = await createApp(config, stores, logger);
   await migrate(app.orm);
-  await measurePoolWait(app.orm, (seconds) => app.metrics.poolWaited(seconds));
+  await watchPool(app.orm, app.databaseSigns, (seconds) => app.metrics.poolWaited(seconds));
   if (config.seedDemo) await seedDemo(app.transactions, (password) => app.passwords.hash(password));
   const demoAccounts = config.seedDemo ? await demoAccountsOf(app) : [];
   const isApi = config.roles.includes('api');
@@ -64,10 +65,13 @@ async function startRoleWorker(app: App): Promise<Workers> {
   return startWorkers(handlersOf(app.services), beats, app.jobs, app.stores.redis, app.metrics, app.logger);
 }
 
+/** The server keeps its own time; the jobs have as long, and no silent store keeps them longer. */
+const STEP_MARGIN_MS = 2000;
+
 async function stop(app: App, server: Server | null, workers: Workers | null): Promise<void> {
   // Each step is taken whatever became of the one before: a socket that would not close keeps no job from being finished.
   const steps = [() => server?.close(), () => workers?.close(), () => app.close()];
   const failures: unknown[] = [];
-  for (const step of steps) await Promise.resolve(step()).catch((error: unknown) => failures.push(error));
+  for (const step of steps) await within(Promise.resolve(step()), app.config.shutdownTimeoutMs + STEP_MARGIN_MS).catch((error: unknown) => failures.push(error));
   if (failures.length > 0) throw failures[0];
 }

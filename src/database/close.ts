@@ -1,12 +1,25 @@
 import type { MikroORM } from '@mikro-orm/mysql';
 
+/** A database that does not say good-bye in this time is left without. */
+const CLOSE_PATIENCE_MS = 1000;
+
+interface Pool {
+  _allConnections: { length: number; get(index: number): { stream: { destroy(): void } } };
+}
+
 /**
  * Closes the database for good. MikroORM connects anew for whatever still asks, as the rest of an answer does that one field's error has ended early: here it
- * fails, and no connection is left that keeps the process alive.
+ * fails, and no connection is left that keeps the process alive, also when the database is silent.
  */
 export async function closeDatabase(orm: MikroORM): Promise<void> {
-  orm.em.getConnection().createKysely = () => {
+  const connection = orm.em.getConnection();
+  if (!connection['connected']) return;
+  const pool = (await connection.getNativeClient()) as unknown as Pool;
+  connection.createKysely = () => {
     throw new Error('The database is closed.');
   };
-  await orm.close();
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_PATIENCE_MS)));
+  await Promise.race([orm.close(), patience]).finally(() => clearTimeout(timer));
+  for (let index = 0; index < pool._allConnections.length; index += 1) pool._allConnections.get(index).stream.destroy();
 }

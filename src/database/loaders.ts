@@ -11,9 +11,10 @@ import { Venue } from './entities/venue.entity.js';
 import { Wallet } from './entities/wallet.entity.js';
 import { datesOfConcerts } from './repositories/schedule.repository.js';
 import { availableSeatsOf, soldOutConcerts } from './repositories/seat.repository.js';
+import type { LastKnown } from './last-known.js';
 import { reservationsByIds } from './repositories/reservation.repository.js';
 
-/** One SQL statement per kind for everything an operation asks of it. Made anew for each operation, so nothing stale is ever served. */
+/** One SQL statement per kind for everything an operation asks of it. Made anew for each operation, so nothing stale is served; the catalogue also while the database is away. */
 export interface Loaders {
   venue: DataLoader<string, Venue>;
   concert: DataLoader<string, Concert>;
@@ -33,30 +34,31 @@ export interface Loaders {
   paymentOfReservation: DataLoader<string, Payment | null>;
 }
 
-export function createLoaders(fork: () => EntityManager): Loaders {
-  const byId = <T extends { id: string }>(noun: string, find: (ids: string[]) => Promise<T[]>) =>
-    new DataLoader<string, T>(async (ids) => {
-      const found = new Map((await find([...ids])).map((row) => [row.id, row]));
-      return ids.map((id) => found.get(id) ?? notFound(noun));
-    });
+export function createLoaders(fork: () => EntityManager, lastKnown: LastKnown): Loaders {
+  const catalogue = <T>(kind: string, load: (ids: readonly string[]) => Promise<(T | Error)[]>) =>
+    new DataLoader<string, T>((ids) => lastKnown.each(ids.map((id) => `${kind}:${id}`), () => load(ids)));
+  const byId = <T extends { id: string }>(noun: string, find: (ids: string[]) => Promise<T[]>) => async (ids: readonly string[]): Promise<(T | Error)[]> => {
+    const found = new Map((await find([...ids])).map((row) => [row.id, row]));
+    return ids.map((id) => found.get(id) ?? notFound(noun));
+  };
   return {
-    venue: byId('venue', (ids) => fork().find(Venue, { id: { $in: ids } })),
-    concert: byId('concert', (ids) => fork().find(Concert, { id: { $in: ids } })),
-    schedule: byId('date', (ids) => fork().find(Schedule, { id: { $in: ids } })),
-    reservation: byId('reservation', (ids) => reservationsByIds(fork(), ids)),
-    availableSeats: new DataLoader(async (ids) => {
+    venue: catalogue('venue', byId('venue', (ids) => fork().find(Venue, { id: { $in: ids } }))),
+    concert: catalogue('concert', byId('concert', (ids) => fork().find(Concert, { id: { $in: ids } }))),
+    schedule: catalogue('date', byId('date', (ids) => fork().find(Schedule, { id: { $in: ids } }))),
+    reservation: new DataLoader(byId('reservation', (ids) => reservationsByIds(fork(), ids))),
+    availableSeats: catalogue('available', async (ids) => {
       const counts = await availableSeatsOf(fork(), [...ids]);
       return ids.map((id) => counts.get(id) ?? 0);
     }),
-    soldOut: new DataLoader(async (ids) => {
+    soldOut: catalogue('sold-out', async (ids) => {
       const soldOut = await soldOutConcerts(fork(), [...ids]);
       return ids.map((id) => soldOut.has(id));
     }),
-    datesOfConcert: new DataLoader(async (ids) => {
+    datesOfConcert: catalogue('dates', async (ids) => {
       const dates = byConcert(await datesOfConcerts(fork(), [...ids]));
       return ids.map((id) => dates.get(id) ?? []);
     }),
-    pricesOfConcert: new DataLoader(async (ids) => {
+    pricesOfConcert: catalogue('prices', async (ids) => {
       const found = await fork().find(ConcertPrice, { concertId: { $in: [...ids] } }, { orderBy: { amount: 'desc', grade: 'asc' } });
       const prices = byConcert(found);
       return ids.map((id) => prices.get(id) ?? []);

@@ -1,11 +1,15 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/mysql';
 import { OptimisticLockError } from '@mikro-orm/mysql';
 import { setTimeout as delay } from 'node:timers/promises';
+import { remainingMs } from '../domain/deadline.js';
+import { LOCK_WAIT_TIMEOUT_S } from './orm.config.js';
 import { toldSomething } from './repositories/outbox.repository.js';
 
 /** The only place where a transaction is tried again. */
 const ATTEMPTS_MAX = 8;
 const BACKOFF_STEP_MS = 5;
+/** Another try is worth it only for who still waits when it has waited for a lock once. */
+const TRY_MS = LOCK_WAIT_TIMEOUT_S * 1000;
 
 /** Lock wait timeout, deadlock, snapshot conflict: the whole transaction was, or must be, rolled back and may be run again. */
 const RETRIED_ERRNOS = new Set([1205, 1213, 1020]);
@@ -38,7 +42,7 @@ export class Transactions {
 
   /**
    * Runs `work` in a transaction on an EntityManager of its own, and the whole of it again, bounded, after a deadlock, a lock timeout,
-   * a snapshot conflict or a stale version. A dropped connection is not retried: the commit may have happened.
+   * a snapshot conflict or a stale version, while its caller still waits. A dropped connection is not retried: the commit may have happened.
    */
   async run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
@@ -54,7 +58,7 @@ export class Transactions {
         return result;
       } catch (error) {
         const reason = reasonToRetry(error);
-        if (reason === undefined || attempt === ATTEMPTS_MAX) throw error;
+        if (reason === undefined || attempt === ATTEMPTS_MAX || remainingMs() < TRY_MS) throw error;
         this.onRetry(reason);
         await delay(Math.random() * BACKOFF_STEP_MS * 2 ** attempt);
       }

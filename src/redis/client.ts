@@ -2,17 +2,74 @@ import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 
+/** A connection that stays silent is dropped and made anew, whatever TCP still hopes for: a Redis that can be reached again is in use again within seconds. */
+
 /** Where the Redis is: a `redis://` URL, or the path of the unix socket of the own server. */
 export type RedisAddress = string;
 
 const KEEP_TRYING: RedisOptions = { maxRetriesPerRequest: null, enableOfflineQueue: true };
 const RETRY_DELAY_MAX_MS = 1000;
+const CONNECT_TIMEOUT_MS = 2000;
+/** So often each connection is asked for a sign of life; one that owes it for two turns is dropped, and so is one that does not get ready in that time. */
+const BEAT_MS = 1000;
+const BEATS_MISSED_MAX = 2;
 const retryStrategy = (attempt: number): number => Math.min(attempt * 50, RETRY_DELAY_MAX_MS);
 
 function connect(address: RedisAddress, options: RedisOptions, logger: Logger): Redis {
-  const redis = new Redis(address, { retryStrategy, replyMapping: 'legacy', ...options } as RedisOptions);
+  const redis = new Redis(address, { retryStrategy, connectTimeout: CONNECT_TIMEOUT_MS, replyMapping: 'legacy', ...options } as RedisOptions);
   redis.on('error', (error) => logger.warn({ err: error }, 'redis connection'));
+  watch(redis, logger);
   return redis;
+}
+
+/** Turns are counted, not time: after a turn in which the process was busy it first reads what has come meanwhile. */
+function watch(redis: Redis, logger: Logger): void {
+  const copies = watchCopies(redis);
+  let asked = false;
+  let missed = 0;
+  redis.on('close', () => {
+    asked = false;
+    missed = 0;
+  });
+  const timer = setInterval(() => {
+    if (redis.status === 'end') return clearInterval(timer);
+    const due = redis.status === 'connect' || (redis.status === 'ready' && asked);
+    missed = due ? missed + 1 : 0;
+    if (missed >= BEATS_MISSED_MAX) {
+      logger.warn({ status: redis.status }, 'redis is silent: connecting anew');
+      for (const silent of [redis, ...copies]) drop(silent);
+    } else if (redis.status === 'ready' && !asked) {
+      asked = true;
+      redis.ping().then(() => (asked = false), () => undefined);
+    }
+  }, BEAT_MS);
+  timer.unref();
+}
+
+/** A worker waits for jobs on a copy of its connection, which cannot be asked while it waits: it is silent when the one it was copied from is. */
+function watchCopies(redis: Redis): Set<Redis> {
+  const copies = new Set<Redis>();
+  const duplicate = redis.duplicate.bind(redis);
+  redis.duplicate = (override) => {
+    const copy = duplicate(override);
+    let missed = 0;
+    const timer = setInterval(() => {
+      missed = copy.status === 'connect' ? missed + 1 : 0;
+      if (missed >= BEATS_MISSED_MAX) drop(copy);
+    }, BEAT_MS);
+    timer.unref();
+    copies.add(copy);
+    copy.once('end', () => {
+      clearInterval(timer);
+      copies.delete(copy);
+    });
+    return copy;
+  };
+  return copies;
+}
+
+function drop(redis: Redis): void {
+  redis.stream?.destroy();
 }
 
 /** For requests: an answer at once or an error at once, so that no buyer waits for a Redis that is away. Resolves when connected. */

@@ -27,7 +27,7 @@ export const topics = {
 } as const;
 
 /** Shorter than those wait who publish after a commit, so that a failure is reported here, once. */
-const PATIENCE_MS = 1500;
+const PATIENCE_MS = 1000;
 
 export class PubSub {
   readonly #pubsub: RedisPubSub;

@@ -5,8 +5,8 @@ import { within } from './within.js';
 /** Replies of a Redis that runs but cannot serve yet, or no longer. */
 export const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|MISCONF|OOM|NOREPLICAS)\b/;
 
-/** Long enough for a busy process to get round to reading a reply that is there. */
-const PATIENCE_MS = 3000;
+/** Long enough for a busy Redis; short enough to be answered in time by who has met its silence before, at the limits and the session. */
+const PATIENCE_MS = 2000;
 
 /** A Redis that is away, or silent, is no fault of the request: answered at once with SERVICE_UNAVAILABLE. A Redis that says our command is wrong stays a fault. */
 export async function orUnavailable<T>(work: Promise<T>): Promise<T> {

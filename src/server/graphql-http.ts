@@ -4,13 +4,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { App } from '../app.js';
 import type { Context } from '../context.js';
+import { withDeadline } from '../domain/deadline.js';
 import { RequestError, serviceUnavailable } from '../domain/errors.js';
 import { NoAnswer, within } from '../redis/within.js';
 import type { ErrorEdge } from './errors.js';
 import { extraRules, labelOf, PARSE_OPTIONS, validationOptions } from './operation-rules.js';
 import { admitSender, bearerOf, contextOf, refusedWithStatus, tokenOf } from './request-context.js';
 import { currentScope, inScope, newScope, type RequestScope } from './request-scope.js';
-import { ERRORS_MAX, REQUEST_DEADLINE_MS } from './limits.js';
+import { ERRORS_MAX, GIVEN_UP_AFTER_MS } from './limits.js';
 
 const METHODS = ['GET', 'POST'];
 
@@ -49,17 +50,19 @@ async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyR
   const started = performance.now();
   const scope = newScope(request.id);
   const running = inScope(scope, () =>
-    apollo.executeHTTPGraphQLRequest({
-      httpGraphQLRequest: {
-        method: request.method,
-        headers: headersOf(request),
-        search: request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '',
-        body: request.body,
-      },
-      context: () => httpContext(app, request),
-    }),
+    withDeadline(GIVEN_UP_AFTER_MS, () =>
+      apollo.executeHTTPGraphQLRequest({
+        httpGraphQLRequest: {
+          method: request.method,
+          headers: headersOf(request),
+          search: request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '',
+          body: request.body,
+        },
+        context: () => httpContext(app, request),
+      }),
+    ),
   );
-  const result = await within(running, REQUEST_DEADLINE_MS).catch((error: unknown) => {
+  const result = await within(running, GIVEN_UP_AFTER_MS).catch((error: unknown) => {
     if (!(error instanceof NoAnswer)) throw error;
     app.logger.warn({ requestId: request.id, operation: scope.operation }, 'answered before its end, which did not come in time');
     return noAnswerYet(scope);

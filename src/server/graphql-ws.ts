@@ -1,13 +1,14 @@
 import { getOperationAST, GraphQLError, type ExecutionArgs, type GraphQLSchema } from 'graphql';
 import { makeServer, type Context as Connection, type Server, type SubscribePayload } from 'graphql-ws';
 import type { App } from '../app.js';
+import { withDeadline } from '../domain/deadline.js';
 import { badInput, RequestError } from '../domain/errors.js';
 import { within } from '../redis/within.js';
 import type { ErrorEdge } from './errors.js';
-import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, REQUEST_DEADLINE_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
+import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
 import { checkedDocument, labelOf } from './operation-rules.js';
 import { admitSender, bearerOf, contextOf, tokenOf } from './request-context.js';
-import { currentScope } from './request-scope.js';
+import { currentScope, leftOf } from './request-scope.js';
 import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_TRY_LATER, CLOSE_UNAUTHENTICATED, type Closable, type SocketRegistry } from './socket-registry.js';
 import { isStoreAway } from './store-errors.js';
 import { subscribe } from './subscribe.js';
@@ -33,7 +34,7 @@ export function createGraphqlWs(app: App, schema: GraphQLSchema, edge: ErrorEdge
     onConnect: (socket) => connect(app, registry, socket),
     onSubscribe: async (socket, _id, payload) => {
       try {
-        return await within(operationArgs(app, schema, socket, payload), REQUEST_DEADLINE_MS);
+        return await admitted(() => operationArgs(app, schema, socket, payload));
       } catch (error) {
         return [error instanceof GraphQLError ? error : new GraphQLError('Refused.', { originalError: error as Error })];
       }
@@ -69,6 +70,12 @@ export function createGraphqlWs(app: App, schema: GraphQLSchema, edge: ErrorEdge
   });
 }
 
+/** What a message needs before it may begin. */
+function admitted<T>(work: () => Promise<T>): Promise<T> {
+  const left = leftOf(currentScope()!);
+  return within(withDeadline(left, work), left);
+}
+
 /** A missing token is a guest, a bad one is turned away: its owner must know before waiting for events that never come. */
 async function connect(app: App, registry: SocketRegistry<SocketState>, { extra, connectionParams = {} }: Socket): Promise<boolean | Record<string, unknown>> {
   const { authorization, queueToken } = connectionParams;
@@ -81,7 +88,7 @@ async function connect(app: App, registry: SocketRegistry<SocketState>, { extra,
   extra.queueToken = tokenOf(queueToken);
   if (authorization && !extra.accessToken) return refuse(CLOSE_FORBIDDEN, 'Forbidden');
   try {
-    const viewer = await within(admitSender(app, extra), REQUEST_DEADLINE_MS);
+    const viewer = await admitted(() => admitSender(app, extra));
     if (extra.accessToken && !viewer) return refuse(CLOSE_FORBIDDEN, 'Forbidden');
     if (!extra.isOpen()) return false;
     if (viewer) registry.add(extra, viewer);

@@ -31,11 +31,10 @@ export const HEADERS_TIMEOUT_MS = 10_000;
 /** To receive a whole request: 64 KiB need no longer. */
 export const REQUEST_TIMEOUT_MS = 30_000;
 
-/**
- * So long a client waits for its answer over HTTP, at most: a store that takes statements and answers none would keep it for ever. Longer than a
- * statement waits for a lock (5 s), so that one such wait, tried again, can still answer for itself.
- */
-export const REQUEST_DEADLINE_MS = 8000;
+/** So long a client waits for the answer to an operation, or for the start of a subscription, at most: a store that takes statements and answers none would keep it for ever. */
+export const REQUEST_DEADLINE_MS = 5000;
+/** What is not done by then is given up, so that the answer is sent by the deadline. */
+export const GIVEN_UP_AFTER_MS = REQUEST_DEADLINE_MS - 500;
 
 /** A message echoes what the client sent; this much of it is enough to find the mistake. */
 export const ERROR_MESSAGE_MAX_LENGTH = 500;

@@ -1,8 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { GIVEN_UP_AFTER_MS } from './limits.js';
 
 /** What belongs to one operation from its arrival to its answer, however deep in the call. */
 export interface RequestScope {
   requestId: string;
+  /** When it is given up, by performance.now(). */
+  givenUpAt: number;
   /** For metrics: never text of the client. */
   operation: { type: string; field: string };
   /** Code of the first error that was answered. */
@@ -17,9 +20,13 @@ export const currentScope = (): RequestScope | undefined => storage.getStore();
 
 export const newScope = (requestId: string): RequestScope => ({
   requestId,
+  givenUpAt: performance.now() + GIVEN_UP_AFTER_MS,
   operation: { type: 'invalid', field: 'invalid' },
   code: 'OK',
   faults: new Set(),
 });
+
+/** How long the one who asked still waits for the answer, or for the start of what goes on. */
+export const leftOf = (scope: RequestScope): number => Math.max(0, scope.givenUpAt - performance.now());
 
 export const inScope = <T>(scope: RequestScope, work: () => T): T => storage.run(scope, work);

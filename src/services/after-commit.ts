@@ -2,7 +2,7 @@ import type { Counters } from '../domain/counters.js';
 import { within } from '../redis/within.js';
 
 /** Whoever committed is not kept longer than this by a Redis that does not answer; the step itself may still succeed. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 1500;
 
 /** What follows a commit cannot undo it: every step is tried, a failure is counted and logged, the caller is never failed. */
 export async function afterCommit(counters: Counters, steps: Record<string, () => Promise<unknown>>): Promise<void> {

@@ -2,6 +2,7 @@ import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
 import { Concert } from '../database/entities/concert.entity.js';
 import { Venue } from '../database/entities/venue.entity.js';
+import type { LastKnown } from '../database/last-known.js';
 import { newestPage } from '../database/newest-page.js';
 import { lockConcert, putPrices } from '../database/repositories/concert.repository.js';
 import { datesOfConcerts } from '../database/repositories/schedule.repository.js';
@@ -23,16 +24,20 @@ export interface NewConcert {
 
 export type ConcertChange = { [Field in 'title' | 'artist' | 'saleOpensAt' | 'saleClosesAt']?: NewConcert[Field] | null };
 
-/** Every answer is what the database holds at that moment: nothing here is cached, so readers see a change with its commit. */
+/** Every answer is what the database holds at that moment, so readers see a change with its commit; while it is away, what it last answered. */
 export class ConcertService {
-  constructor(private readonly transactions: Transactions) {}
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly lastKnown: LastKnown,
+  ) {}
 
   page(first: number, after: string | null): Promise<Page<Concert>> {
-    return newestPage(this.transactions.fork(), Concert, first, after);
+    return this.lastKnown.read(`concerts:${first}:${after}`, () => newestPage(this.transactions.fork(), Concert, first, after));
   }
 
   find(id: string): Promise<Concert | null> {
-    return this.transactions.fork().findOne(Concert, { id: uuidOf('id', id) });
+    const concertId = uuidOf('id', id);
+    return this.lastKnown.read(`concert:${concertId}`, () => this.transactions.fork().findOne(Concert, { id: concertId }));
   }
 
   create(input: NewConcert): Promise<Concert> {

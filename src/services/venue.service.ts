@@ -2,6 +2,7 @@ import { LockMode } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
 import { Venue } from '../database/entities/venue.entity.js';
+import type { LastKnown } from '../database/last-known.js';
 import { newestPage } from '../database/newest-page.js';
 import type { Transactions } from '../database/transaction.js';
 import { ADDRESS_MAX, changedOr, timeZoneOf, VENUE_NAME_MAX } from '../domain/catalogue.js';
@@ -23,10 +24,13 @@ const venueAddressOf = (address: string | null): string | null => (address === n
 
 /** A venue it keeps has a layout that can become a date. Changing the layout touches no date that exists. */
 export class VenueService {
-  constructor(private readonly transactions: Transactions) {}
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly lastKnown: LastKnown,
+  ) {}
 
   page(first: number, after: string | null): Promise<Page<Venue>> {
-    return newestPage(this.transactions.fork(), Venue, first, after);
+    return this.lastKnown.read(`venues:${first}:${after}`, () => newestPage(this.transactions.fork(), Venue, first, after));
   }
 
   create(input: NewVenue): Promise<Venue> {

@@ -13,6 +13,12 @@ export type Handlers = { [Name in JobName]: Handler<Name> };
 
 const CONCURRENCY: { [Name in JobName]: number } = { 'hold-expiry': 10, admission: 1, sweep: 1, relay: 1, webhook: 25, cancellation: 2 };
 
+/**
+ * A job whose worker died, or never heard that it was given the job, is given to another within about 7 s: it says so often that it lives, and the others look
+ * that often. A worker that was only busy for so long finds its job done twice, which every handler bears.
+ */
+const STALLED = { lockDuration: 4000, stalledInterval: 1500, maxStalledCount: 10 };
+
 /** The jobs that come by themselves, every so many ms. */
 export type Beats = Record<'admission' | 'sweep' | 'relay', number>;
 /** A beat is known to Redis alone: when Redis has lost it, it is set again within this time. Setting one that is there puts no turn off. */
@@ -63,7 +69,7 @@ function startWorker<Name extends JobName>(name: Name, handlers: Handlers, conne
       counters.jobLag(name, Math.max(0, Date.now() - (job.timestamp + (job.opts.delay ?? 0))));
       await handle(jobCatalogue[name].parse(job.data) as JobPayload<Name>, job, token);
     },
-    { connection, prefix: keys.jobs(), concurrency: CONCURRENCY[name] },
+    { connection, prefix: keys.jobs(), concurrency: CONCURRENCY[name], ...STALLED },
   );
   worker.on('failed', (job, error) => logger.error({ err: error, job: name, id: job?.id, attempts: job?.attemptsMade }, 'job failed'));
   worker.on('error', (error) => logger.warn({ err: error, job: name }, 'worker connection'));

@@ -53,17 +53,12 @@ test('a silent database: queries, mutations and who is yet to be known get SERVI
   toDatabase.silence();
   const connecting = socket.init({ authorization: `Bearer ${watcher!.accessToken}` });
   const { result: answers, ms } = await timed(Promise.all([client.raw('{ now }', {}), charge(), client.raw('{ me { id } }', {}, stranger), client.raw('{ currency }', {})]));
-  expect(ms).toBeGreaterThan(REQUEST_DEADLINE_MS - 100);
-  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS + 1500);
+  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS);
   for (const answer of answers.slice(0, 3)) {
-    expect(answer).toEqual({
-      status: 503,
-      errors: [{ message: expect.stringContaining('may or may not have happened'), extensions: { code: 'SERVICE_UNAVAILABLE', retryAfterSeconds: 5 } }],
-    });
+    expect(answer.errors).toMatchObject([{ message: expect.stringContaining('Repeating the same call is safe'), extensions: { code: 'SERVICE_UNAVAILABLE', retryAfterSeconds: 5 } }]);
   }
   expect(answers[3]!.data).toEqual({ currency: 'KRW' });
   expect(await connecting).toEqual({ code: 1013, reason: 'Try again later' });
-  expect(logged.filter((line) => line.includes('did not come in time'))).toHaveLength(3);
   expect(await instance.app.metrics.registry.metrics()).toContain('frontrow_operations_total{type="mutation",field="charge",code="SERVICE_UNAVAILABLE"} 1');
 
   await wake(toDatabase);

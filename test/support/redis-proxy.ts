@@ -11,6 +11,8 @@ export interface RedisProxy {
   address: string;
   /** Takes connections and commands and answers none of them, until `cut`. */
   silence(): void;
+  /** New connections are answered again; those that were silenced stay so for ever. */
+  speak(): void;
   /** Drops all connections and takes no new ones until `restore`. */
   cut(): Promise<void>;
   restore(): Promise<void>;
@@ -53,6 +55,7 @@ export async function redisProxy(address: string): Promise<RedisProxy> {
       silent = true;
       for (const [client, upstream] of pairs) upstream.unpipe(client);
     },
+    speak: () => (silent = false),
     cut,
     restore,
     close: async () => {

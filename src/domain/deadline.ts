@@ -1,0 +1,13 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** Work for somebody who waits only so long: what would begin after that need not begin at all. Known however deep in the call; no deadline holds for a job. */
+
+const storage = new AsyncLocalStorage<number>();
+
+export const withDeadline = <T>(ms: number, work: () => T): T => storage.run(performance.now() + ms, work);
+
+/** Infinity when nobody waits. */
+export function remainingMs(): number {
+  const deadline = storage.getStore();
+  return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now());
+}
