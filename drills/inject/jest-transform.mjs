@@ -20,7 +20,7 @@ fs.readFileSync = (file, ...options) => {
 };
 
 /** The changed text is part of the cache's key, as any text is: no run finds the module of another. */
-export function createTransformer(options) {
+function createTransformer(options) {
   const inner = swc.createTransformer(options);
   const textOf = (text, file) => changed.get(file) ?? text;
   return {
@@ -30,3 +30,6 @@ export function createTransformer(options) {
     getCacheKey: (text, file, ...rest) => inner.getCacheKey(textOf(text, file), file, ...rest),
   };
 }
+
+// Jest takes a transformer by default export only.
+export default { createTransformer };

@@ -1,42 +1,277 @@
 import type { Edit } from './replace.ts';
 
-/** What must turn red when a mutant is planted. */
+/** What must turn red when a mutant is planted: a test file, `only` the tests of it whose names match; or `drill <name>`, at its small scale. */
 export interface Catcher {
-  /** A test file, or `drill <name>` for a drill at its small scale. */
   by: string;
-  /** For a test file: only the tests whose names match. */
   only?: string;
 }
 
-/** A bug that somebody could really write, planted as the sources are loaded. */
+/** A bug that somebody could really write, planted as the sources are loaded. Where a second guard would hide it, that guard is off as well. */
 export interface Mutant {
   name: string;
-  /** What the bug is, in a line. */
+  /** What is wrong, in a line. */
   bug: string;
   edits: readonly Edit[];
   catchers: readonly Catcher[];
 }
 
-export const MUTANTS: readonly Mutant[] = [
+const SEATS: Mutant[] = [
   {
-    name: 'gate-blind',
-    bug: 'x',
-    edits: [{ file: 'redis/scripts/seat-take.lua', find: "if #taken > 1 then return taken end", replace: '' }],
-    catchers: [],
+    name: 'status-guard-off',
+    bug: 'a hold does not look whether its seats are free, and the unique key of live seats is an ordinary index',
+    edits: [
+      { file: 'services/hold.ts', find: 'const taken = seats.filter((seat) => isTaken(seat, now));\n  if (taken.length > 0) throw new SeatsFoundTaken', replace: 'const taken: Seat[] = [];\n  if (taken.length > 0) throw new SeatsFoundTaken' },
+      { file: 'services/hold.ts', find: "number: { $in: [...numbers] }, status: 'AVAILABLE' },", replace: 'number: { $in: [...numbers] } },' },
+      { file: 'database/migrations/001-initial.ts', find: 'add unique reservation_seat_live_unique (live_seat_id)', replace: 'add index reservation_seat_live_unique (live_seat_id)' },
+    ],
+    catchers: [{ by: 'test/concurrency/reserve.test.ts', only: 'with a gate that lets everyone pass the database alone' }],
   },
   {
-    name: 'gone',
-    bug: 'x',
-    edits: [{ file: 'domain/hold.ts', find: "nothing of the kind", replace: '' }],
-    catchers: [],
+    name: 'status-only',
+    bug: 'a seat counts as held until somebody has written down that its hold is over, and nobody but the job does',
+    edits: [{ file: 'domain/hold.ts', find: "(status === 'HELD' && heldUntil! > now)", replace: "status === 'HELD'" }],
+    catchers: [
+      { by: 'test/unit/hold.test.ts', only: 'a seat is taken while' },
+      { by: 'test/integration/hold.test.ts', only: 'another buyer gets the seats right after expiresAt' },
+    ],
   },
   {
-    name: 'hold',
-    bug: 'x',
-    edits: [{ file: 'domain/hold.ts', find: "status === 'HELD' && expiresAt <= now;", replace: "status === 'HELD' && expiresAt < now;" }],
-    catchers: [],
+    name: 'application-clock',
+    bug: 'whether a hold is over is judged by the clock of the process instead of that of the database',
+    edits: [{ file: 'database/clock.ts', find: 'return instantOf(row!.now);', replace: 'void row;\n  return new Date();' }],
+    catchers: [{ by: 'test/integration/skewed-clock.test.ts' }],
+  },
+  {
+    name: 'job-without-identity',
+    bug: 'a late job frees the seats of its hold without looking whether they are still of that hold',
+    edits: [
+      { file: 'services/reservation.service.ts', find: "if (reservation?.status !== 'HELD') return { remainingMs: 0, ended: [] };", replace: 'if (!reservation) return { remainingMs: 0, ended: [] };' },
+      { file: 'services/reservation.service.ts', find: 'if (!isOver(reservation, now)) return { remainingMs: reservation.expiresAt', replace: 'if (reservation.expiresAt > now) return { remainingMs: reservation.expiresAt' },
+      { file: 'database/repositories/reservation.repository.ts', find: 'number: { $in: freed }, reservationId: id }', replace: 'number: { $in: freed } }' },
+    ],
+    catchers: [{ by: 'test/integration/hold.test.ts', only: 'a job that comes early, late or for what is no longer a hold' }],
+  },
+  {
+    name: 'job-trusts-its-time',
+    bug: 'the job that ends a hold believes that it comes at the right time',
+    edits: [
+      { file: 'services/reservation.service.ts', find: 'if (!isOver(reservation, now)) return { remainingMs: reservation.expiresAt', replace: 'if (false as boolean) return { remainingMs: reservation.expiresAt' },
+    ],
+    catchers: [{ by: 'test/integration/hold.test.ts', only: 'a job that comes early, late or for what is no longer a hold' }],
+  },
+  {
+    name: 'sweeper-off',
+    bug: 'the sweeper does not look for holds whose job was lost',
+    edits: [{ file: 'workers/sweep.worker.ts', find: 'await reservations.sweep();', replace: 'void reservations;' }],
+    catchers: [{ by: 'test/integration/reserve-redis-down.test.ts', only: 'is ended by the sweeper' }],
+  },
+  {
+    name: 'gate-never-dies',
+    bug: 'what an attempt has taken at the gate stays there when its process dies before the commit',
+    edits: [{ file: 'redis/scripts/seat-take.lua', find: "string.format('%.0f', now + ARGV[3])", replace: "string.format('%.0f', now + ARGV[4])" }],
+    catchers: [{ by: 'test/integration/seat-gate.test.ts', only: 'an attempt that nobody confirms' }],
+  },
+  {
+    name: 'gate-part-by-part',
+    bug: 'the gate takes the seats that are free although others of the attempt are not',
+    edits: [{ file: 'redis/scripts/seat-take.lua', find: 'if #taken > 1 then return taken end', replace: 'if #taken > 1 and #free == 0 then return taken end' }],
+    catchers: [{ by: 'test/integration/seat-gate.test.ts', only: 'all seats or none' }],
+  },
+  {
+    name: 'limit-without-lock',
+    bug: 'the seats of a user are counted without locking the row of the quota first',
+    edits: [
+      { file: 'services/hold.ts', find: 'await lockQuota(em, attempt.userId, attempt.concertId);', replace: 'void lockQuota;' },
+    ],
+    catchers: [{ by: 'test/concurrency/reserve.test.ts', only: '100 parallel reserves by one user' }],
   },
 ];
+
+const MONEY: Mutant[] = [
+  {
+    name: 'no-idempotency-row',
+    bug: 'a charge is written under a key of its own instead of that of the client, so that a repeated one is not known again',
+    edits: [{ file: 'services/wallet.service.ts', find: 'em.create(Charge, { id, userId, idempotencyKey, amount,', replace: 'em.create(Charge, { id, userId, idempotencyKey: id, amount,' }],
+    catchers: [
+      { by: 'test/concurrency/wallet.test.ts', only: 'the same idempotency key 50 times' },
+      { by: 'test/integration/wallet.test.ts', only: 'the same key and amount give the same answer' },
+    ],
+  },
+  {
+    name: 'wallet-without-version',
+    bug: 'the version of a wallet is not compared when its balance is written',
+    edits: [{ file: 'database/entities/wallet.entity.ts', find: 'p.integer().version()', replace: 'p.integer().default(1)' }],
+    catchers: [{ by: 'test/concurrency/wallet.test.ts', only: 'the version alone loses no charge' }],
+  },
+  {
+    name: 'float-money',
+    bug: 'a balance is kept as a floating-point number',
+    edits: [{ file: 'database/migrations/001-initial.ts', find: 'balance bigint not null,\n      version int', replace: 'balance float not null,\n      version int' }],
+    catchers: [{ by: 'test/integration/wallet.test.ts', only: 'a balance reaches its limit' }],
+  },
+  {
+    name: 'read-then-write',
+    bug: 'a payment and the end of a hold read the reservation without locking it, and write what they decided',
+    edits: [
+      { file: 'database/repositories/reservation.repository.ts', find: 'em.find(Reservation, { id: { $in: [...ids] } }, { lockMode, orderBy', replace: 'em.find(Reservation, { id: { $in: [...ids] } }, { ...(lockMode && {}), orderBy' },
+    ],
+    catchers: [{ by: 'test/concurrency/pay-expiry.test.ts', only: '1,000 races' }],
+  },
+  {
+    name: 'pay-what-was-given-back',
+    bug: 'a payment does not look at the state of the reservation, nor whether the seats are still held by it',
+    edits: [
+      { file: 'services/payment.service.ts', find: "if (reservation.status !== 'HELD') throw new ReservationNotPayable(reservation.status);", replace: '' },
+      { file: 'services/payment.service.ts', find: 'if (sold !== seatCount) throw new Error(', replace: 'if (sold > seatCount) throw new Error(' },
+    ],
+    catchers: [{ by: 'test/integration/payment.test.ts', only: 'a hold that was given back cannot be paid' }],
+  },
+  {
+    name: 'refund-not-unique',
+    bug: 'a refund does not look whether there was one, and the ledger takes two',
+    edits: [
+      { file: 'services/refund.ts', find: "if (payment.status === 'REFUNDED') return", replace: 'if (false as boolean) return' },
+      { file: 'database/migrations/001-initial.ts', find: 'add unique ledger_entry_source_unique (source_id, kind)', replace: 'add index ledger_entry_source_unique (source_id, kind)' },
+    ],
+    catchers: [
+      { by: 'test/concurrency/wallet.test.ts', only: 'a refund sent 20 times at once' },
+      { by: 'test/integration/payment.test.ts', only: 'repeating it returns the same payment' },
+    ],
+  },
+  {
+    name: 'owner-check-off',
+    bug: 'whoever knows the id of a hold can give it back',
+    edits: [{ file: 'services/reservation.service.ts', find: 'if (locked?.userId !== viewer.userId)', replace: 'if (!locked)' }],
+    catchers: [{ by: 'test/integration/ownership.test.ts', only: 'with the ids of another user' }],
+  },
+];
+
+const TRANSACTIONS: Mutant[] = [
+  {
+    name: 'no-rollback-after-1205',
+    bug: 'after a lock timeout the work is done again within the same transaction, with what it had already written',
+    edits: [
+      { file: 'database/transaction.ts', find: 'const done = await work(inner);', replace: 'const done = await work(inner).catch((error: unknown) => (errnoOf(error) === 1205 ? work(inner) : Promise.reject(error)));' },
+    ],
+    catchers: [{ by: 'test/integration/transactions.test.ts', only: 'a lock that is not to be had in time' }],
+  },
+  {
+    name: 'retry-on-unknown',
+    bug: 'a transaction whose connection dropped is run again, though it may have been committed',
+    edits: [{ file: 'database/transaction.ts', find: 'return errno !== undefined && RETRIED_ERRNOS.has(errno) ? String(errno) : undefined;', replace: "return errno !== undefined && RETRIED_ERRNOS.has(errno) ? String(errno) : errno === 1062 ? undefined : 'unknown';" }],
+    catchers: [{ by: 'test/integration/unknown-outcome.test.ts' }],
+  },
+  {
+    name: 'lock-order-reversed',
+    bug: 'a payment locks the reservation before the wallet, and everyone else the other way round',
+    edits: [
+      {
+        file: 'services/payment.service.ts',
+        find: 'const wallet = await lockWallet(em, userId);\n  const [reservation] = await lockReservations(em, [reservationId]);',
+        replace: 'const [reservation] = await lockReservations(em, [reservationId]);\n  const wallet = await lockWallet(em, userId);',
+      },
+    ],
+    catchers: [{ by: 'test/concurrency/lock-order.test.ts' }],
+  },
+  {
+    name: 'event-beside-the-transaction',
+    bug: 'an event is written on a connection of its own, so it is told also when the change is rolled back',
+    edits: [
+      { file: 'database/repositories/outbox.repository.ts', find: 'await em.execute(\n    `insert into outbox_event', replace: 'await em.fork({ clear: true, freshEventManager: true }).execute(\n    `insert into outbox_event' },
+    ],
+    catchers: [{ by: 'test/integration/outbox.test.ts', only: 'what is rolled back is not told' }],
+  },
+  {
+    name: 'marked-before-published',
+    bug: 'the relay marks events as published before it publishes them, and does not look for what the stream lacks',
+    edits: [
+      {
+        file: 'services/relay.service.ts',
+        find: 'if (!(await this.#append(turn, events, textOfMark(reached)))) return 0;\n    turn.last = reached;\n    return this.#follow(events, (inner) => markPublished(inner, sequences, reached.publishedAt));',
+        replace: 'turn.last = reached;\n    const followed = await this.#follow(events, (inner) => markPublished(inner, sequences, reached.publishedAt));\n    return (await this.#append(turn, events, textOfMark(reached))) ? followed : 0;',
+      },
+      { file: 'services/relay.service.ts', find: 'published += await this.#publishAgain(turn);', replace: 'void this.#publishAgain;' },
+    ],
+    catchers: [{ by: 'test/integration/relay.test.ts', only: 'an event is marked only after it was published' }],
+  },
+  {
+    name: 'follow-up-fails-the-payment',
+    bug: 'what follows a commit fails the caller when Redis is away',
+    edits: [{ file: 'services/after-commit.ts', find: 'counters.followUpFailed(name, error);', replace: 'counters.followUpFailed(name, error);\n        throw error;' }],
+    catchers: [{ by: 'test/integration/reserve-redis-down.test.ts', only: 'with Redis down reserving answers' }],
+  },
+];
+
+const QUEUE: Mutant[] = [
+  {
+    name: 'place-from-a-clock',
+    bug: 'the order of the line is the time of joining instead of one counter',
+    edits: [{ file: 'redis/scripts/queue-join.lua', find: "redis.call('HINCRBY', state, 'sequence', 1)", replace: 'math.floor(now / 1000)' }],
+    catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'places are 1 to n' }],
+  },
+  {
+    name: 'admission-not-atomic',
+    bug: 'rate and maximum are judged when users are proposed, and not again when they are admitted',
+    edits: [{ file: 'redis/scripts/queue-admit.lua', find: 'elseif admitted >= free then', replace: 'elseif false then' }],
+    catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'rate and maximum are checked again' }],
+  },
+  {
+    name: 'pass-told-before-written',
+    bug: 'a pass is handed over first and written to the database afterwards',
+    edits: [
+      {
+        file: 'services/queue-admission.ts',
+        find: 'await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));\n      const { outcomes, active } = await this.store.admit(concertId, policy, this.config.passTtlMs, proposed);',
+        replace: 'const { outcomes, active } = await this.store.admit(concertId, policy, this.config.passTtlMs, proposed);\n      await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));',
+      },
+    ],
+    catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'who leaves between the proposal and the admission' }],
+  },
+  {
+    name: 'pass-of-any-place',
+    bug: 'a queue token opens the date for any place its user has, also for one that ended and was joined anew',
+    edits: [{ file: 'redis/scripts/queue-pass.lua', find: "if passEnd > now and tonumber(redis.call('HGET', places, user)) == place then", replace: 'if passEnd > now then' }],
+    catchers: [{ by: 'test/integration/queue-pass.test.ts' }],
+  },
+  {
+    name: 'epoch-not-counted',
+    bug: 'a queue that Redis has lost counts its places from the same number again',
+    edits: [{ file: 'database/repositories/queue.repository.ts', find: 'set next_queue_epoch = next_queue_epoch + 1 where', replace: 'set next_queue_epoch = next_queue_epoch where' }],
+    catchers: [{ by: 'test/integration/queue-loss.test.ts', only: 'newcomers after a loss stand behind' }],
+  },
+];
+
+const DOORS: Mutant[] = [
+  {
+    name: 'sign-out-in-redis-only',
+    bug: 'signing out is told to Redis and not written to the session’s row',
+    edits: [{ file: 'services/session.service.ts', find: 'await revokeSession(this.transactions.fork(), viewer.sessionId);', replace: 'void revokeSession;' }],
+    catchers: [{ by: 'test/integration/session.test.ts', only: 'stays dead when Redis forgets everything' }],
+  },
+  {
+    name: 'refresh-token-for-ever',
+    bug: 'a refresh token that was used before is exchanged again instead of ending its family',
+    edits: [{ file: 'domain/session.ts', find: "sinceRotationMs <= REFRESH_REPEAT_MS ? 'repeat' : 'reused'", replace: "sinceRotationMs >= 0 ? 'repeat' : 'reused'" }],
+    catchers: [{ by: 'test/integration/session.test.ts', only: 'a token used again after 10 s' }],
+  },
+  {
+    name: 'signature-without-time',
+    bug: 'the signature of a webhook leaves out the time, so that what was sent once can be sent again by anybody for ever',
+    edits: [{ file: 'services/webhook-sender.ts', find: '.update(`${timestamp}.${body}`)', replace: '.update(timestamp && body)' }],
+    catchers: [
+      { by: 'test/unit/event.test.ts', only: 'the signature is the one' },
+      { by: 'test/integration/webhook.test.ts', only: 'signed over its time and body' },
+    ],
+  },
+  {
+    name: 'delivery-without-claim',
+    bug: 'two jobs that come for one delivery both send it',
+    edits: [{ file: 'database/repositories/webhook.repository.ts', find: 'delivery.nextAt = new Date(now.getTime() + claimMs);', replace: 'void claimMs;' }],
+    catchers: [{ by: 'test/integration/webhook.test.ts', only: 'an attempt whose process died is made again once its claim is over' }],
+  },
+];
+
+export const MUTANTS: readonly Mutant[] = [...SEATS, ...MONEY, ...TRANSACTIONS, ...QUEUE, ...DOORS];
 
 export function mutantNamed(name: string): Mutant {
   const mutant = MUTANTS.find((one) => one.name === name);

@@ -3,7 +3,7 @@ import { registerHooks, syncBuiltinESMExports } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { mutantNamed } from './mutants.ts';
-import { mutatedSources } from './replace.ts';
+import { mutatedSources, type Edit } from './replace.ts';
 import { SEAMS, SPECIAL } from './points.ts';
 
 /**
@@ -13,7 +13,7 @@ import { SEAMS, SPECIAL } from './points.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 const dist = join(root, 'dist');
-const { FRONTROW_MUTANT: mutantName, FRONTROW_FAIL_LOG: log, FRONTROW_FAIL_POINT: point, FRONTROW_FAIL_OPERATION: operation, FRONTROW_FAIL_HIT: hit } = process.env;
+const { FRONTROW_MUTANT: mutantName, FRONTROW_EDITS: ofDrill, FRONTROW_FAIL_LOG: log, FRONTROW_FAIL_POINT: point, FRONTROW_FAIL_OPERATION: operation, FRONTROW_FAIL_HIT: hit } = process.env;
 
 /** Below `dist/`, with slashes. */
 const moduleOf = (url: string): string | null => {
@@ -23,7 +23,8 @@ const moduleOf = (url: string): string | null => {
 };
 
 /** Text of changed modules, by their place below `dist/`. */
-const mutated = mutantName ? await mutate(mutantName) : new Map<string, string>();
+const edits = [...(mutantName ? mutantNamed(mutantName).edits : []), ...(ofDrill ? (JSON.parse(ofDrill) as Edit[]) : [])];
+const mutated = edits.length > 0 ? await mutate(mutantName || 'of the drill', edits) : new Map<string, string>();
 const tails = log ? await failPoints(log) : new Map<string, string>();
 
 registerHooks({
@@ -36,9 +37,9 @@ registerHooks({
   },
 });
 
-async function mutate(name: string): Promise<Map<string, string>> {
+async function mutate(name: string, edits: readonly Edit[]): Promise<Map<string, string>> {
   const { transformSync } = await import('@swc/core');
-  const sources = mutatedSources(name, mutantNamed(name).edits, (file) => fs.readFileSync(join(root, 'src', file), 'utf8'));
+  const sources = mutatedSources(name, edits, (file) => fs.readFileSync(join(root, 'src', file), 'utf8'));
   const modules = new Map<string, string>();
   const scripts = new Map<string, string>();
   for (const [file, source] of sources) {

@@ -29,6 +29,14 @@ test('all seats or none: the loser hears which are taken, and takes nothing', as
   expect((await gate.take(rival(first, [3]))).taken).toEqual([]);
 });
 
+test('V3: an attempt that nobody confirms gives its seats back after ten seconds', async () => {
+  const first = someone([1]);
+  await gate.take(first);
+  const endsIn = (await gateEndsIn(redis, { id: first.concertId, scheduleId: first.scheduleId })).get(1)!;
+  expect(endsIn).toBeGreaterThan(8000);
+  expect(endsIn).toBeLessThanOrEqual(10_000);
+});
+
 test('entries of the same user let pass and stay as they are', async () => {
   const first = someone([1]);
   await gate.take(first);
