@@ -4,8 +4,10 @@ import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { Services } from './context.js';
 import { closeDatabase } from './database/close.js';
+import { LastKnown } from './database/last-known.js';
 import { createLoaders, type Loaders } from './database/loaders.js';
 import { connectDatabase, type DatabaseAddress } from './database/orm.config.js';
+import { DatabaseSigns } from './database/pool-watch.js';
 import { Transactions } from './database/transaction.js';
 import { Metrics } from './metrics.js';
 import { connectFailFast, connectPatient } from './redis/client.js';
@@ -51,6 +53,7 @@ export interface App {
   logger: Logger;
   metrics: Metrics;
   orm: MikroORM;
+  databaseSigns: DatabaseSigns;
   /** For commands; fails fast. Workers and subscribers have connections of their own. */
   redis: Redis;
   redisRun: ServerRun;
@@ -70,6 +73,8 @@ export interface App {
 export async function createApp(config: Config, stores: StoreAddresses, logger: Logger): Promise<App> {
   const metrics = new Metrics(logger);
   const orm = await connectDatabase(stores.database, { poolMax: config.databasePoolMax });
+  const databaseSigns = new DatabaseSigns();
+  const lastKnown = new LastKnown(databaseSigns);
   const redis = await connectFailFast(stores.redis, logger);
   const subscriber = connectPatient(stores.redis, logger);
   const pubsub = new PubSub(redis, subscriber, metrics, logger);
@@ -92,8 +97,8 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     clock: new ClockService(transactions),
     sessions,
     users: new UserService(transactions, sessions, passwords, limiter),
-    venues: new VenueService(transactions),
-    concerts: new ConcertService(transactions),
+    venues: new VenueService(transactions, lastKnown),
+    concerts: new ConcertService(transactions, lastKnown),
     schedules: new ScheduleService(transactions),
     cancellations: new CancellationService(transactions, jobs, gate, pubsub, metrics),
     seats: new SeatService(transactions),
@@ -111,6 +116,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     logger,
     metrics,
     orm,
+    databaseSigns,
     redis,
     redisRun,
     stores,
@@ -121,7 +127,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     jobs,
     pubsub,
     services,
-    createLoaders: () => createLoaders(() => transactions.fork()),
+    createLoaders: () => createLoaders(() => transactions.fork(), lastKnown),
     close: async () => {
       await jobs.close();
       subscriber.disconnect();
