@@ -4,10 +4,11 @@ import { closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, rea
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { DatabaseAddress } from '../database/orm.config.js';
-import { lockFolder, type FolderLock } from './folder-lock.js';
+import { lockFolder } from './folder-lock.js';
 import { LauncherError } from './launcher-error.js';
 import { ready, startServer, stopServer, type ServerProcess } from './server-process.js';
 import { findServers, type Needed, type Servers } from './servers.js';
+import { createDatabaseCommand, mariaDbCommand, redisCommand } from './store-commands.js';
 
 /** Runs a MariaDB and a Redis of our own on unix sockets in a private folder: no ports, no passwords, gone when this process is gone. */
 export interface OwnStores {
@@ -41,8 +42,9 @@ export async function startOwnStores(dataDir: string, say: Say, needed: Needed =
     const redis = join(sockets, 'redis.sock');
     if (needed.database) await createDatabase(servers, data, say);
     say(`Starting ${[needed.database && 'MariaDB', needed.redis && 'Redis'].filter(Boolean).join(' and ')} …`);
-    if (needed.redis) started.push(startRedis(servers, data, redis, lock));
-    if (needed.database) started.push(startMariaDb(servers, data, database, lock));
+    const start = (name: string, command: string[], logFile: string): void => void started.push(startServer(name, command, join(data, logFile), servers.env, { lockFd: lock.serversFd }));
+    if (needed.redis) start('Redis', redisCommand(servers, data, redis), 'redis.log');
+    if (needed.database) start('MariaDB', mariaDbCommand(servers, data, database), 'mariadb.log');
     await Promise.all(started.map((server) => ready(server, server.name === 'Redis' ? redis : database)));
     return { database: { socketPath: database, name: DATABASE_NAME }, redis, stop };
   } catch (error) {
@@ -85,51 +87,26 @@ export function runningDatabase(dataDir: string): DatabaseAddress {
 }
 
 /** A MariaDB that starts deletes what it takes for leftovers in its temporary folder: shared, that would be the tables another one works on. */
-function withOwnTemporaryFolder(servers: Servers, data: string): Servers {
+export function withOwnTemporaryFolder(servers: Servers, data: string): Servers {
   const folder = join(data, 'tmp');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { mode: 0o700 });
   return { ...servers, env: { ...servers.env, TMPDIR: folder } };
 }
 
-const asRoot = (): string[] => (process.getuid?.() === 0 ? ['--user=root'] : []);
-
 /** Made beside its place and then renamed, so that an interrupted first start is simply done again. */
-async function createDatabase(servers: Servers, data: string, say: Say): Promise<void> {
+export async function createDatabase(servers: Servers, data: string, say: Say): Promise<void> {
   const folder = join(data, 'mariadb');
   if (existsSync(folder)) return;
   say('Creating the database …');
   const unfinished = `${folder}.new`;
   rmSync(unfinished, { recursive: true, force: true });
-  const args = [
-    '--no-defaults', `--basedir=${servers.databaseBase}`, `--datadir=${unfinished}`, '--auth-root-authentication-method=normal',
-    '--skip-test-db', '--skip-name-resolve', ...asRoot(),
-  ];
+  const [program, ...args] = createDatabaseCommand(servers, unfinished);
   const logFile = join(data, 'mariadb-install.log');
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(servers.installDb, args, { env: { ...process.env, ...servers.env }, stdio: ['ignore', log, log] });
+  const child = spawn(program!, args, { env: { ...process.env, ...servers.env }, stdio: ['ignore', log, log] });
   closeSync(log);
   const [code] = await once(child, 'close');
   if (code !== 0) throw new LauncherError(`The database could not be created; see ${logFile}.`);
   renameSync(unfinished, folder);
-}
-
-function startMariaDb(servers: Servers, data: string, socket: string, lock: FolderLock): ServerProcess {
-  const command = [
-    servers.mariadbd, '--no-defaults', `--basedir=${servers.databaseBase}`, `--datadir=${join(data, 'mariadb')}`, `--socket=${socket}`, `--pid-file=${socket}.pid`,
-    '--skip-networking', '--skip-name-resolve', '--character-set-server=utf8mb4', '--collation-server=utf8mb4_bin', '--default-time-zone=+00:00',
-    '--innodb-flush-log-at-trx-commit=1', '--innodb-buffer-pool-size=256M', '--max-connections=500', ...asRoot(),
-  ];
-  return startServer('MariaDB', command, join(data, 'mariadb.log'), servers.env, lock.serversFd);
-}
-
-function startRedis(servers: Servers, data: string, socket: string, lock: FolderLock): ServerProcess {
-  mkdirSync(join(data, 'redis'), { recursive: true });
-  const command = [
-    servers.redisServer, '--port', '0', '--unixsocket', socket, '--unixsocketperm', '700', '--dir', join(data, 'redis'),
-    '--maxmemory-policy', 'noeviction', '--appendonly', 'yes', '--appendfsync', 'everysec',
-    // The AOF has it all; a snapshot that cannot be written, on a full disk say, would keep Redis from ending.
-    '--save', '',
-  ];
-  return startServer('Redis', command, join(data, 'redis.log'), servers.env, lock.serversFd);
 }

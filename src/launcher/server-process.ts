@@ -18,17 +18,24 @@ const READY_POLL_MS = 20;
 const STOP_TIMEOUT_MS = 20_000;
 const LOG_LINES_SHOWN = 5;
 
-export function startServer(name: string, command: string[], logFile: string, env: Record<string, string>, lockFd: number): ServerProcess {
+interface ServerOptions {
+  /** An open file for it to inherit. */
+  lockFd?: number;
+  /** What the kernel sends it when we are killed. */
+  deathSignal?: 'TERM' | 'KILL';
+}
+
+export function startServer(name: string, command: string[], logFile: string, env: Record<string, string>, options: ServerOptions = {}): ServerProcess {
   const setpriv = findProgram(['setpriv']);
-  const [program, ...args] = setpriv ? [setpriv, '--pdeathsig', 'TERM', ...command] : command;
+  const [program, ...args] = setpriv ? [setpriv, '--pdeathsig', options.deathSignal ?? 'TERM', ...command] : command;
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(program!, args, { detached: true, env: { ...process.env, ...env }, stdio: ['ignore', log, log, lockFd] });
+  const child = spawn(program!, args, { detached: true, env: { ...process.env, ...env }, stdio: ['ignore', log, log, options.lockFd ?? 'ignore'] });
   closeSync(log);
   child.on('error', () => undefined);
   return { child, name, logFile };
 }
 
-const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+export const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
 
 /** Resolves when the server answers. */
 export async function ready(server: ServerProcess, socket: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, matchesGlob } from 'node:path';
 import { fetchDebianPackages, findProgram } from '../../src/launcher/debian-packages.js';
 import { ready, startServer, type ServerProcess } from '../../src/launcher/server-process.js';
@@ -7,8 +7,6 @@ import { findServers } from '../../src/launcher/servers.js';
 import { freePort, readDockerfile, type Compose } from './compose.js';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-/** The servers of these tests need no lock; the slot for it is filled with nothing. */
-const noLock = (): number => openSync('/dev/null', 'r');
 
 /**
  * Does without Docker what `docker build` does: the instructions of each stage in a folder of its own, with the files that .dockerignore lets through. One step is shortened: `npm ci` takes hard
@@ -83,7 +81,7 @@ export async function startComposeStores(compose: Compose, folder: string, passw
   const mariadb = [servers.mariadbd, ...base, ...compose.services['mariadb']!.command!, `--init-file=${setup}`, `--socket=${sockets.mariadb}`, `--port=${databasePort}`, '--bind-address=127.0.0.1'];
   const [, ...redisArguments] = compose.services['redis']!.command!;
   const redis = [servers.redisServer, ...redisArguments, '--port', String(redisPort), '--bind', '127.0.0.1', '--dir', join(folder, 'redis'), '--unixsocket', sockets.redis];
-  const stop = [startServer('MariaDB', mariadb, join(folder, 'mariadb.log'), env, noLock()), startServer('Redis', redis, join(folder, 'redis.log'), env, noLock())];
+  const stop = [startServer('MariaDB', mariadb, join(folder, 'mariadb.log'), env), startServer('Redis', redis, join(folder, 'redis.log'), env)];
   await Promise.all([ready(stop[0]!, sockets.mariadb), ready(stop[1]!, sockets.redis)]);
   return { databaseHost: `127.0.0.1:${databasePort}`, redisHost: `127.0.0.1:${redisPort}`, stop };
 }
@@ -100,5 +98,5 @@ export async function startNginx(template: string, env: Record<string, string>, 
   const main = `${user} worker_processes 2; daemon off; pid ${folder}/nginx.pid; error_log stderr; events { worker_connections 1024; } http { access_log ${folder}/access.log; ${paths} include ${folder}/site.conf; }`;
   writeFileSync(join(folder, 'nginx.conf'), main);
   const program = machine ?? join(fetched!.root, 'usr/sbin/nginx');
-  return startServer('nginx', [program, '-c', join(folder, 'nginx.conf'), '-p', folder, '-e', 'stderr'], join(folder, 'nginx.log'), fetched?.env ?? {}, noLock());
+  return startServer('nginx', [program, '-c', join(folder, 'nginx.conf'), '-p', folder, '-e', 'stderr'], join(folder, 'nginx.log'), fetched?.env ?? {});
 }
