@@ -133,7 +133,8 @@ class Connection {
   /** One side is gone: the other hears of it after what was on its way, and not at all through a black hole: a server keeps such a client's session, and its locks. */
   #end(gone: Socket): void {
     const [lane, other] = gone === this.#client ? [this.#lanes[0]!, this.#upstream!] : [this.#lanes[1]!, this.#client];
-    if (lane.hears) lane.afterAll(() => (gone.errored ? resetSocket(other) : other.destroySoon()));
+    // A unix socket knows no reset.
+    if (lane.hears) lane.afterAll(() => (!gone.errored ? other.destroySoon() : other === this.#client ? resetSocket(other) : other.destroy()));
     else this.#lost = true;
   }
 }
