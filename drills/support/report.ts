@@ -59,12 +59,13 @@ export function readReports(): Report[] {
 /** What is printed at the end of a run. */
 export function linesOf(report: Report): string[] {
   const counts = Object.entries(report.operations).map(([name, { ok, fail, unknown }]) => `  ${name.padEnd(24)} ${ok} ok, ${fail} fail, ${unknown} unknown`);
+  const codes = Object.entries(report.codes).map(([name, count]) => `  ${name.padEnd(40)} ${count}`);
   const figures = Object.entries(report.figures).map(([name, value]) => `  ${name.padEnd(40)} ${value}`);
   const parts = report.parts.map(({ name, tookSeconds }) => `  ${name.padEnd(40)} ${tookSeconds.toFixed(1)} s`);
   return [
     `${report.drill} (${report.scale}, seed ${report.seed}): ${report.verdict} after ${report.tookSeconds.toFixed(1)} s`,
     ...(report.cause ? [`  ${report.cause}`] : []),
-    ...listed('parts', parts), ...listed('operations', counts), ...listed('figures', figures), ...violationLines(report),
+    ...listed('parts', parts), ...listed('operations', counts), ...listed('not ok', codes), ...listed('figures', figures), ...violationLines(report),
   ];
 }
 
