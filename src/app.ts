@@ -23,6 +23,7 @@ import { CancellationService } from './services/cancellation.service.js';
 import { ClockService } from './services/clock.service.js';
 import { ConcertService } from './services/concert.service.js';
 import { DeliveryService } from './services/delivery.service.js';
+import { FollowUps } from './services/follow-ups.js';
 import { Nudge } from './services/nudge.js';
 import { PasswordService } from './services/password.service.js';
 import { PaymentService } from './services/payment.service.js';
@@ -90,7 +91,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const sessions = new SessionService(transactions, new SessionCache(redis, redisRun, config.accessTokenTtlMs, logger), pubsub, tokens, config);
   const queue = createQueue(redis, pubsub, { transactions, tokens, metrics, config, logger });
   const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(), metrics);
-  const relay = new RelayService(transactions, new EventStream(redis), deliveries, metrics);
+  const relay = new RelayService(transactions, new EventStream(redis), deliveries, new FollowUps(gate, pubsub, metrics), metrics);
   metrics.watchQueues(() => queue.totals());
   metrics.watchOutbox(() => relay.backlog());
   const services: Services = {

@@ -9,6 +9,7 @@ import type { OutgoingEvent } from '../domain/event.js';
 import { isBehind, markOfText, nextPublishedAt, textOfMark, type OutboxMark } from '../domain/outbox-mark.js';
 import { STREAM_LENGTH_MAX, type EventStream } from '../redis/event-stream.js';
 import type { DeliveryService } from './delivery.service.js';
+import type { FollowUps } from './follow-ups.js';
 
 /** However often a nudge is lost, no event waits longer than about this. */
 export const RELAY_INTERVAL_MS = 1000;
@@ -43,6 +44,7 @@ export class RelayService {
     private readonly transactions: Transactions,
     private readonly stream: EventStream,
     private readonly deliveries: DeliveryService,
+    private readonly followUps: FollowUps,
     private readonly counters: Counters,
   ) {}
 
@@ -51,6 +53,7 @@ export class RelayService {
     const relay = uuid();
     const reached = await this.stream.claim(relay);
     if (reached === null) return 0;
+    await this.followUps.again();
     let published = 0;
     let released = false;
     try {
@@ -115,6 +118,7 @@ export class RelayService {
     const reached = { publishedAt: nextPublishedAt(await databaseNow(em), turn.last), sequence: sequences.at(-1)! };
     if (!(await this.#append(turn, events, textOfMark(reached)))) return 0;
     turn.last = reached;
+    await this.followUps.apply(events);
     return this.#follow(events, (inner) => markPublished(inner, sequences, reached.publishedAt));
   }
 

@@ -13,8 +13,9 @@ import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
 import { notFound, RequestError } from '../domain/errors.js';
 import { isOver } from '../domain/hold.js';
 import { pageSizeOf, seatNumbersOf, uuidOf } from '../domain/input.js';
-import { mapIterator } from '../domain/map-iterator.js';
+import { mapIterator, SKIPPED } from '../domain/map-iterator.js';
 import { Refusal, ReservationNotCancellable, SeatLimitExceeded, SeatsUnavailable } from '../domain/refusals.js';
+import type { ReservationStatus } from '../domain/states.js';
 import type { Viewer } from '../domain/viewer.js';
 import type { Jobs } from '../redis/jobs.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
@@ -29,6 +30,9 @@ const DATES_KEPT_MAX = 1000;
 const SWEEP_BATCH = 100;
 /** 10,000 holds a run; what is left waits for the next. */
 const SWEEP_BATCHES_MAX = 100;
+
+/** Reservations of which a watcher's last message is remembered. */
+const SHOWN_KEPT_MAX = 100;
 
 const LIVE_SEAT_KEY = 'reservation_seat_live_unique';
 
@@ -89,12 +93,18 @@ export class ReservationService {
     return pageOf(await reservationsOfUser(this.transactions.fork(), userId, afterId, size + 1), size);
   }
 
-  /** Each message is read anew, so that it shows the status it announces or a later one. */
+  /** Each message is read anew, so that it shows the status it announces or a later one. A status comes once: the same change may be told of several times. */
   async watch(viewer: Viewer): Promise<AsyncIterableIterator<Reservation>> {
     const messages = this.pubsub.iterate<'reservationChanged'>(topics.reservationChanged(viewer.userId));
+    const shown = new Map<string, ReservationStatus>();
     return mapIterator(messages, async ({ reservationId }) => {
       const [reservation] = await reservationsByIds(this.transactions.fork(), [reservationId]);
-      return reservation ?? Promise.reject(notFound('reservation'));
+      if (!reservation) throw notFound('reservation');
+      if (shown.get(reservationId) === reservation.status) return SKIPPED;
+      shown.delete(reservationId);
+      shown.set(reservationId, reservation.status);
+      if (shown.size > SHOWN_KEPT_MAX) shown.delete(shown.keys().next().value!);
+      return reservation;
     });
   }
 

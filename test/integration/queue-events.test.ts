@@ -2,6 +2,7 @@ import { keys } from '../../src/redis/keys.js';
 import { EventStream } from '../../src/redis/event-stream.js';
 import { RelayService } from '../../src/services/relay.service.js';
 import { streamed } from '../support/events.js';
+import { followUpsOf } from '../support/follow-ups.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf, sequenceOf } from '../support/queue.js';
 import { only, saleOf } from '../support/sale.js';
@@ -74,7 +75,7 @@ test('Q9: an event that was published and not dropped is published again under t
     }
   }
   const { transactions, services, metrics, redis } = frontrow.app;
-  await expect(new RelayService(transactions, new Dying(redis), services.deliveries, metrics).run()).rejects.toThrow('killed');
+  await expect(new RelayService(transactions, new Dying(redis), services.deliveries, followUpsOf(frontrow.app), metrics).run()).rejects.toThrow('killed');
   await relay();
   const events = await queueEvents(concert.id);
   expect(events).toHaveLength(2);

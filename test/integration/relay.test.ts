@@ -10,6 +10,7 @@ import { createLogger } from '../../src/logging.js';
 import { run } from '../../src/run.js';
 import { streamed, streamedOf } from '../support/events.js';
 import { eventually } from '../support/eventually.js';
+import { followUpsOf } from '../support/follow-ups.js';
 import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
 import { redisProxy } from '../support/redis-proxy.js';
 import { only, saleOf } from '../support/sale.js';
@@ -28,7 +29,7 @@ beforeEach(async () => {
 });
 afterAll(() => frontrow.stop());
 
-const relayOver = (stream: EventStream): RelayService => new RelayService(frontrow.app.transactions, stream, frontrow.app.services.deliveries, frontrow.app.metrics);
+const relayOver = (stream: EventStream): RelayService => new RelayService(frontrow.app.transactions, stream, frontrow.app.services.deliveries, followUpsOf(frontrow.app), frontrow.app.metrics);
 const unpublished = () => unpublishedEvents(frontrow.app.transactions.fork(), 10_000);
 
 /** Events of so many reservations, in turn, each with its steps in order. */

@@ -1,0 +1,24 @@
+import type { EntityManager } from '@mikro-orm/mysql';
+import type { App } from '../../src/app.js';
+import { Transactions } from '../../src/database/transaction.js';
+import { SeatGate } from '../../src/redis/seat-gate.js';
+import { FollowUps } from '../../src/services/follow-ups.js';
+
+/** What the relay of this app does for the change that an event tells of. */
+export const followUpsOf = ({ redis, redisRun, pubsub, metrics }: App): FollowUps => new FollowUps(new SeatGate(redis, redisRun), pubsub, metrics);
+
+/** A process that dies right after its commit: nothing that follows in it ever happens. `dead` resolves when it has committed. */
+export class DyingTransactions extends Transactions {
+  readonly #dead = Promise.withResolvers<void>();
+  readonly dead = this.#dead.promise;
+
+  constructor({ orm }: App) {
+    super(orm, () => undefined);
+  }
+
+  override async run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    await super.run(work);
+    this.#dead.resolve();
+    return new Promise(() => undefined);
+  }
+}
