@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   config = readSettings();
   const orm = await connectDatabase(config.databaseUrl ? { url: config.databaseUrl } : runningDatabase(config.dataDir), { poolMax: 1 });
   try {
-    const findings = await checkInvariants(orm, { seatsPerUserMax: config.seatsPerUserMax, settled });
+    const findings = await checkInvariants(orm, { ...config, settled });
     for (const line of reportOf(findings)) console.log(line);
     const violated = findings.filter(({ count }) => count > 0).length;
     console.log(violated === 0 ? `All ${findings.length} invariants are true.` : `${violated} of ${findings.length} invariants are violated.`);

@@ -95,7 +95,7 @@ export function compareShown(shown: ReadonlyMap<string, KeptMe>, { balances, res
 const PAGE_MAX = 100;
 
 export async function violatedInvariants(world: World, settled: boolean): Promise<Violation[]> {
-  const findings = await checkInvariants(world.app.orm, { seatsPerUserMax: world.app.config.seatsPerUserMax, settled });
+  const findings = await checkInvariants(world.app.orm, { ...world.app.config, settled });
   return findings.filter(({ count }) => count > 0).map(({ name, says, count, rows }) => ({ kind: `invariant ${name}`, what: `not true: ${says}; rows: ${count}, such as ${JSON.stringify(rows[0])}`, operations: [] }));
 }
 

@@ -16,6 +16,7 @@ export interface Finding {
 
 export interface WhatToCheck {
   seatsPerUserMax: number;
+  holdTtlMs: number;
   /** Also what is true only once the workers have caught up. */
   settled: boolean;
 }
@@ -46,10 +47,10 @@ export async function inSnapshot<T>(orm: MikroORM, work: (query: Query) => Promi
 }
 
 /** One after the other, in the transaction that the caller has begun. */
-export async function findViolations(query: Query, { seatsPerUserMax, settled }: WhatToCheck): Promise<Finding[]> {
+export async function findViolations(query: Query, { seatsPerUserMax, holdTtlMs, settled }: WhatToCheck): Promise<Finding[]> {
   // After the snapshot was taken: a hold that had ended in it must count as ended.
   const [clock] = await query('select cast(sysdate(3) as char) as now');
-  const values = { now: clock!['now'], seatsPerUserMax };
+  const values = { now: clock!['now'], seatsPerUserMax, holdTtlMs };
   const findings: Finding[] = [];
   for (const [name, invariant] of Object.entries(settled ? { ...SAFETY, ...SETTLED } : SAFETY)) {
     const startedAt = performance.now();

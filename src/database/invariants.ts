@@ -1,9 +1,15 @@
+import { PLACES_PER_EPOCH } from '../domain/queue.js';
+
 /** What is true of a database in use at every commit, each as the query that finds what breaks it: no row is how it should be. */
 export interface Invariant {
   says: string;
-  /** Pure SQL; `:now` is the database's clock and `:seatsPerUserMax` the setting. */
+  /** Pure SQL; `:now` is the database's clock, `:seatsPerUserMax` and `:holdTtlMs` are settings. */
   violations: string;
 }
+
+/** From when to when each reservation was live: over by its time whoever wrote that down and when; null while it still is. */
+const LIVES = `select id, user_id, concert_id, seat_count, created_at,
+  case status when 'CONFIRMED' then null when 'CANCELLED' then updated_at when 'REFUNDED' then updated_at else expires_at end as ended_at from reservation`;
 
 const SEATS = {
   'seat-sold-once': {
@@ -68,9 +74,37 @@ const SEATS = {
       where d.total_seats <> if(d.deleted_at is null, coalesce(s.seats, 0), 0) or (d.deleted_at is not null and s.seats > 0)`,
   },
   'seat-limit': {
-    says: 'nobody holds and owns more seats of a concert than SEATS_PER_USER_MAX',
-    violations: `select user_id, concert_id, sum(seat_count) as seats from reservation
-      where status = 'CONFIRMED' or (status = 'HELD' and expires_at > :now) group by user_id, concert_id having sum(seat_count) > :seatsPerUserMax`,
+    says: 'nobody ever held and owned more seats of a concert at once than SEATS_PER_USER_MAX',
+    violations: `select user_id, concert_id, at, reservation_id, seats from (
+        select user_id, concert_id, at, reservation_id, sum(more) over (partition by user_id, concert_id order by at, more, reservation_id) as seats from (
+          select l.user_id, l.concert_id, l.created_at as at, l.id as reservation_id, l.seat_count as more from (${LIVES}) l
+          union all select l.user_id, l.concert_id, l.ended_at, l.id, -l.seat_count from (${LIVES}) l where l.ended_at is not null) changes
+        where (user_id, concert_id) in (select user_id, concert_id from reservation group by user_id, concert_id having sum(seat_count) > :seatsPerUserMax)) counted
+      where seats > :seatsPerUserMax`,
+  },
+  'seat-one-at-a-time': {
+    says: 'no seat was ever in two live reservations at once: each began when those before it were over',
+    violations: `select seat_id, reservation_id, created_at, taken_until from (
+        select rs.seat_id, l.id as reservation_id, l.created_at, max(coalesce(l.ended_at, '9999-12-31')) over (
+          partition by rs.seat_id order by l.created_at, l.id rows between unbounded preceding and 1 preceding) as taken_until
+        from reservation_seat rs join (${LIVES}) l on l.id = rs.reservation_id) one_after_the_other
+      where taken_until > created_at`,
+  },
+  'hold-within-ttl': {
+    says: 'no hold lasts longer than HOLD_TTL_MS',
+    violations: "select id as reservation_id, created_at, expires_at from reservation where status = 'HELD' and expires_at > created_at + interval :holdTtlMs * 1000 microsecond",
+  },
+  'expired-in-time': {
+    says: 'no hold was ended as EXPIRED before its end, and none given back after it',
+    violations: `select id as reservation_id, status, expires_at, updated_at from reservation
+      where (status = 'EXPIRED' and updated_at < expires_at) or (status = 'CANCELLED' and updated_at >= expires_at)`,
+  },
+  'cancelled-date-is-closed': {
+    says: 'nothing of a date was reserved or paid after it was cancelled, and a deleted one has nobody',
+    violations: `select r.schedule_id, r.id as reservation_id, r.status, r.created_at, p.paid_at, d.cancelled_at, d.deleted_at
+      from schedule d join reservation r on r.schedule_id = d.id left join payment p on p.reservation_id = r.id
+      where r.created_at > d.cancelled_at or p.paid_at > d.cancelled_at
+        or (d.deleted_at is not null and (r.status = 'CONFIRMED' or (r.status = 'HELD' and r.expires_at > :now)))`,
   },
   'reservation-seat-count': {
     says: 'a reservation has as many seats as it says',
@@ -128,6 +162,11 @@ const MONEY = {
     violations: `select p.id as payment_id, p.user_id, p.amount, r.user_id as reserved_by, r.total_price
       from payment p left join reservation r on r.id = p.reservation_id where r.id is null or p.user_id <> r.user_id or p.amount <> r.total_price`,
   },
+  'paid-in-time': {
+    says: 'each payment was made while its hold lasted, and refunded no earlier than it was made',
+    violations: `select p.id as payment_id, p.reservation_id, r.created_at, p.paid_at, r.expires_at, p.refunded_at
+      from payment p join reservation r on r.id = p.reservation_id where p.paid_at < r.created_at or p.paid_at >= r.expires_at or p.refunded_at < p.paid_at`,
+  },
   'confirmed-is-paid': {
     says: 'a CONFIRMED reservation has a payment that is PAID',
     violations: `select r.id as reservation_id, p.id as payment_id, p.status
@@ -153,10 +192,62 @@ const QUEUE = {
     says: 'a pass has ended exactly when it says why',
     violations: 'select concert_id, user_id, place, ended_at, ended_by from queue_pass where (ended_at is null) <> (ended_by is null)',
   },
+  'active-max': {
+    says: 'no pass was handed over beyond the most that might be active at that moment',
+    violations: 'select concert_id, user_id, place, admitted_at, active_count, active_max from queue_pass where active_count > active_max or (active_count is null) <> (active_max is null)',
+  },
+  // Before a queue has an epoch its places are those that were written by hand.
+  'place-of-epoch': {
+    says: 'each pass is of a place in an epoch that the database gave, and nobody else has that place',
+    violations: `select q.concert_id, min(q.user_id) as one, max(q.user_id) as other, q.place, c.next_queue_epoch
+      from queue_pass q left join concert c on c.id = q.concert_id group by q.concert_id, q.place, c.next_queue_epoch
+      having count(*) > 1 or not coalesce(q.place div ${PLACES_PER_EPOCH} < greatest(c.next_queue_epoch, 1), false)`,
+  },
+} as const satisfies Record<string, Invariant>;
+
+/** Events are kept for a day: what is younger than this must have its own. */
+const TOLD_WITHIN = ':now - interval 12 hour';
+/** What should have been told, from the rows themselves. */
+const HAPPENED = `select id as reservation_id, 'RESERVATION_HELD' as type from reservation where created_at > ${TOLD_WITHIN}
+  union all select id, if(status = 'REFUNDED', 'PAYMENT_REFUNDED', concat('RESERVATION_', status)) from reservation
+    where status in ('EXPIRED', 'CANCELLED', 'REFUNDED') and updated_at > ${TOLD_WITHIN}
+  union all select reservation_id, 'PAYMENT_MADE' from payment where paid_at > ${TOLD_WITHIN}`;
+
+const EVENTS = {
+  'change-is-told': {
+    says: 'each change of a reservation of the last 12 hours has its event',
+    violations: `select h.reservation_id, h.type from (${HAPPENED}) h
+      left join (select distinct reservation_id, type from outbox_event where reservation_id is not null) e on e.reservation_id = h.reservation_id and e.type = h.type
+      where e.reservation_id is null`,
+  },
+  'told-is-true': {
+    says: 'what an event tells of a reservation, payment or charge has happened',
+    violations: `select o.id, o.event_id, o.type, o.reservation_id from outbox_event o
+      left join reservation r on r.id = o.reservation_id left join payment p on p.reservation_id = o.reservation_id
+      left join charge c on o.type = 'CHARGE_MADE' and c.id = json_unquote(json_extract(o.payload, '$.chargeId'))
+      where not coalesce(case o.type
+        when 'RESERVATION_HELD' then r.id is not null
+        when 'RESERVATION_EXPIRED' then r.status = 'EXPIRED'
+        when 'RESERVATION_CANCELLED' then r.status = 'CANCELLED'
+        when 'PAYMENT_MADE' then p.id is not null
+        when 'PAYMENT_REFUNDED' then p.status = 'REFUNDED'
+        when 'CHARGE_MADE' then c.user_id = o.user_id
+        else true end, false)`,
+  },
+  'told-once': {
+    says: 'nothing of a reservation is told twice',
+    violations: 'select reservation_id, type, count(*) as events from outbox_event where reservation_id is not null group by reservation_id, type having count(*) > 1',
+  },
+  'delivery-state': {
+    says: 'a delivery is DELIVERED by an answer of 200 to 299, DEAD after its last attempt, and tried as soon as it is either',
+    violations: `select id as delivery_id, webhook_id, state, attempts, last_status from webhook_delivery
+      where (state = 'DELIVERED' and not coalesce(last_status between 200 and 299, false)) or (state = 'DEAD' and last_status between 200 and 299)
+        or (state <> 'PENDING' and attempts = 0) or state not in ('PENDING', 'DELIVERED', 'DEAD')`,
+  },
 } as const satisfies Record<string, Invariant>;
 
 /** True at every commit. */
-export const SAFETY = { ...SEATS, ...MONEY, ...QUEUE };
+export const SAFETY = { ...SEATS, ...MONEY, ...QUEUE, ...EVENTS };
 
 /** True where a worker runs and nothing has just failed: what is late, or was left half done by a process that died, is caught up with in time. */
 export const SETTLED = {

@@ -19,7 +19,7 @@ import { UnlockedTransactions } from '../support/unlocked.js';
 const PRICE = 10_000;
 const BATCH = 100;
 
-const BROKEN: BrokenOnPurpose = { invariants: ['paid-is-confirmed'], because: 'the negative control ends what was paid' };
+const BROKEN: BrokenOnPurpose = { invariants: ['paid-is-confirmed', 'expired-in-time', 'paid-in-time', 'seat-one-at-a-time'], because: 'the negative control ends what was paid' };
 
 let frontrow: Frontrow;
 let sale: Sale;
@@ -57,6 +57,11 @@ async function holds(count: number): Promise<Racer[]> {
   await em.execute(
     `update seat join reservation_seat rs on rs.seat_id = seat.id join reservation r on r.id = rs.reservation_id
      set seat.status = 'HELD', seat.reservation_id = r.id, seat.held_until = r.expires_at where r.schedule_id = ?`,
+    [concert.scheduleId],
+  );
+  await em.execute(
+    `insert into outbox_event (event_id, type, user_id, concert_id, reservation_id, payload, occurred_at)
+     select uuid(), 'RESERVATION_HELD', user_id, concert_id, id, '{}', created_at from reservation where schedule_id = ?`,
     [concert.scheduleId],
   );
   return racers;

@@ -9,7 +9,7 @@ import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import type { BrokenOnPurpose } from '../support/invariants.js';
 
 const BROKEN: BrokenOnPurpose = {
-  invariants: ['sold-is-confirmed', 'held-is-reserved', 'reservation-seat-count', 'reservation-total'],
+  invariants: ['sold-is-confirmed', 'held-is-reserved', 'reservation-seat-count', 'reservation-total', 'expired-in-time', 'change-is-told'],
   because: 'seats get their statuses, and a date its reservation, without a sale',
 };
 

@@ -180,7 +180,7 @@ describe('the job and the sweeper', () => {
     const buyers = await frontrow.build.admit(concert.id, await frontrow.build.buyers(count));
     await reservations.sweep();
     const holds = await Promise.all(buyers.map((buyer, index) => sale.hold(buyer, concert.scheduleId, [index + 1], index % 2)));
-    await frontrow.app.orm.em.getConnection().execute('update reservation r join seat s on s.reservation_id = r.id set expires_at = sysdate(3) + interval 1 hour, held_until = expires_at where r.id = ?', [holds[0]!.id]);
+    await frontrow.app.orm.em.getConnection().execute('update reservation r join seat s on s.reservation_id = r.id set created_at = sysdate(3) + interval 1 hour, expires_at = sysdate(3) + interval 1 hour, held_until = expires_at where r.id = ?', [holds[0]!.id]);
     await Promise.all(holds.slice(1).map((hold) => isOver(hold.expiresAt)));
     const swept = await Promise.all([reservations.sweep(), frontrow.instances[1]!.app.services.reservations.sweep()]);
     expect(swept[0] + swept[1]).toBe(count - 1);

@@ -7,7 +7,7 @@ import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { only, saleOf } from '../support/sale.js';
 
 const PRICE = 10_000;
-const EVERYTHING = { seatsPerUserMax: 3, settled: true };
+const EVERYTHING = { seatsPerUserMax: 3, holdTtlMs: 300_000, settled: true };
 const names = (): InvariantName[] => [...Object.keys(SAFETY), ...Object.keys(SETTLED)] as InvariantName[];
 
 let frontrow: Frontrow;
@@ -45,19 +45,24 @@ const captured = (whose: keyof typeof buyers, change: string): string => `update
 const ofUser = (table: string, whose: keyof typeof buyers, change: string): string => `update ${table} set ${change} where user_id = '${buyers[whose].id}'`;
 const FREE = "status = 'AVAILABLE', reservation_id = null, held_until = null";
 const LONG_AGO = 'sysdate(3) - interval 20 second';
+const told = (type: string, reservationId: string): string =>
+  `insert into outbox_event (event_id, type, user_id, reservation_id, payload, occurred_at) values (uuid(), '${type}', uuid(), ${reservationId}, '{"chargeId":"none"}', sysdate(3))`;
+const delivery = (state: string, attempts: number, status: string): string =>
+  `insert into webhook_delivery (id, webhook_id, event_id, event_type, order_key, sequence, body, state, attempts, next_at, last_status, created_at)
+   values (uuid(), uuid(), uuid(), 'CHARGE_MADE', 'key', 1, '{}', '${state}', ${attempts}, sysdate(3), ${status}, sysdate(3))`;
 
-/** The seats of `held` in a second hold, by `cancelled`. */
+/** The seats of `held` in a second hold, by somebody else. */
 function secondHold(): string[] {
   const id = uuid();
   return [
-    `insert into reservation select '${id}', '${buyers.cancelled.id}', concert_id, schedule_id, status, seat_count, total_price, expires_at, created_at, updated_at
+    `insert into reservation select '${id}', uuid(), concert_id, schedule_id, status, seat_count, total_price, expires_at, created_at, updated_at
      from reservation where id = '${reservations.held}'`,
     `insert into reservation_seat select '${id}', number, seat_id, live_seat_id, grade, price from reservation_seat where reservation_id = '${reservations.held}'`,
   ];
 }
 
 const VIOLATIONS: Record<InvariantName, () => Violation[]> = {
-  'seat-sold-once': () => [{ write: secondHold(), also: ['reserved-is-held'] }],
+  'seat-sold-once': () => [{ write: secondHold(), also: ['reserved-is-held', 'seat-one-at-a-time', 'change-is-told'] }],
   'live-while-reserved': () => [{ write: [captured('held', 'live_seat_id = null')] }, { write: [captured('cancelled', 'live_seat_id = seat_id')] }],
   'live-seat-is-own': () => [{ write: [captured('held', 'live_seat_id = uuid()')] }],
   'sold-is-confirmed': () => [
@@ -76,9 +81,36 @@ const VIOLATIONS: Record<InvariantName, () => Violation[]> = {
   ],
   'seats-of-date': () => [
     { write: [`delete from seat where schedule_id = '${concert.scheduleId}' and number = 12`] },
-    { write: [`update schedule set total_seats = 0, deleted_at = sysdate(3) where id = '${concert.scheduleId}'`] },
+    { write: [`update schedule set total_seats = 0, deleted_at = sysdate(3) where id = '${concert.scheduleId}'`], also: ['cancelled-date-is-closed'] },
   ],
-  'seat-limit': () => [{ write: [reservation('held', `user_id = '${buyers.confirmed.id}'`)] }],
+  'seat-limit': () => [
+    { write: [reservation('held', `user_id = '${buyers.confirmed.id}'`)] },
+    // Over long ago, but for a while there were four.
+    { write: [reservation('held', `user_id = '${buyers.cancelled.id}'`), reservation('cancelled', 'updated_at = updated_at + interval 1 second')] },
+  ],
+  'seat-one-at-a-time': () => [
+    // Seats 7 and 8 were given back; here somebody had them before that.
+    {
+      write: [
+        reservation('held', `created_at = (select created_at from (select * from reservation) c where c.id = '${reservations.cancelled}')`),
+        `update reservation_seat r join reservation_seat c on c.reservation_id = '${reservations.cancelled}' and c.number = 7
+         set r.seat_id = c.seat_id, r.number = 7, r.live_seat_id = c.seat_id where r.reservation_id = '${reservations.held}' and r.number = 1`,
+        seat(1, FREE),
+        `update seat s join reservation r on r.id = '${reservations.held}' set s.status = 'HELD', s.reservation_id = r.id, s.held_until = r.expires_at where s.schedule_id = '${concert.scheduleId}' and s.number = 7`,
+      ],
+    },
+  ],
+  'hold-within-ttl': () => [
+    { write: [reservation('held', 'expires_at = expires_at + interval 1000 microsecond'), 'update seat join reservation r on r.id = seat.reservation_id set held_until = expires_at where held_until is not null'] },
+  ],
+  'expired-in-time': () => [
+    { write: [reservation('cancelled', "status = 'EXPIRED'"), `update outbox_event set type = 'RESERVATION_EXPIRED' where type = 'RESERVATION_CANCELLED'`] },
+    { write: [reservation('cancelled', 'updated_at = expires_at')] },
+  ],
+  'cancelled-date-is-closed': () => [
+    { write: [`update schedule set cancelled_at = (select min(created_at) - interval 1 second from reservation) where id = '${concert.scheduleId}'`] },
+    { write: [`update schedule set cancelled_at = (select max(created_at) from reservation) where id = '${concert.scheduleId}'`, `update payment set paid_at = paid_at + interval 1 second where user_id = '${buyers.confirmed.id}'`] },
+  ],
   'reservation-seat-count': () => [{ write: [reservation('held', 'seat_count = 3')] }, { write: [`delete from reservation_seat where reservation_id = '${reservations.cancelled}'`], also: ['reservation-total'] }],
   'reservation-total': () => [{ write: [reservation('held', 'total_price = total_price + 1')] }, { write: [captured('confirmed', 'price = price - 1')] }],
   'balance-is-ledger': () => [{ write: [ofUser('wallet', 'held', 'balance = balance + 1')] }, { write: [`delete from wallet where user_id = '${buyers.held.id}'`] }],
@@ -98,23 +130,49 @@ const VIOLATIONS: Record<InvariantName, () => Violation[]> = {
     { write: [`${ofUser('ledger_entry', 'refunded', 'source_id = uuid()')} and kind = 'REFUND'`], also: ['ledger-has-source'] },
   ],
   'payment-of-reservation': () => [
-    { write: [reservation('confirmed', `user_id = '${buyers.cancelled.id}'`)] },
+    { write: [reservation('confirmed', 'user_id = uuid()')] },
     { write: [reservation('confirmed', 'total_price = total_price + 2'), captured('confirmed', 'price = price + 1')] },
   ],
+  'paid-in-time': () => [
+    { write: ['update payment p join reservation r on r.id = p.reservation_id set p.paid_at = r.expires_at where p.refunded_at is null'] },
+    { write: [ofUser('payment', 'refunded', 'refunded_at = paid_at - interval 1 second')] },
+  ],
   'confirmed-is-paid': () => [{ write: [reservation('held', "status = 'CONFIRMED'"), seat(1, "status = 'SOLD', held_until = null"), seat(2, "status = 'SOLD', held_until = null")] }],
-  'paid-is-confirmed': () => [{ write: [reservation('confirmed', "status = 'EXPIRED'"), captured('confirmed', 'live_seat_id = null'), seat(3, FREE), seat(4, FREE)] }],
+  'paid-is-confirmed': () => [{ write: [reservation('confirmed', "status = 'EXPIRED'"), captured('confirmed', 'live_seat_id = null'), seat(3, FREE), seat(4, FREE)], also: ['change-is-told', 'expired-in-time'] }],
   'refunded-both': () => [
     { write: [ofUser('payment', 'confirmed', 'refunded_at = sysdate(3)')] },
     { write: [ofUser('payment', 'refunded', 'refunded_at = null')] },
-    { write: [reservation('cancelled', "status = 'REFUNDED'")] },
-    { write: [reservation('refunded', "status = 'CANCELLED'")] },
+    { write: [reservation('cancelled', "status = 'REFUNDED'")], also: ['change-is-told', 'told-is-true'] },
+    { write: [reservation('refunded', "status = 'CANCELLED'")], also: ['change-is-told'] },
   ],
   'pass-ending': () => [{ write: [ofUser('queue_pass', 'held', "ended_by = 'LEFT'")] }, { write: [ofUser('queue_pass', 'confirmed', 'ended_by = null')] }],
-  'holds-end': () => [{ write: [reservation('held', `expires_at = ${LONG_AGO}`), `update seat join reservation r on r.id = seat.reservation_id set held_until = expires_at where r.status = 'HELD'`] }],
+  'active-max': () => [
+    { write: [ofUser('queue_pass', 'held', 'active_count = 3, active_max = 2')] },
+    { write: [ofUser('queue_pass', 'held', 'active_count = 3')] },
+  ],
+  'place-of-epoch': () => [
+    { write: [ofUser('queue_pass', 'held', 'place = 1099511627776')] },
+    { write: [`update queue_pass p join queue_pass o on o.user_id = '${buyers.confirmed.id}' set p.place = o.place where p.user_id = '${buyers.held.id}'`] },
+  ],
+  'change-is-told': () => [
+    { write: ["delete from outbox_event where type = 'PAYMENT_MADE' limit 1"] },
+    { write: ["delete from outbox_event where type = 'RESERVATION_CANCELLED'"] },
+    { write: ["delete from outbox_event where type = 'PAYMENT_REFUNDED'"] },
+    { write: [`delete from outbox_event where type = 'RESERVATION_HELD' and reservation_id = '${reservations.held}'`] },
+  ],
+  'told-is-true': () => [
+    { write: [told('PAYMENT_MADE', `'${reservations.held}'`)] },
+    { write: [told('RESERVATION_HELD', 'uuid()')] },
+    { write: [told('RESERVATION_EXPIRED', `'${reservations.held}'`)] },
+    { write: [told('CHARGE_MADE', 'null')] },
+  ],
+  'told-once': () => [{ write: [told('RESERVATION_HELD', `'${reservations.held}'`)] }],
+  'delivery-state': () => [{ write: [delivery('DELIVERED', 1, '500')] }, { write: [delivery('DELIVERED', 1, 'null')] }, { write: [delivery('DEAD', 0, '500')] }],
+  'holds-end': () => [{ write: [reservation('held', `expires_at = ${LONG_AGO}, created_at = ${LONG_AGO} - interval 1 minute`), `update seat join reservation r on r.id = seat.reservation_id set held_until = expires_at where r.status = 'HELD'`] }],
   'passes-end': () => [{ write: [ofUser('queue_pass', 'held', `expires_at = ${LONG_AGO}`)] }],
   'outbox-flows': () => [{ write: [`update outbox_event set occurred_at = ${LONG_AGO} limit 1`] }],
   'one-open-pass': () => [
-    { write: [`insert into queue_pass select concert_id, user_id, place + 1000, admitted_at, expires_at, null, null from queue_pass where user_id = '${buyers.held.id}'`] },
+    { write: [`insert into queue_pass select concert_id, user_id, place + 1000, admitted_at, expires_at, null, null, null, null from queue_pass where user_id = '${buyers.held.id}'`] },
   ],
 };
 
@@ -150,7 +208,7 @@ test.each(names())('what breaks %s is found, and nothing else is', async (name) 
 });
 
 test('a seat that an admin deleted after its hold ran out breaks nothing but the number of seats told by hand', async () => {
-  const over = [reservation('held', 'expires_at = sysdate(3)'), `update seat join reservation r on r.id = seat.reservation_id set held_until = expires_at where r.status = 'HELD'`];
+  const over = [reservation('held', 'expires_at = sysdate(3), created_at = sysdate(3) - interval 1 minute'), `update seat join reservation r on r.id = seat.reservation_id set held_until = expires_at where r.status = 'HELD'`];
   expect(violated(await foundWith([...over, `delete from seat where schedule_id = '${concert.scheduleId}' and number = 1`]))).toEqual(['seats-of-date']);
 });
 

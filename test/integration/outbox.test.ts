@@ -13,7 +13,7 @@ let sale: Sale;
 let concert: BuiltConcert;
 let buyer: AdmittedBuyer;
 beforeAll(async () => {
-  frontrow = await startFrontrow();
+  frontrow = await startFrontrow({ brokenOnPurpose: { invariants: ['told-is-true'], because: 'the negative control tells of what was rolled back' } });
   sale = saleOf(frontrow);
 });
 beforeEach(async () => {

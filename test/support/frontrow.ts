@@ -53,10 +53,10 @@ export async function startFrontrow({ instances = 1, worker = false, env = {}, b
     app,
     build: new Builder(app),
     client: (instance = 0) => graphqlClient(running[instance]!.url!),
-    checkInvariants: () => assertInvariants(stores.database, config.seatsPerUserMax),
+    checkInvariants: () => assertInvariants(stores.database, config),
     stop: async () => {
       for (const one of running) await one.close();
-      await assertInvariants(stores.database, config.seatsPerUserMax, brokenOnPurpose).finally(() => stores.drop());
+      await assertInvariants(stores.database, config, brokenOnPurpose).finally(() => stores.drop());
     },
   };
 }

@@ -1,4 +1,4 @@
-import { checkInvariants, reportOf } from '../../src/database/check-invariants.js';
+import { checkInvariants, reportOf, type WhatToCheck } from '../../src/database/check-invariants.js';
 import type { InvariantName } from '../../src/database/invariants.js';
 import { connectDatabase, type DatabaseAddress } from '../../src/database/orm.config.js';
 
@@ -9,11 +9,11 @@ export interface BrokenOnPurpose {
 }
 
 /** Throws with the rows that break an invariant. */
-export async function assertInvariants(database: DatabaseAddress, seatsPerUserMax: number, broken?: BrokenOnPurpose): Promise<void> {
+export async function assertInvariants(database: DatabaseAddress, settings: Omit<WhatToCheck, 'settled'>, broken?: BrokenOnPurpose): Promise<void> {
   if (broken?.invariants === 'all') return;
   const orm = await connectDatabase(database, { poolMax: 1 });
   try {
-    const findings = await checkInvariants(orm, { seatsPerUserMax, settled: false });
+    const findings = await checkInvariants(orm, { ...settings, settled: false });
     const violated = findings.filter(({ name, count }) => count > 0 && !broken?.invariants.includes(name));
     if (violated.length > 0) throw new Error(`What must always be true is not, after the tests of this file:\n${reportOf(violated).join('\n')}`);
   } finally {
