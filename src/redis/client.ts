@@ -31,8 +31,7 @@ function watch(redis: Redis, logger: Logger): void {
     asked = false;
     missed = 0;
   });
-  const timer = setInterval(() => {
-    if (redis.status === 'end') return clearInterval(timer);
+  whileOpen(redis, () => {
     const due = redis.status === 'connect' || (redis.status === 'ready' && asked);
     missed = due ? missed + 1 : 0;
     if (missed >= BEATS_MISSED_MAX) {
@@ -42,8 +41,7 @@ function watch(redis: Redis, logger: Logger): void {
       asked = true;
       redis.ping().then(() => (asked = false), () => undefined);
     }
-  }, BEAT_MS);
-  timer.unref();
+  });
 }
 
 /** A worker waits for jobs on a copy of its connection, which cannot be asked while it waits: it is silent when the one it was copied from is. */
@@ -53,28 +51,36 @@ function watchCopies(redis: Redis): Set<Redis> {
   redis.duplicate = (override) => {
     const copy = duplicate(override);
     let missed = 0;
-    const timer = setInterval(() => {
+    copies.add(copy);
+    whileOpen(copy, () => {
       missed = copy.status === 'connect' ? missed + 1 : 0;
       if (missed >= BEATS_MISSED_MAX) drop(copy);
-    }, BEAT_MS);
-    timer.unref();
-    copies.add(copy);
-    copy.once('end', () => {
-      clearInterval(timer);
-      copies.delete(copy);
     });
     return copy;
   };
   return copies;
 }
 
+/** Job workers end a connection and open it again. */
+function whileOpen(redis: Redis, beat: () => void): void {
+  let timer: NodeJS.Timeout | undefined;
+  redis.on('connecting', () => (timer ??= setInterval(beat, BEAT_MS).unref()));
+  redis.on('end', () => {
+    clearInterval(timer);
+    timer = undefined;
+  });
+}
+
 function drop(redis: Redis): void {
   redis.stream?.destroy();
 }
 
-/** For requests: an answer at once or an error at once, so that no buyer waits for a Redis that is away. Resolves when connected. */
+/**
+ * For requests: an answer at once or an error at once, so that no buyer waits for a Redis that is away. Nothing is sent a second time: a script that was meant
+ * for the run of the server before must not meet the next one. Resolves when connected.
+ */
 export async function connectFailFast(address: RedisAddress, logger: Logger): Promise<Redis> {
-  const redis = connect(address, { maxRetriesPerRequest: 1, enableOfflineQueue: false }, logger);
+  const redis = connect(address, { maxRetriesPerRequest: 0, enableOfflineQueue: false }, logger);
   if (redis.status !== 'ready') await once(redis, 'ready');
   return redis;
 }

@@ -1,0 +1,100 @@
+import { closeDatabase } from '../../src/database/close.js';
+import { connectDatabase, LOCK_WAIT_TIMEOUT_S } from '../../src/database/orm.config.js';
+import { DatabaseSigns, STATEMENT_PATIENCE_MS, watchPool } from '../../src/database/pool-watch.js';
+import { errnoOf, Transactions } from '../../src/database/transaction.js';
+import { withDeadline } from '../../src/domain/deadline.js';
+import { isStoreAway } from '../../src/server/store-errors.js';
+import { GIVEN_UP_AFTER_MS, REQUEST_DEADLINE_MS } from '../../src/server/limits.js';
+import { eventually } from '../support/eventually.js';
+import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
+
+/** The pool of connections, when the database behind it falls silent. */
+
+let frontrow: Frontrow;
+let proxy: RedisProxy;
+let database: { socketPath: string; name: string };
+beforeAll(async () => {
+  frontrow = await startFrontrow();
+  const reached = frontrow.app.stores.database as { socketPath: string; name: string };
+  proxy = await redisProxy(reached.socketPath);
+  database = { ...reached, socketPath: proxy.address };
+});
+afterAll(async () => {
+  await proxy.close();
+  await frontrow.stop();
+});
+
+async function watchedPool(poolMax: number) {
+  const orm = await connectDatabase(database, { poolMax });
+  await watchPool(orm, new DatabaseSigns(), () => undefined);
+  const retried: string[] = [];
+  return { orm, retried, transactions: new Transactions(orm, (reason) => retried.push(reason)) };
+}
+
+const asRequest = <T>(work: () => Promise<T>): Promise<T | unknown> => withDeadline(GIVEN_UP_AFTER_MS, work).catch((error: unknown) => error);
+async function timed<T>(work: Promise<T>): Promise<{ result: T; ms: number }> {
+  const started = performance.now();
+  return { result: await work, ms: performance.now() - started };
+}
+
+test('a statement that only takes long is waited for: the server says that it still runs it', async () => {
+  const { orm } = await watchedPool(1);
+  const slow = await timed(asRequest(() => orm.em.fork().execute('select sleep(?) as slept', [STATEMENT_PATIENCE_MS / 1000 + 0.3])));
+  expect(slow.result).toEqual([{ slept: 0 }]);
+  expect(slow.ms).toBeGreaterThan(STATEMENT_PATIENCE_MS);
+  await closeDatabase(orm);
+});
+
+test('thousands wait when the database falls silent: each is told by its deadline, none runs later, and who comes after the return is served at once', async () => {
+  const { orm, transactions } = await watchedPool(4);
+  await orm.em.fork().execute('create table told_late (id int auto_increment primary key)');
+  await Promise.all(Array.from({ length: 4 }, () => orm.em.fork().execute('select sleep(0.05)')));
+  proxy.silence();
+  const write = () => asRequest(() => transactions.run((em) => em.execute('insert into told_late values ()', [], 'run')));
+  const { result: answers, ms } = await timed(Promise.all(Array.from({ length: 3000 }, write)));
+  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS);
+  expect(answers.every(isStoreAway)).toBe(true);
+  proxy.speak();
+  await eventually(async () => !isStoreAway(await asRequest(() => orm.em.fork().execute('select 1'))), 'a connection');
+  const late = frontrow.app.orm.em.fork();
+  expect(await late.execute('select count(*) as told from told_late')).toEqual([{ told: 0 }]);
+  const after = await timed(write());
+  expect(isStoreAway(after.result)).toBe(false);
+  expect(after.ms).toBeLessThan(REQUEST_DEADLINE_MS / 5);
+  await late.execute('drop table told_late');
+  await closeDatabase(orm);
+});
+
+test('who waits for a lock is tried again only while there is time for it, and is told that nothing happened', async () => {
+  const { orm, transactions, retried } = await watchedPool(2);
+  const buyer = await frontrow.build.buyer();
+  const lock = 'select balance from wallet where user_id = ? for update';
+  const letGo = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const holder = frontrow.app.transactions.run(async (em) => {
+    await em.execute(lock, [buyer.id]);
+    locked.resolve();
+    await letGo.promise;
+  });
+  await locked.promise;
+  const { result, ms } = await timed(asRequest(() => transactions.run((em) => em.execute(lock, [buyer.id]))));
+  letGo.resolve();
+  await holder;
+  expect(errnoOf(result)).toBe(1205);
+  expect(retried).toEqual(['1205']);
+  expect(ms).toBeGreaterThan(2 * LOCK_WAIT_TIMEOUT_S * 1000 - 500);
+  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS);
+  await closeDatabase(orm);
+});
+
+test('closing leaves a silent database without its good-bye', async () => {
+  const { orm } = await watchedPool(2);
+  await orm.em.fork().execute('select 1');
+  proxy.silence();
+  const running = orm.em.fork().execute('select 2').catch((error: unknown) => error);
+  const { ms } = await timed(closeDatabase(orm));
+  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS);
+  expect(await running).toBeInstanceOf(Error);
+  proxy.speak();
+});
