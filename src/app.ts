@@ -14,11 +14,13 @@ import { connectFailFast, connectPatient } from './redis/client.js';
 import { EventStream } from './redis/event-stream.js';
 import { Jobs } from './redis/jobs.js';
 import { PubSub } from './redis/pubsub.js';
+import { QueueRecoveryStore } from './redis/queue-recovery-store.js';
 import { QueueStore } from './redis/queue-store.js';
 import { RateLimiter } from './redis/rate-limiter.js';
 import { SeatGate } from './redis/seat-gate.js';
 import { ServerRun } from './redis/server-run.js';
 import { SessionCache } from './redis/session-cache.js';
+import { within } from './redis/within.js';
 import { CancellationService } from './services/cancellation.service.js';
 import { ClockService } from './services/clock.service.js';
 import { ConcertService } from './services/concert.service.js';
@@ -29,6 +31,8 @@ import { PasswordService } from './services/password.service.js';
 import { PaymentService } from './services/payment.service.js';
 import { QueueAdmission } from './services/queue-admission.js';
 import { QueuePositions } from './services/queue-positions.js';
+import { QueueRecovery } from './services/queue-recovery.js';
+import { QueueReturns } from './services/queue-returns.js';
 import { QueueRooms } from './services/queue-room.js';
 import { QueueService } from './services/queue.service.js';
 import { RelayService } from './services/relay.service.js';
@@ -70,6 +74,8 @@ export interface App {
   close(): Promise<void>;
 }
 
+const CLOSE_PATIENCE_MS = 1000;
+
 /** Composition root: the only place that makes clients, stores and services. */
 export async function createApp(config: Config, stores: StoreAddresses, logger: Logger): Promise<App> {
   const metrics = new Metrics(logger);
@@ -89,8 +95,8 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const limiter = new RateLimiter(redis, config.rateLimit);
   const passwords = new PasswordService();
   const sessions = new SessionService(transactions, new SessionCache(redis, redisRun, config.accessTokenTtlMs, logger), pubsub, tokens, config);
-  const queue = createQueue(redis, pubsub, { transactions, tokens, metrics, config, logger });
-  const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(), metrics);
+  const queue = createQueue(redis, redisRun, pubsub, { transactions, tokens, metrics, config, logger });
+  const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(config.webhookPrivateAddresses), metrics);
   const relay = new RelayService(transactions, new EventStream(redis), deliveries, new FollowUps(gate, pubsub, metrics), metrics);
   metrics.watchQueues(() => queue.totals());
   metrics.watchOutbox(() => relay.backlog());
@@ -130,7 +136,8 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     services,
     createLoaders: () => createLoaders(() => transactions.fork(), lastKnown),
     close: async () => {
-      await jobs.close();
+      // A silent Redis keeps nobody.
+      await within(jobs.close(), CLOSE_PATIENCE_MS).catch((error: unknown) => logger.debug({ err: error }, 'job queues not closed'));
       subscriber.disconnect();
       redis.disconnect();
       await closeDatabase(orm);
@@ -139,11 +146,13 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
 }
 
 /** The waiting room over one connection to Redis. */
-export function createQueue(redis: Redis, pubsub: PubSub, { transactions, tokens, metrics, config, logger }: Pick<App, 'transactions' | 'tokens' | 'metrics' | 'config' | 'logger'>): QueueService {
-  const store = new QueueStore(redis);
-  const positions = new QueuePositions(store);
+export function createQueue(redis: Redis, redisRun: ServerRun, pubsub: PubSub, { transactions, tokens, metrics, config, logger }: Pick<App, 'transactions' | 'tokens' | 'metrics' | 'config' | 'logger'>): QueueService {
+  const recovery = new QueueRecovery(new QueueRecoveryStore(redis, redisRun), transactions, pubsub, metrics, config.queue, logger);
+  const store = new QueueStore(redis, redisRun, (concertId) => recovery.recover(concertId));
+  const returns = new QueueReturns(store, transactions);
+  const positions = new QueuePositions(store, returns);
   const rooms = new QueueRooms(pubsub, positions, logger);
   redis.on('ready', () => rooms.refresh());
   const admission = new QueueAdmission(store, transactions, pubsub, metrics, config.queue, logger);
-  return new QueueService(transactions, store, positions, rooms, admission, pubsub, tokens, config.queue, logger);
+  return new QueueService(transactions, store, positions, returns, rooms, admission, pubsub, tokens, config.queue, logger);
 }

@@ -22,6 +22,7 @@ export class Metrics implements Counters {
   readonly #followUps = new Counter({ name: 'frontrow_follow_up_failures_total', help: 'What follows a commit, or tells other instances, and failed, by step; a commit stands.', labelNames: ['step'], registers: [this.registry] });
   readonly #retries = new Counter({ name: 'frontrow_transaction_retries_total', help: 'Transactions run again, by errno or version.', labelNames: ['reason'], registers: [this.registry] });
   readonly #admitted = new Counter({ name: 'frontrow_queue_admitted_total', help: 'Users admitted from a queue.', registers: [this.registry] });
+  readonly #rebuilt = new Counter({ name: 'frontrow_queue_rebuilt_total', help: 'Queues brought back after Redis was lost or restarted; lost: places may be missing, admission pauses.', labelNames: ['state'], registers: [this.registry] });
   readonly #lag = new Histogram({ name: 'frontrow_job_lag_seconds', help: 'How long after it was due a job ran.', labelNames: ['job'], registers: [this.registry] });
 
   readonly #published = new Counter({ name: 'frontrow_events_published_total', help: 'Events published to the stream.', registers: [this.registry] });
@@ -63,6 +64,9 @@ export class Metrics implements Counters {
   cancellationFailed(reservationId: string, error: unknown): void {
     this.#cancelled.inc({ outcome: 'FAILED' });
     this.logger.error({ err: error, reservationId }, 'a reservation of a cancelled date could not be given back yet');
+  }
+  queueRebuilt(state: Parameters<Counters['queueRebuilt']>[0]): void {
+    this.#rebuilt.inc({ state });
   }
   jobLag(job: string, lagMs: number): void {
     this.#lag.observe({ job }, lagMs / 1000);

@@ -9,6 +9,7 @@ import { ConcertPrice } from './entities/concert-price.entity.js';
 import { LedgerEntry } from './entities/ledger-entry.entity.js';
 import { OutboxEvent } from './entities/outbox-event.entity.js';
 import { Payment } from './entities/payment.entity.js';
+import { QueueLine } from './entities/queue-line.entity.js';
 import { QueuePass } from './entities/queue-pass.entity.js';
 import { Reservation } from './entities/reservation.entity.js';
 import { ReservationQuota } from './entities/reservation-quota.entity.js';
@@ -45,7 +46,7 @@ const SESSION_SETTINGS = [
 
 const entities = [
   User, Session, Wallet, LedgerEntry, Charge, Venue, Concert, ConcertPrice, Schedule, Seat,
-  Reservation, ReservationSeat, ReservationQuota, Payment, QueuePass, OutboxEvent, Webhook, WebhookDelivery, CancellationFailure,
+  Reservation, ReservationSeat, ReservationQuota, Payment, QueuePass, QueueLine, OutboxEvent, Webhook, WebhookDelivery, CancellationFailure,
 ];
 
 export interface DatabaseOptions {

@@ -16,6 +16,8 @@ export interface Counters {
   cancellationEnded(status: ReservationStatus): void;
   /** It could not be, and is tried again. Counted and logged here. */
   cancellationFailed(reservationId: string, error: unknown): void;
+  /** A queue was brought back after Redis was restarted; `lost` where places may be missing, so that admission pauses. */
+  queueRebuilt(state: 'kept' | 'lost'): void;
   /** A job ran this long after it was due. */
   jobLag(job: string, lagMs: number): void;
   /** Events reached the stream. */

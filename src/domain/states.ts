@@ -13,8 +13,8 @@ export type QueueStatus = (typeof QUEUE_STATUSES)[number];
 export const ROLES = ['USER', 'ADMIN'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Why a pass ended: its time ran out, its reservation was paid, its user left. */
-export const PASS_ENDINGS = ['TIME', 'PAID', 'LEFT'] as const;
+/** Why a pass or a place ended: its time ran out, its reservation was paid, its user left, or was not seen for the grace while waiting. */
+export const PASS_ENDINGS = ['TIME', 'PAID', 'LEFT', 'ABSENT'] as const;
 export type PassEnding = (typeof PASS_ENDINGS)[number];
 
 export const LEDGER_KINDS = ['CHARGE', 'PAYMENT', 'REFUND'] as const;

@@ -1,10 +1,15 @@
 import type { Redis } from 'ioredis';
+import { serviceUnavailable } from '../domain/errors.js';
 import { ESTIMATE_INTERVALS, PLACES_PER_EPOCH, type Pace, type Place, type QueuePolicy } from '../domain/queue.js';
 import type { QueueStatus } from '../domain/states.js';
 import { keys } from './keys.js';
 import { Script } from './script.js';
+import type { ServerRun } from './server-run.js';
 
-/** A user is waiting or active or neither, never both: every change of it is one script, and so is every answer about it. */
+/**
+ * A user is waiting or active or neither, never both: every change of it is one script, and so is every answer about it. None of them runs on a queue that
+ * this run of the Redis server may have lost or remembers from before: it is recovered first.
+ */
 
 /** How many users one script handles at most, so that Redis is never busy long with one queue. */
 export const QUEUE_BATCH = 500;
@@ -13,21 +18,32 @@ export const QUEUE_BATCH = 500;
 export interface QueueView extends Pace {
   waiting: number;
   seatsMayRemain: boolean;
+  /** Of the places that newcomers get; one of an older epoch that is not here may have been lost. */
+  epoch: number;
 }
 
-/** A user in it; null if no place is known. */
-export type Standing = { status: QueueStatus; rank: number; passEndsAt: number } | null;
+/** A user in it; null if no place is known, and the place null if it has ended. */
+export type Standing = { status: QueueStatus; rank: number; passEndsAt: number; place: number | null } | null;
 
-export type JoinOutcome = { status: 'JOINED' | 'WAITING' | 'ACTIVE'; place: number } | 'CLOSED' | 'UNCOUNTED';
-export type PassOutcome = { status: 'ACTIVE' | 'LIMITED' | 'WAITING' | 'ENDED'; remainingMs: number };
-/** PAID ends an ACTIVE pass, TIME one whose end has come, ABSENT the place of a waiter not seen for the grace. */
-export type EndCause = 'PAID' | 'TIME' | 'ABSENT';
-export type AdmitOutcome = 'ADMITTED' | 'ALREADY' | 'WAITING' | 'GONE';
+/** LOST: nothing was done; the place that the user proves may come back. `wakes` says that nobody looked after the queue before. */
+export type JoinOutcome = { status: 'JOINED' | 'WAITING' | 'ACTIVE'; place: number; wakes: boolean } | 'CLOSED' | 'LOST';
+export type PassOutcome = { status: 'ACTIVE' | 'LIMITED' | 'WAITING' | 'ENDED' | 'LOST'; remainingMs: number };
+/** A place that is not here, and what the database remembers of it. */
+export interface LostPlace extends Place {
+  status: QueueStatus;
+  remainingMs: number;
+}
+/** PAID ends an ACTIVE pass, TIME one whose end has come, ABSENT the place of a waiter not seen for the grace, KNOWN that of a waiter which had ended before. */
+export type EndCause = 'PAID' | 'TIME' | 'ABSENT' | 'KNOWN';
+/** LOST is GONE of a place that may have been lost. */
+export type AdmitOutcome = 'ADMITTED' | 'ALREADY' | 'WAITING' | 'GONE' | 'LOST';
 
 export interface Look {
   idle: boolean;
   moved: boolean;
   heartbeatDue: boolean;
+  /** Ticks of this queue so far. */
+  beat: number;
   overdue: Place[];
   absent: Place[];
 }
@@ -41,7 +57,7 @@ export interface LookOptions {
 }
 
 const joinScript = new Script<[string, string?]>('queue-join');
-const positionsScript = new Script<[[number, string, string, number, string, string], ...[string, number, string][]]>('queue-positions');
+const positionsScript = new Script<[[number, string, string, number, string, string, string], ...[string, number, string, string][]]>('queue-positions');
 const passScript = new Script<[PassOutcome['status'], number?]>('queue-pass');
 const leaveScript = new Script<['WAITING' | 'ACTIVE', string] | ['NONE']>('queue-leave');
 const endScript = new Script<string[]>('queue-end');
@@ -49,31 +65,38 @@ const lookScript = new Script<[string[], string[], string[]]>('queue-look');
 const proposeScript = new Script<string[] | [string, string | number][]>('queue-propose');
 const admitScript = new Script<[...AdmitOutcome[], number]>('queue-admit');
 
+const returnScript = new Script<string[]>('queue-return');
+
+const UNREADY = 'UNREADY';
+/** A Redis that is lost more often than this within one call is away. */
+const RECOVERIES_MAX = 3;
+
 const flag = (value: boolean): string => (value ? '1' : '0');
 
 export class QueueStore {
-  constructor(private readonly redis: Redis) {}
+  constructor(
+    private readonly redis: Redis,
+    private readonly serverRun: ServerRun,
+    /** Makes the queue usable in this run of the server; rejects with NOT_FOUND where there is no such concert. */
+    private readonly recover: (concertId: string) => Promise<void>,
+  ) {}
 
-  async join(concertId: string, userId: string, mayJoin: boolean): Promise<JoinOutcome> {
+  /** `proven` is a place that the user has proved to have had. */
+  async join(concertId: string, userId: string, mayJoin: boolean, proven: number | null = null): Promise<JoinOutcome> {
     const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State'), keys.queueEnded(concertId, userId), keys.queueEvents(concertId)];
-    const [status, place] = await joinScript.run(this.redis, names, [userId, flag(mayJoin), PLACES_PER_EPOCH]);
-    if (status === 'CLOSED' || status === 'UNCOUNTED') return status;
+    const [status, place] = await this.#run(joinScript, concertId, names, [userId, flag(mayJoin), PLACES_PER_EPOCH, proven ?? -1]);
+    if (status === 'CLOSED' || status === 'LOST') return status;
     // Only now: whoever removes the concert from the set looks for people after it, and finds this one.
-    await this.redis.sadd(keys.queues(), concertId);
-    return { status: status as 'JOINED', place: Number(place) };
-  }
-
-  /** The queue counts its places in this epoch, unless it has one already. */
-  async beginEpoch(concertId: string, epoch: number): Promise<void> {
-    await this.redis.hsetnx(keys.queueState(concertId), 'epoch', epoch);
+    const wakes = (await this.redis.sadd(keys.queues(), concertId)) === 1;
+    return { status: status as 'JOINED', place: Number(place), wakes };
   }
 
   async positions(concertId: string, userIds: readonly string[], present: boolean): Promise<{ view: QueueView; standings: Standing[] }> {
     const names = [
-      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'State', 'Admissions'),
+      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions'),
       ...userIds.map((userId) => keys.queueEnded(concertId, userId)),
     ];
-    const [[waiting, interval, seats, sinceAdmission, full, admissions], ...users] = await positionsScript.run(this.redis, names, [flag(present), ...userIds]);
+    const [[waiting, interval, seats, sinceAdmission, full, admissions, epoch], ...users] = await this.#run(positionsScript, concertId, names, [flag(present), ...userIds]);
     return {
       view: {
         waiting,
@@ -82,23 +105,24 @@ export class QueueStore {
         sinceAdmissionMs: sinceAdmission < 0 ? null : sinceAdmission,
         full: full === '1',
         admissions: admissions === '' ? [] : admissions.split(',').map(Number),
+        epoch: Number(epoch),
       },
-      standings: users.map(([status, rank, passEnd]) =>
-        status === 'NONE' ? null : { status: status as QueueStatus, rank, passEndsAt: Number(passEnd) },
+      standings: users.map(([status, rank, passEnd, place]) =>
+        status === 'NONE' ? null : { status: status as QueueStatus, rank, passEndsAt: Number(passEnd), place: place === '' ? null : Number(place) },
       ),
     };
   }
 
   async checkPass(concertId: string, { userId, place }: Place, countsAttempt: boolean, attemptsMax: number): Promise<PassOutcome> {
-    const names = ofQueue(concertId, 'Waiting', 'Active', 'Places', 'Attempts');
-    const [status, remainingMs] = await passScript.run(this.redis, names, [userId, place, flag(countsAttempt), attemptsMax]);
+    const names = ofQueue(concertId, 'Waiting', 'Active', 'Places', 'Attempts', 'State');
+    const [status, remainingMs] = await this.#run(passScript, concertId, names, [userId, place, flag(countsAttempt), attemptsMax, PLACES_PER_EPOCH]);
     return { status, remainingMs: remainingMs ?? 0 };
   }
 
   /** The place given up, null if there was none. */
   async leave(concertId: string, userId: string, keptMs: number): Promise<{ wasActive: boolean; place: number } | null> {
     const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State'), keys.queueEnded(concertId, userId), keys.queueEvents(concertId)];
-    const [was, place] = await leaveScript.run(this.redis, names, [userId, keptMs]);
+    const [was, place] = await this.#run(leaveScript, concertId, names, [userId, keptMs]);
     return was === 'NONE' ? null : { wasActive: was === 'ACTIVE', place: Number(place) };
   }
 
@@ -109,37 +133,44 @@ export class QueueStore {
       ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events'),
       ...places.map(({ userId }) => keys.queueEnded(concertId, userId)),
     ];
-    return endScript.run(this.redis, names, [cause, keptMs, absenceGraceMs, ...flat(places)]);
+    return this.#run(endScript, concertId, names, [cause, keptMs, absenceGraceMs, ...flat(places)]);
   }
 
   async look(concertId: string, { outageMs, absenceGraceMs, heartbeatMs, seatsMayRemain, saleIsOver }: LookOptions): Promise<Look> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions');
     const options = [outageMs, absenceGraceMs, heartbeatMs, QUEUE_BATCH, flag(seatsMayRemain), flag(saleIsOver)];
-    const [[idle, moved, heartbeat], overdue, absent] = await lookScript.run(this.redis, names, options);
-    return { idle: idle === '1', moved: moved === '1', heartbeatDue: heartbeat === '1', overdue: placesOf(overdue), absent: placesOf(absent) };
+    const [[idle, moved, heartbeat, beat], overdue, absent] = await this.#run(lookScript, concertId, names, options);
+    return { idle: idle === '1', moved: moved === '1', heartbeatDue: heartbeat === '1', beat: Number(beat), overdue: placesOf(overdue), absent: placesOf(absent) };
   }
 
   async propose(concertId: string, policy: QueuePolicy): Promise<Place[]> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'State', 'Admissions');
-    const reply = await proposeScript.run(this.redis, names, [policy.admitCount, policy.admitIntervalMs, policy.activeMax, QUEUE_BATCH, ESTIMATE_INTERVALS]);
+    const reply = await this.#run(proposeScript, concertId, names, [policy.admitCount, policy.admitIntervalMs, policy.activeMax, QUEUE_BATCH, ESTIMATE_INTERVALS]);
     return placesOf(reply.flat().map(String));
   }
 
   /** What became of each, and how many are active with them. */
   async admit(concertId: string, policy: QueuePolicy, passTtlMs: number, places: readonly Place[]): Promise<{ outcomes: AdmitOutcome[]; active: number }> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events');
-    const reply = await admitScript.run(this.redis, names, [policy.admitCount, policy.activeMax, passTtlMs, ...flat(places)]);
+    const reply = await this.#run(admitScript, concertId, names, [policy.admitCount, policy.activeMax, passTtlMs, PLACES_PER_EPOCH, ...flat(places)]);
     return { outcomes: reply.slice(0, -1) as AdmitOutcome[], active: Number(reply.at(-1)) };
   }
 
+  /** For each whether its user stands at it now, and the newer place that was given up for it. */
+  async bringBack(concertId: string, places: readonly LostPlace[], replacesNewer: boolean, keptMs: number): Promise<{ isBack: boolean; givenUp: number | null }[]> {
+    const names = [
+      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State'),
+      ...places.map(({ userId }) => keys.queueEnded(concertId, userId)),
+    ];
+    const lost = places.flatMap(({ userId, place, status, remainingMs }) => [userId, place, status, remainingMs]);
+    const replies = await this.#run(returnScript, concertId, names, [PLACES_PER_EPOCH, flag(replacesNewer), keptMs, ...lost]);
+    if (replies.some((reply) => reply !== '0')) await this.redis.sadd(keys.queues(), concertId);
+    return replies.map((reply) => ({ isBack: reply !== '0', givenUp: Number(reply) > 1 ? Number(reply) : null }));
+  }
+
   /** The places that are ACTIVE, in parts; each is to be judged again by what is done with it. */
-  async *activePlaces(concertId: string): AsyncIterable<Place[]> {
-    let cursor = '0';
-    do {
-      const [next, pairs] = await this.redis.hscan(keys.queuePlaces(concertId), cursor, 'COUNT', QUEUE_BATCH);
-      cursor = next;
-      yield placesOf(pairs);
-    } while (cursor !== '0');
+  activePlaces(concertId: string): AsyncIterable<Place[]> {
+    return activePlacesOf(this.redis, concertId);
   }
 
   /** Once in `everyMs` for all workers. */
@@ -165,6 +196,29 @@ export class QueueStore {
     const [waiting, active] = await Promise.all([this.redis.zcard(keys.queueWaiting(concertId)), this.redis.zcard(keys.queueActive(concertId))]);
     return { waiting, active };
   }
+
+  /** The one place where a queue is found lost. The script has done nothing then. */
+  async #run<Reply>(script: Script<Reply>, concertId: string, names: readonly string[], args: readonly (string | number)[]): Promise<Reply> {
+    for (let recoveries = 0; recoveries < RECOVERIES_MAX; recoveries += 1) {
+      const run = await this.serverRun.current();
+      try {
+        return await script.run(this.redis, names, [run, ...args]);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.includes(UNREADY)) throw error;
+      }
+      await this.recover(concertId);
+    }
+    throw serviceUnavailable();
+  }
+}
+
+export async function* activePlacesOf(redis: Redis, concertId: string): AsyncIterable<Place[]> {
+  let cursor = '0';
+  do {
+    const [next, pairs] = await redis.hscan(keys.queuePlaces(concertId), cursor, 'COUNT', QUEUE_BATCH);
+    cursor = next;
+    yield placesOf(pairs);
+  } while (cursor !== '0');
 }
 
 type QueueKey = 'Waiting' | 'Active' | 'Seen' | 'Places' | 'Attempts' | 'State' | 'Admissions' | 'Events';

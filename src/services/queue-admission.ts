@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import {
-  endPassesByTime, givePasses, notePassesGiven, overduePasses, paidPassesOf, queueFactsOf, unnotedPassesOf, withdrawPasses, type QueueFacts,
+  endPassesByTime, endedPlacesOf, givePasses, notePassesGiven, overduePasses, paidPassesOf, queueFactsOf, unnotedPassesOf, withdrawPasses, type QueueFacts,
 } from '../database/repositories/queue.repository.js';
+import { endPlaces, forgetQueueLine, lookedAfterQueues, noteBeats, takeBackPasses } from '../database/repositories/queue-line.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { queuePolicyOf } from '../domain/queue-policy.js';
@@ -35,7 +36,9 @@ export class QueueAdmission {
   ) {}
 
   async tick(): Promise<void> {
-    const concertIds = await this.store.queues();
+    // Those that Redis has lost are known by their rows.
+    const lookedAfter = await lookedAfterQueues(this.transactions.fork());
+    const concertIds = [...new Set([...(await this.store.queues()), ...lookedAfter])];
     const overdue = await overduePasses(this.transactions.fork(), QUEUE_BATCH);
     if (overdue.length > 0) await this.transactions.run((em) => endPassesByTime(em, overdue));
     // Also without any queue: those who watch one that was lost with Redis would never hear of it otherwise.
@@ -43,18 +46,24 @@ export class QueueAdmission {
     if (concertIds.length === 0) return;
     const facts = await queueFactsOf(this.transactions.fork(), concertIds);
     const failures: unknown[] = [];
+    const beats: { concertId: string; beat: number }[] = [];
     for (const concertId of concertIds) {
-      // One broken queue does not stop the others.
-      await this.#tickOne(concertId, facts.get(concertId)).catch((error: unknown) => {
+      try {
+        const beat = await this.#tickOne(concertId, facts.get(concertId));
+        if (beat !== null) beats.push({ concertId, beat });
+      } catch (error) {
+        // One broken queue does not stop the others.
         this.logger.error({ err: error, concertId }, 'tick of a queue failed');
         failures.push(error);
-      });
+      }
     }
+    await noteBeats(this.transactions.fork(), beats);
     if (failures.length > 0) throw failures[0];
   }
 
-  async #tickOne(concertId: string, facts: QueueFacts | undefined): Promise<void> {
-    if (!facts) return this.store.forget(concertId);
+  /** The number of this tick of the queue; null when it is looked after no more. */
+  async #tickOne(concertId: string, facts: QueueFacts | undefined): Promise<number | null> {
+    if (!facts) return this.#forget(concertId);
     const look = await this.#look(concertId, facts);
     const changed: string[] = [];
     try {
@@ -66,7 +75,13 @@ export class QueueAdmission {
       // Also when the database takes no passes: who is connected must be asked for, or would count as absent.
       await this.#tell(concertId, changed, look.moved || changed.length > 0, look.heartbeatDue);
     }
-    if (look.idle) await this.store.forget(concertId);
+    return look.idle ? this.#forget(concertId) : look.beat;
+  }
+
+  async #forget(concertId: string): Promise<null> {
+    await forgetQueueLine(this.transactions.fork(), concertId);
+    await this.store.forget(concertId);
+    return null;
   }
 
   get #heartbeatMs(): number {
@@ -89,11 +104,19 @@ export class QueueAdmission {
     const ended: string[] = [];
     let look = first;
     for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
-      ended.push(...(await this.#end(concertId, 'TIME', look.overdue)), ...(await this.#end(concertId, 'ABSENT', look.absent)));
+      ended.push(...(await this.#end(concertId, 'TIME', look.overdue)), ...(await this.#endAbsent(concertId, look.absent)));
       if (look.overdue.length < QUEUE_BATCH && look.absent.length < QUEUE_BATCH) break;
       look = await this.#look(concertId, facts);
     }
     return ended;
+  }
+
+  /** The rows keep their queue tokens from bringing the places back. */
+  async #endAbsent(concertId: string, places: readonly Place[]): Promise<string[]> {
+    const ended = new Set(await this.#end(concertId, 'ABSENT', places));
+    const gone = places.filter(({ userId }) => ended.has(userId));
+    await this.transactions.run((em) => endPlaces(em, concertId, gone, 'ABSENT'));
+    return [...ended];
   }
 
   /** What a process that died left undone: a pass handed over but not noted as such, a pass paid but still open here. */
@@ -122,8 +145,13 @@ export class QueueAdmission {
       const proposed = await this.store.propose(concertId, policy);
       if (proposed.length === 0) break;
       await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));
-      const { outcomes, active } = await this.store.admit(concertId, policy, this.config.passTtlMs, proposed);
-      const of = (...wanted: AdmitOutcome[]): Place[] => proposed.filter((_, index) => wanted.includes(outcomes[index]!));
+      const ended = await endedPlacesOf(this.transactions.fork(), concertId, proposed);
+      // A Redis that is older than the rows does not know it yet.
+      if (ended.length > 0) admitted.push(...(await this.#end(concertId, 'KNOWN', ended)));
+      const open = proposed.filter((place) => !ended.includes(place));
+      if (open.length === 0) continue;
+      const { outcomes, active } = await this.store.admit(concertId, policy, this.config.passTtlMs, open);
+      const of = (...wanted: AdmitOutcome[]): Place[] => open.filter((_, index) => wanted.includes(outcomes[index]!));
       const taken = of('ADMITTED');
       admitted.push(...taken.map(({ userId }) => userId));
       this.counters.admitted(taken.length);
@@ -132,6 +160,8 @@ export class QueueAdmission {
       if (before.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, before));
       const gone = of('GONE');
       if (gone.length > 0) await this.transactions.run((em) => withdrawPasses(em, concertId, gone));
+      const lost = of('LOST');
+      if (lost.length > 0) await this.transactions.run((em) => takeBackPasses(em, concertId, lost));
       if (proposed.length < QUEUE_BATCH) break;
     }
     return admitted;

@@ -1,25 +1,58 @@
-import { estimatedWaitSeconds, type QueuePosition } from '../domain/queue.js';
+import { estimatedWaitSeconds, type Place, type QueuePosition } from '../domain/queue.js';
 import type { QueueStore, QueueView, Standing } from '../redis/queue-store.js';
 import { orUnavailable } from '../redis/unavailable.js';
+import { isLive, mayBeLost, type QueueReturns } from './queue-returns.js';
 
-/** Tells where users stand in one queue, all at one instant. */
+/** Tells where users stand in one queue, all at one instant; who has lost the place with Redis is brought back first. */
+
+/** A user who has or had a place; it is null if that has ended, as far as is known. */
+export interface Holder {
+  userId: string;
+  place: number | null;
+}
+
+export interface Reading {
+  positions: QueuePosition[];
+  /** Their places as far as they are known to last. */
+  places: (number | null)[];
+  /** Some places were lost when the positions were read, and are back now or known to have ended: to be read once more. */
+  isStale: boolean;
+}
+
 export class QueuePositions {
-  constructor(private readonly store: QueueStore) {}
+  constructor(
+    private readonly store: QueueStore,
+    private readonly returns: QueueReturns,
+  ) {}
 
-  /** Null if the user has no place and none that ended lately; `present` counts the user as being here. */
-  async read(concertId: string, userId: string, present: boolean): Promise<QueuePosition | null> {
-    const { view, standings } = await orUnavailable(this.store.positions(concertId, [userId], present));
-    return standings[0] ? positionOf(concertId, userId, view, standings[0]) : null;
+  /** Null if the user has no place and none that ended lately; `present` counts the user as being here, `prove` tells the place that is proved. */
+  async read(concertId: string, userId: string, present: boolean, prove: () => Promise<number | null>): Promise<{ position: QueuePosition; place: number | null } | null> {
+    const read = () => orUnavailable(this.store.positions(concertId, [userId], present));
+    let { view, standings } = await read();
+    const proven = isLive(standings[0]!) ? null : await prove();
+    if (mayBeLost(standings[0]!, proven, view.epoch)) {
+      await this.returns.bringBack(concertId, [{ userId, place: proven }], false);
+      ({ view, standings } = await read());
+    }
+    const [standing] = standings;
+    return standing ? { position: positionOf(concertId, userId, view, standing), place: standing.place } : null;
   }
 
-  /** Of users who had a place: if nothing is known of it any more, by a loss or for its age, it has ended. */
-  async readHolders(concertId: string, userIds: readonly string[], present: boolean): Promise<QueuePosition[]> {
-    const { view, standings } = await orUnavailable(this.store.positions(concertId, userIds, present));
-    return standings.map((standing, index) => positionOf(concertId, userIds[index]!, view, standing ?? FORGOTTEN));
+  /** Of users who had a place: if nothing is known of it any more, and it was not lost, it has ended. */
+  async readHolders(concertId: string, holders: readonly Holder[], present: boolean): Promise<Reading> {
+    const { view, standings } = await orUnavailable(this.store.positions(concertId, holders.map(({ userId }) => userId), present));
+    const lost = holders.filter(({ place }, index): boolean => mayBeLost(standings[index]!, place, view.epoch)) as Place[];
+    const isBack = lost.length > 0 ? await this.returns.bringBack(concertId, lost, false) : [];
+    const ended = new Set(lost.filter((_, index) => !isBack[index]).map(({ userId }) => userId));
+    return {
+      positions: holders.map(({ userId }, index) => positionOf(concertId, userId, view, standings[index] ?? FORGOTTEN)),
+      places: holders.map(({ userId, place }, index) => (ended.has(userId) ? null : (standings[index]?.place ?? place))),
+      isStale: lost.length > 0,
+    };
   }
 }
 
-const FORGOTTEN = { status: 'EXPIRED', rank: 0, passEndsAt: 0 } as const;
+const FORGOTTEN = { status: 'EXPIRED', rank: 0, passEndsAt: 0, place: null } as const;
 
 function positionOf(concertId: string, userId: string, view: QueueView, standing: NonNullable<Standing>): QueuePosition {
   const waits = standing.status === 'WAITING';

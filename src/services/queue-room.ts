@@ -72,6 +72,8 @@ class Watcher implements AsyncIterableIterator<QueuePosition> {
 class Room {
   readonly listening: Promise<() => void>;
   readonly #watchers = new Map<string, Set<Watcher>>();
+  /** The place of each, by Redis: what is brought back when Redis has lost it. Null without one. */
+  readonly #places = new Map<string, number | null>();
   /** Who is to be read next. */
   #due = new Set<string>();
   #present = false;
@@ -93,15 +95,18 @@ class Room {
     return this.#watchers.size === 0;
   }
 
-  add(watcher: Watcher): void {
+  add(watcher: Watcher, place: number | null): void {
     const ofUser = this.#watchers.get(watcher.userId) ?? new Set();
+    this.#places.set(watcher.userId, place);
     this.#watchers.set(watcher.userId, ofUser.add(watcher));
   }
 
   remove(watcher: Watcher): void {
     const ofUser = this.#watchers.get(watcher.userId);
     ofUser?.delete(watcher);
-    if (ofUser?.size === 0) this.#watchers.delete(watcher.userId);
+    if (ofUser?.size !== 0) return;
+    this.#watchers.delete(watcher.userId);
+    this.#places.delete(watcher.userId);
   }
 
   refresh(users: Iterable<string>): void {
@@ -140,7 +145,10 @@ class Room {
         const [users, present] = [[...this.#due], this.#present];
         this.#due.clear();
         this.#present = false;
-        for (let from = 0; from < users.length; from += READ_AT_ONCE) await this.#readSome(users.slice(from, from + READ_AT_ONCE), present);
+        let isStale = false;
+        for (let from = 0; from < users.length; from += READ_AT_ONCE) isStale = (await this.#readSome(users.slice(from, from + READ_AT_ONCE), present, isStale)) || isStale;
+        // Nobody's position is known before all are back whose places were lost.
+        if (isStale) for (const userId of users) if (this.#watchers.has(userId)) this.#due.add(userId);
       }
     } catch (error) {
       this.logger.warn({ err: error, concertId: this.concertId }, 'positions not read; the next heartbeat reads them');
@@ -149,10 +157,14 @@ class Room {
     }
   }
 
-  async #readSome(users: string[], present: boolean): Promise<void> {
-    for (const position of await this.positions.readHolders(this.concertId, users, present)) {
-      for (const watcher of this.#watchers.get(position.userId) ?? []) watcher.offer(position);
-    }
+  /** True when what was read is to be read once more. */
+  async #readSome(users: string[], present: boolean, isStale: boolean): Promise<boolean> {
+    const holders = users.map((userId) => ({ userId, place: this.#places.get(userId) ?? null }));
+    const reading = await this.positions.readHolders(this.concertId, holders, present);
+    for (const [index, userId] of users.entries()) if (this.#watchers.has(userId)) this.#places.set(userId, reading.places[index] ?? null);
+    if (isStale || reading.isStale) return true;
+    for (const position of reading.positions) for (const watcher of this.#watchers.get(position.userId) ?? []) watcher.offer(position);
+    return false;
   }
 }
 
@@ -167,10 +179,10 @@ export class QueueRooms {
   ) {}
 
   /** Listens first and reads then, so that no change falls in between. */
-  async watch(concertId: string, userId: string): Promise<AsyncIterableIterator<QueuePosition>> {
+  async watch(concertId: string, userId: string, place: number | null): Promise<AsyncIterableIterator<QueuePosition>> {
     const room = this.#rooms.get(concertId) ?? this.#open(concertId);
     const watcher = new Watcher(userId, () => this.#leave(room, watcher));
-    room.add(watcher);
+    room.add(watcher, place);
     try {
       await Promise.all([room.listening, this.#listenToBeats()]);
     } catch (error) {

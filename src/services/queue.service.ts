@@ -2,23 +2,27 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { Concert } from '../database/entities/concert.entity.js';
 import { lockConcert } from '../database/repositories/concert.repository.js';
-import { concertExists, concertOfSchedule, endPass, saleOf, takeQueueEpoch } from '../database/repositories/queue.repository.js';
+import { endPlaces, noteBeats } from '../database/repositories/queue-line.repository.js';
+import { concertExists, concertOfSchedule, saleOf } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
-import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWaiting, rateLimited, serviceUnavailable } from '../domain/errors.js';
+import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWaiting, rateLimited, RequestError, serviceUnavailable } from '../domain/errors.js';
 import { uuidOf } from '../domain/input.js';
 import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
-import { ENDED_KEPT_MS, joinWindow, type QueuePolicy, type QueuePosition } from '../domain/queue.js';
+import { ENDED_KEPT_MS, joinWindow, type QueuePlace, type QueuePolicy, type QueuePosition } from '../domain/queue.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { QueueStore } from '../redis/queue-store.js';
 import { orUnavailable } from '../redis/unavailable.js';
 import type { QueueAdmission } from './queue-admission.js';
 import type { QueuePositions } from './queue-positions.js';
+import type { QueueReturns } from './queue-returns.js';
 import type { QueueRooms } from './queue-room.js';
 import type { TokenService } from './token.service.js';
 
 /** Dates whose concert is remembered; it never changes. */
 const SCHEDULES_KNOWN_MAX = 10_000;
+/** Redis may be lost again between two steps of one call. */
+const READINGS_MAX = 3;
 
 /**
  * The waiting room: places in the order in which joins were accepted, one place or pass per user and concert, and no way past it without an
@@ -26,12 +30,12 @@ const SCHEDULES_KNOWN_MAX = 10_000;
  */
 export class QueueService {
   readonly #concertOfSchedule = new Map<string, string>();
-  readonly #epochsBeginning = new Map<string, Promise<void>>();
 
   constructor(
     private readonly transactions: Transactions,
     private readonly store: QueueStore,
     private readonly positions: QueuePositions,
+    private readonly returns: QueueReturns,
     private readonly rooms: QueueRooms,
     private readonly admission: QueueAdmission,
     private readonly pubsub: PubSub,
@@ -40,47 +44,55 @@ export class QueueService {
     private readonly logger: Logger,
   ) {}
 
-  async join(viewer: Viewer, concertId: string): Promise<{ token: string; position: QueuePosition }> {
+  /** `queueToken` is the one the user holds: after a loss of Redis it brings its place back. */
+  async join(viewer: Viewer, concertId: string, queueToken: string | null = null): Promise<{ token: string; position: QueuePosition }> {
     const concert = uuidOf('concertId', concertId);
-    const place = await this.#takePlace(viewer.userId, concert);
-    // One who leaves in the same instant has no place any more.
-    const [position] = await this.positions.readHolders(concert, [viewer.userId], true);
+    const place = await this.#takePlace(viewer.userId, concert, await this.#provenPlace(viewer, concert, queueToken));
+    const position = await this.#positionAt(concert, viewer.userId, place);
     const token = await this.tokens.signQueue({ concertId: concert, userId: viewer.userId, place }, new Date());
-    return { token, position: position! };
+    return { token, position };
   }
 
-  async leave(viewer: Viewer, concertId: string): Promise<boolean> {
+  async leave(viewer: Viewer, concertId: string, queueToken: string | null = null): Promise<boolean> {
     const concert = uuidOf('concertId', concertId);
-    const left = await orUnavailable(this.store.leave(concert, viewer.userId, ENDED_KEPT_MS));
+    const leave = () => orUnavailable(this.store.leave(concert, viewer.userId, ENDED_KEPT_MS));
+    let left = await leave();
+    const proven = left ? null : await this.#provenPlace(viewer, concert, queueToken);
+    if (proven !== null && (await this.#bringBack(concert, viewer.userId, proven, false))) left = await leave();
     if (!left) {
       if (!(await concertExists(this.transactions.fork(), concert))) throw notFound('concert');
       return false;
     }
-    if (left.wasActive) await this.#noteLeft(concert, viewer.userId, left.place);
+    await this.#noteLeft(concert, viewer.userId, left.place);
     await this.#tellUser(concert, viewer.userId);
     return true;
   }
 
   /** Null if the user never joined, or an hour after the end. Asking counts as being there. */
-  async position(viewer: Viewer, concertId: string): Promise<QueuePosition | null> {
-    return this.positions.read(uuidOf('concertId', concertId), viewer.userId, true);
+  async position(viewer: Viewer, concertId: string, queueToken: string | null = null): Promise<QueuePosition | null> {
+    const concert = uuidOf('concertId', concertId);
+    return (await this.#read(viewer, concert, queueToken))?.position ?? null;
   }
 
-  async watch(viewer: Viewer, concertId: string): Promise<AsyncIterableIterator<QueuePosition>> {
+  async watch(viewer: Viewer, concertId: string, queueToken: string | null = null): Promise<AsyncIterableIterator<QueuePosition>> {
     const concert = uuidOf('concertId', concertId);
     // Also tells at once that Redis is away: listening would wait for it.
-    if (!(await this.positions.read(concert, viewer.userId, true))) throw queueTokenRequired();
-    return this.rooms.watch(concert, viewer.userId);
+    const known = await this.#read(viewer, concert, queueToken);
+    if (!known) throw queueTokenRequired();
+    return this.rooms.watch(concert, viewer.userId, known.place);
   }
 
   /** Refuses unless the token proves a place of this user in the queue of the date's concert, and that place is ACTIVE now. */
   async requirePass(viewer: Viewer, queueToken: string | null, scheduleId: string, countsAttempt: boolean): Promise<void> {
     const concertId = await this.#concertOf(uuidOf('scheduleId', scheduleId));
-    const proof = queueToken === null ? null : await this.tokens.verifyQueue(queueToken);
-    if (!proof || proof.userId !== viewer.userId || proof.concertId !== concertId) throw queueTokenRequired();
-    const pass = await orUnavailable(this.store.checkPass(concertId, proof, countsAttempt, this.config.passAttemptsMax));
+    const place = await this.#provenPlace(viewer, concertId, queueToken);
+    if (place === null) throw queueTokenRequired();
+    const proof = { concertId, userId: viewer.userId, place };
+    const check = () => orUnavailable(this.store.checkPass(concertId, proof, countsAttempt, this.config.passAttemptsMax));
+    let pass = await check();
+    if (pass.status === 'LOST' && (await this.#bringBack(concertId, viewer.userId, place, false))) pass = await check();
     if (pass.status === 'WAITING') throw queueTokenWaiting();
-    if (pass.status === 'ENDED') throw queueTokenExpired();
+    if (pass.status === 'ENDED' || pass.status === 'LOST') throw queueTokenExpired();
     if (pass.status === 'LIMITED') throw rateLimited(Math.ceil(pass.remainingMs / 1000), 'This pass allows no more attempts to reserve.');
   }
 
@@ -119,32 +131,52 @@ export class QueueService {
     return counts.reduce((sum, count) => ({ waiting: sum.waiting + count.waiting, active: sum.active + count.active }), { waiting: 0, active: 0 });
   }
 
-  async #takePlace(userId: string, concertId: string): Promise<number> {
+  async #takePlace(userId: string, concertId: string, proven: number | null): Promise<number> {
     const sale = await saleOf(this.transactions.fork(), concertId);
     if (!sale) throw notFound('concert');
     const window = joinWindow(sale);
-    let outcome = await orUnavailable(this.store.join(concertId, userId, window === 'open'));
-    if (outcome === 'UNCOUNTED') {
-      await this.#beginEpoch(concertId);
-      outcome = await orUnavailable(this.store.join(concertId, userId, true));
+    const join = (old: number | null) => orUnavailable(this.store.join(concertId, userId, window === 'open', old));
+    let outcome = await join(proven);
+    if (outcome === 'LOST') {
+      if (await this.#bringBack(concertId, userId, proven!, true)) return proven!;
+      outcome = await join(null);
     }
-    if (typeof outcome === 'object') return outcome.place;
-    // Redis has lost the queue once more, just now.
-    if (outcome === 'UNCOUNTED') throw serviceUnavailable();
+    if (typeof outcome === 'object') {
+      if (outcome.wakes) await this.#noteLookedAfter(concertId);
+      return outcome.place;
+    }
     throw badInput('concertId', window === 'early' ? 'The queue can be joined from one hour before the sale opens.' : 'The sale has closed.');
   }
 
-  /** A queue whose counter is new or lost counts in an epoch that nobody had before, so that newcomers stand behind every place ever given. */
-  #beginEpoch(concertId: string): Promise<void> {
-    const beginning = this.#epochsBeginning.get(concertId);
-    if (beginning) return beginning;
-    // A crowd that finds the counter lost takes one epoch from the database, not one each.
-    const begin = this.transactions
-      .run((em) => takeQueueEpoch(em, concertId))
-      .then((epoch) => orUnavailable(this.store.beginEpoch(concertId, epoch)))
-      .finally(() => this.#epochsBeginning.delete(concertId));
-    this.#epochsBeginning.set(concertId, begin);
-    return begin;
+  /** One who leaves in the same instant has no place any more. */
+  async #positionAt(concertId: string, userId: string, place: number): Promise<QueuePosition> {
+    let known: number | null = place;
+    for (let readings = 0; readings < READINGS_MAX; readings += 1) {
+      const { positions, places, isStale } = await this.positions.readHolders(concertId, [{ userId, place: known }], true);
+      if (!isStale) return positions[0]!;
+      known = places[0]!;
+    }
+    throw serviceUnavailable();
+  }
+
+  async #read(viewer: Viewer, concertId: string, queueToken: string | null): ReturnType<QueuePositions['read']> {
+    try {
+      return await this.positions.read(concertId, viewer.userId, true, () => this.#provenPlace(viewer, concertId, queueToken));
+    } catch (error) {
+      // A concert that is not there has no queue, and no place in it.
+      if (error instanceof RequestError && error.code === 'NOT_FOUND') return null;
+      throw error;
+    }
+  }
+
+  /** The place that a queue token proves; null unless it is of this user and concert. */
+  async #provenPlace(viewer: Viewer, concertId: string, queueToken: string | null): Promise<number | null> {
+    const proof: QueuePlace | null = queueToken === null ? null : await this.tokens.verifyQueue(queueToken);
+    return proof?.userId === viewer.userId && proof.concertId === concertId ? proof.place : null;
+  }
+
+  async #bringBack(concertId: string, userId: string, place: number, replacesNewer: boolean): Promise<boolean> {
+    return (await this.returns.bringBack(concertId, [{ userId, place }], replacesNewer))[0]!;
   }
 
   async #concertOf(scheduleId: string): Promise<string> {
@@ -157,12 +189,21 @@ export class QueueService {
     return concertId;
   }
 
-  /** The user has left whatever happens here: a row that stays open ends by its time. */
+  /** The user has left whatever happens here. Unwritten, a pass ends by its time, and a place may come back after a loss of Redis. */
   async #noteLeft(concertId: string, userId: string, place: number): Promise<void> {
     try {
-      await this.transactions.run((em) => endPass(em, { concertId, userId, place }, 'LEFT'));
+      await this.transactions.run((em) => endPlaces(em, concertId, [{ userId, place }], 'LEFT'));
     } catch (error) {
-      this.logger.warn({ err: error, concertId, userId }, 'a pass that was left is not yet marked');
+      this.logger.warn({ err: error, concertId, userId }, 'a place that was left is not yet marked');
+    }
+  }
+
+  /** Otherwise the next tick does it. */
+  async #noteLookedAfter(concertId: string): Promise<void> {
+    try {
+      await noteBeats(this.transactions.fork(), [{ concertId, beat: 0 }]);
+    } catch (error) {
+      this.logger.warn({ err: error, concertId }, 'a queue in use is not yet marked');
     }
   }
 

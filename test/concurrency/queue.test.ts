@@ -36,7 +36,7 @@ beforeAll(async () => {
   queue = queueOf(frontrow);
   second = frontrow.instances[1]!.app.redis;
 });
-afterEach(() => frontrow.app.redis.del(keys.queues()));
+afterEach(() => queue.forgetAll());
 afterAll(() => frontrow.stop());
 
 const setsOf = (concertId: string, users: string[]) =>
@@ -53,7 +53,7 @@ async function recordAcceptance(concertId: string): Promise<{ users: string[]; s
   const lines = createInterface(monitor);
   lines.on('line', (line) => {
     const [command, sha, , waitingKey, ...rest] = [...line.matchAll(/"([^"]*)"/g)].map(([, argument]) => argument!);
-    if (command === 'evalsha' && sha === JOIN_SHA && waitingKey === keys.queueWaiting(concertId)) users.push(rest[6]!);
+    if (command === 'evalsha' && sha === JOIN_SHA && waitingKey === keys.queueWaiting(concertId)) users.push(rest[7]!);
   });
   await once(lines, 'line');
   return { users, stop: () => monitor.destroy() };
@@ -91,10 +91,10 @@ describe('Q4', () => {
     const concert = await frontrow.build.concert();
     const patched = JOIN_SOURCE.replace("redis.call('HINCRBY', state, 'sequence', 1)", 'now');
     expect(patched).not.toBe(JOIN_SOURCE);
-    await frontrow.app.redis.hset(keys.queueState(concert.id), 'epoch', 0);
+    await frontrow.app.redis.hset(keys.queueState(concert.id), 'epoch', 0, 'run', 'this');
     const users = Array.from({ length: 300 }, (_, index) => `user-${index}`);
     const replies = (await Promise.all(
-      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 7, ...joinKeys(concert.id, user), user, '1', PLACES_PER_EPOCH)),
+      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 7, ...joinKeys(concert.id, user), 'this', user, '1', PLACES_PER_EPOCH, -1)),
     )) as [string, string][];
     expect(new Set(replies.map(([, place]) => place)).size).toBeLessThan(users.length);
   });
@@ -168,16 +168,18 @@ describe('Q5', () => {
 test('a queue that is forgotten while somebody joins is looked after again, also when the join has to load its script first', async () => {
   const concert = await frontrow.build.concert();
   const buyer = await frontrow.build.buyer();
-  const store = new QueueStore(frontrow.app.redis);
+  const { redis, redisRun } = frontrow.app;
+  const never = () => Promise.reject(new Error('recovered'));
+  const store = new QueueStore(redis, redisRun, never);
   const slow = await connectFailFast(frontrow.app.stores.redis, pino({ level: 'silent' }));
-  await store.beginEpoch(concert.id, 0);
+  expect(await queue.poll(buyer, concert.id)).toBeNull();
   slow.evalsha = (async () => {
     // Whatever the join sends beside its script is done by then.
     for (let pings = 0; pings < 2; pings += 1) await slow.ping();
     await store.forget(concert.id);
     throw new Error('NOSCRIPT No matching script.');
   }) as never;
-  expect(await new QueueStore(slow).join(concert.id, buyer.id, true)).toEqual({ status: 'JOINED', place: 1 });
+  expect(await new QueueStore(slow, redisRun, never).join(concert.id, buyer.id, true)).toEqual({ status: 'JOINED', place: 1, wakes: true });
   slow.disconnect();
   await queue.tick();
   expect(await queue.activeIds(concert.id)).toEqual([buyer.id]);
@@ -229,7 +231,7 @@ describe('Q7', () => {
     // What a worker leaves that dies between the database and the admit script.
     await frontrow.app.transactions.fork().execute(
       `insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at, ended_at, ended_by)
-       values (?, ?, 1, sysdate(3), sysdate(3) + interval 1 second, null, null), (?, ?, 2, sysdate(3), sysdate(3) - interval 1 hour, sysdate(3), 'TIME')`,
+       values (?, ?, 1, null, sysdate(3) + interval 1 second, null, null), (?, ?, 2, null, sysdate(3) - interval 1 hour, sysdate(3), 'TIME')`,
       [concert.id, buyers[0]!.id, concert.id, buyers[1]!.id],
     );
     await queue.tick();
@@ -255,9 +257,11 @@ describe('Q7', () => {
       const [row] = await em.execute<{ waits: number }[]>("select count(*) as waits from information_schema.processlist where db = database() and info like 'insert into queue_pass%'");
       return Number(row!.waits) > 0;
     }, 'the worker to wait');
-    expect(await queue.leave(buyers[0]!, concert.id)).toBe(true);
+    const left = queue.leave(buyers[0]!, concert.id);
+    await eventually(async () => !(await queue.waitingIds(concert.id)).includes(buyers[0]!.id), 'the place to be given up');
     await holder.rollback();
     await tick;
+    expect(await left).toBe(true);
     expect(await queue.activeIds(concert.id)).toEqual([buyers[1]!.id, buyers[2]!.id]);
     expect((await queue.passesOf(concert.id)).map((pass) => pass.endedBy)).toEqual(['LEFT', null, null]);
     expect((await queue.poll(buyers[0]!, concert.id))!.status).toBe('EXPIRED');
@@ -267,7 +271,7 @@ describe('Q7', () => {
     const concert = await frontrow.build.concert();
     const buyers = await frontrow.build.buyers(6);
     await queue.joinInTurn(buyers, concert.id);
-    const store = new QueueStore(second);
+    const store = new QueueStore(second, frontrow.app.redisRun, () => Promise.reject(new Error('recovered')));
     const policy = { admitCount: 5, admitIntervalMs: 10_000, activeMax: 12 };
     const proposed = await store.propose(concert.id, policy);
     expect(proposed).toEqual(buyers.slice(0, 5).map((buyer, index) => ({ userId: buyer.id, place: index + 1 })));

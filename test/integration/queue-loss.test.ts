@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.dispose()));
-  await frontrow.app.redis.del(keys.queues());
+  await queue.forgetAll();
 });
 afterAll(() => frontrow.stop());
 

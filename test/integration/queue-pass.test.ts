@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => frontrow.stop());
 
 /** Each test has a concert of its own; what earlier tests left must not take part in its ticks. */
-afterEach(() => frontrow.app.redis.del(keys.queues()));
+afterEach(() => queue.forgetAll());
 
 describe('the pass', () => {
   test('Q2: seats need the ACTIVE pass of this user and this concert; each way to lack it has its code', async () => {

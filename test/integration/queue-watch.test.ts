@@ -281,7 +281,7 @@ test('Q3: one who comes among the first 1,000 by a great move hears of it with t
   await queue.join(buyer!, concert.id);
   const waiting = keys.queueWaiting(concert.id);
   const crowd = Array.from({ length: 2500 }, (_, index) => `someone-${index}`);
-  await frontrow.app.redis.zadd(waiting, ...crowd.flatMap((user, index) => [(index + 1) / 10_000, user]));
+  await frontrow.app.redis.zadd(waiting, ...[...crowd, buyer!.id].flatMap((user, index) => [index + 1, user]));
   const watched = watch(buyer!, concert.id);
   await watched.until(isAt(2501));
   await queue.tick();

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => frontrow.stop());
 
 /** Each test has a concert of its own; what earlier tests left must not take part in its ticks. */
-afterEach(() => frontrow.app.redis.del(keys.queues()));
+afterEach(() => queue.forgetAll());
 
 describe('joining', () => {
   test('Q1: a join answers with a signed token of the user and place, and joining again with the same place', async () => {

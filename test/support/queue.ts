@@ -28,6 +28,11 @@ export function queueOf(frontrow: Frontrow) {
     /** What the guard says to a look at the seats; undefined when it lets pass. */
     seatsCode: async (buyer: Buyer, queueToken: string | undefined, scheduleId: string) =>
       codeOf(await frontrow.client().run(SeatsDocument, { scheduleId }, { accessToken: buyer.accessToken, ...(queueToken ? { queueToken } : {}) })),
+    /** The admission job looks after none of the queues any more: what earlier tests left takes no part in the ticks of the next. */
+    forgetAll: async () => {
+      await redis.del(keys.queues());
+      await frontrow.app.transactions.fork().execute('update queue_line set looked_after = 0');
+    },
     tick: (instance = 0) => frontrow.instances[instance]!.app.services.queue.tick(),
 
     setPolicy: (concertId: string, { admitCount, admitIntervalMs, activeMax }: Partial<QueuePolicy>) =>

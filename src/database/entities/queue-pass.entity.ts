@@ -3,7 +3,8 @@ import type { PassEnding } from '../../domain/states.js';
 
 /**
  * A pass, written before anyone is told of it; `admittedAt` follows once it was handed over, and is null while its place still waits. `activeCount` is
- * how many were active right after it was handed over, with it, and `activeMax` how many might be then.
+ * how many were active right after it was handed over, with it, and `activeMax` how many might be then. A place that ended while it still waited has a row
+ * as well, so that no queue token brings it back.
  */
 const schema = defineEntity({
   name: 'QueuePass',
@@ -15,11 +16,14 @@ const schema = defineEntity({
     admittedAt: p.datetime(3).nullable(),
     expiresAt: p.datetime(3),
     endedAt: p.datetime(3).nullable(),
-    endedBy: p.string().length(4).$type<PassEnding>().nullable(),
+    endedBy: p.string().length(6).$type<PassEnding>().nullable(),
     activeCount: p.integer().nullable(),
     activeMax: p.integer().nullable(),
   },
-  indexes: [{ name: 'queue_pass_open_index', properties: ['endedAt', 'expiresAt'] }],
+  indexes: [
+    { name: 'queue_pass_open_index', properties: ['endedAt', 'expiresAt'] },
+    { name: 'queue_pass_concert_index', properties: ['concertId', 'endedAt'] },
+  ],
 });
 
 export class QueuePass extends schema.class {}

@@ -1,6 +1,7 @@
 import type { MigrationObject } from '@mikro-orm/core';
 import { Initial } from './001-initial.js';
 import { Outbox } from './002-outbox.js';
+import { QueueLine } from './003-queue-line.js';
 import { Cancellation } from './004-cancellation.js';
 import { Rotation } from './005-rotation.js';
 
@@ -8,6 +9,7 @@ import { Rotation } from './005-rotation.js';
 export const migrations: MigrationObject[] = [
   { name: '001-initial', class: Initial },
   { name: '002-outbox', class: Outbox },
+  { name: '003-queue-line', class: QueueLine },
   { name: '004-cancellation', class: Cancellation },
   { name: '005-rotation', class: Rotation },
 ];

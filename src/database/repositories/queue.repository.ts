@@ -20,19 +20,29 @@ export async function endPass(em: EntityManager, { concertId, userId, place }: Q
 }
 
 /**
- * One statement for all. Given again after a crash a pass counts from now; one that was paid or left stays ended. A row that only time has
- * ended is of a place that still waited, because an admission was cut short.
+ * One statement for all. A pass that was not handed over, because an admission was cut short, counts from now, also if time has ended its row: its place
+ * still waited. One that was handed over before stays as it is.
  */
 export async function givePasses(em: EntityManager, concertId: string, places: readonly Place[], passTtlMs: number): Promise<void> {
   const row = '(?, ?, ?, sysdate(3) + interval ? microsecond)';
   await em.execute(
     `insert into queue_pass (concert_id, user_id, place, expires_at) values ${places.map(() => row).join(', ')}
      on duplicate key update
-       expires_at = if(ended_by is null or ended_by = 'TIME', values(expires_at), expires_at),
-       ended_at = if(ended_by is null or ended_by = 'TIME', null, ended_at),
-       ended_by = if(ended_by = 'TIME', null, ended_by)`,
+       expires_at = if(admitted_at is null and (ended_by is null or ended_by = 'TIME'), values(expires_at), expires_at),
+       ended_at = if(admitted_at is null and (ended_by is null or ended_by = 'TIME'), null, ended_at),
+       ended_by = if(admitted_at is null and ended_by = 'TIME', null, ended_by)`,
     places.flatMap(({ userId, place }) => [concertId, userId, place, passTtlMs * 1000]),
   );
+}
+
+/** Those of the places that have ended before, whatever Redis knows: nobody is admitted twice at one place. */
+export async function endedPlacesOf(em: EntityManager, concertId: string, places: readonly Place[]): Promise<Place[]> {
+  const rows = await em.execute<{ userId: string; place: number | string }[]>(
+    'select user_id as userId, place from queue_pass where concert_id = ? and user_id in (?) and (ended_at is not null or expires_at <= sysdate(3))',
+    [concertId, places.map(({ userId }) => userId)],
+  );
+  const ended = new Set(rows.map(({ userId, place }) => `${userId} ${place}`));
+  return places.filter(({ userId, place }) => ended.has(`${userId} ${place}`));
 }
 
 /** The passes that were handed over; `room` is known where they were handed over just now: how many were active then, and might be. */
@@ -88,13 +98,6 @@ export async function unnotedPassesOf(em: EntityManager, concertId: string, plac
   );
   const unnoted = new Set(rows.map(({ userId, place }) => `${userId} ${place}`));
   return places.filter(({ userId, place }) => unnoted.has(`${userId} ${place}`));
-}
-
-/** An epoch of the concert's queue that nobody had before: higher than every earlier one, whatever Redis has forgotten. */
-export async function takeQueueEpoch(em: EntityManager, concertId: string): Promise<number> {
-  await em.execute('update concert set next_queue_epoch = next_queue_epoch + 1 where id = ?', [concertId]);
-  const [row] = await em.execute<{ next: number }[]>('select next_queue_epoch as next from concert where id = ?', [concertId]);
-  return Number(row!.next) - 1;
 }
 
 /** Deleted dates are no dates any more; what is sold of a cancelled one ends with its cancellation. */

@@ -1,21 +1,26 @@
 -- Turns proposed waiters into active ones, in the order given, each at most once and within rate and maximum as they are at this moment.
 -- KEYS: waiting, active, seen, places, attempts, state, events
--- ARGV: N of the interval, most active at once, ms a pass lasts, then user and place of each
--- Replies: for each 'ADMITTED' | 'ALREADY' this place is active | 'WAITING' no room left | 'GONE' the place ended meanwhile; and how many are active now
+-- ARGV: run of the server, N of the interval, most active at once, ms a pass lasts, places of an epoch, then user and place of each
+-- Replies: for each 'ADMITTED' | 'ALREADY' this place is active | 'WAITING' no room left | 'GONE' the place ended meanwhile |
+--          'LOST' the same of a place older than the queue's last recovery: it may have been lost; and how many are active now;
+--          error UNREADY: the queue is to be recovered first
 local waiting, active, seen, places, attempts, state, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local perInterval, activeMax, passMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
+local perInterval, activeMax, passMs, perEpoch = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local count = tonumber(redis.call('HGET', state, 'count') or 0)
+local epoch = tonumber(redis.call('HGET', state, 'epoch'))
 local free = math.min(perInterval - count, activeMax - redis.call('ZCOUNT', active, '(' .. now, '+inf'))
 local admitted = 0
 local replies = {}
-for index = 4, #ARGV, 2 do
+for index = 5, #ARGV, 2 do
   local user, place = ARGV[index], tonumber(ARGV[index + 1])
   local reply
   if tonumber(redis.call('ZSCORE', waiting, user) or -1) ~= place then
-    reply = tonumber(redis.call('HGET', places, user) or -1) == place and 'ALREADY' or 'GONE'
+    reply = math.floor(place / perEpoch) < epoch and 'LOST' or 'GONE'
+    if tonumber(redis.call('HGET', places, user) or -1) == place then reply = 'ALREADY' end
   elseif admitted >= free then
     reply = 'WAITING'
   else

@@ -1,8 +1,9 @@
 -- Gives up the place or pass a user has now, whatever it is, and remembers for a while that it ended.
 -- KEYS: waiting, active, seen, places, attempts, state, ended marker of the user, events
--- ARGV: user, ms for which the ending is remembered
--- Replies: {'WAITING'|'ACTIVE', place} what was given up; {'NONE'}
+-- ARGV: run of the server, user, ms for which the ending is remembered
+-- Replies: {'WAITING'|'ACTIVE', place} what was given up; {'NONE'}; error UNREADY: the queue is to be recovered first
 local waiting, active, seen, places, attempts, state, ended, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
 local user = ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

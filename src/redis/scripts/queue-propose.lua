@@ -1,11 +1,20 @@
 -- Who may be admitted next: at most N in each interval, never more active than the maximum. Moves nobody; asking again is harmless.
 -- KEYS: waiting, active, state, admissions
--- ARGV: N, interval in ms, most active at once, the most to propose, intervals whose admissions are kept
--- Replies: { user, place, … } from the head of the line
+-- ARGV: run of the server, N, interval in ms, most active at once, the most to propose, intervals whose admissions are kept
+-- Replies: { user, place, … } from the head of the line; none while places that were lost may still come back;
+--          error UNREADY: the queue is to be recovered first
 local waiting, active, state, admissions = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
 local perInterval, intervalMs, activeMax, most, kept = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+if now < tonumber(redis.call('HGET', state, 'rebuild_until') or 0) then
+  -- The interval that was lost with the places is over: the pace begins anew with the first admission.
+  redis.call('HDEL', state, 'interval_at', 'count')
+  redis.call('DEL', admissions)
+  return {}
+end
 
 -- A clock that went back begins the interval anew, with what it has admitted: nobody waits for the old time to come again.
 local since = math.min(tonumber(redis.call('HGET', state, 'interval_at') or now), now)

@@ -1,0 +1,30 @@
+import type { Place } from './queue.js';
+import type { PassEnding } from './states.js';
+
+/** What the database remembers of a place that was admitted, or ended. */
+export interface PassRow extends Place {
+  /** Whether the pass was handed over. */
+  admitted: boolean;
+  endedBy: PassEnding | null;
+  /** Until the pass is over; less than 1 where it is. */
+  remainingMs: number;
+}
+
+/** ADMITTED is an ACTIVE pass that was written and maybe not handed over; a place that WAITS has no row, or one of an admission that was cut short. */
+export type Remembered = 'WAITING' | 'ACTIVE' | 'ADMITTED' | 'COMPLETED' | 'EXPIRED';
+
+export function rememberedAs({ admitted, endedBy, remainingMs }: PassRow): Remembered {
+  if (endedBy === 'PAID') return 'COMPLETED';
+  if (endedBy === 'TIME' || (endedBy === null && remainingMs < 1)) return admitted ? 'EXPIRED' : 'WAITING';
+  if (endedBy !== null) return 'EXPIRED';
+  return admitted ? 'ACTIVE' : 'ADMITTED';
+}
+
+/** What becomes of a place that Redis has lost, by all rows of its user; one who was admitted at a newer place has given it up. */
+export function lostPlace({ place }: Place, rowsOfUser: readonly PassRow[]): { status: Exclude<Remembered, 'ADMITTED'>; remainingMs: number } {
+  const own = rowsOfUser.find((row) => row.place === place);
+  const status = own ? rememberedAs(own) : 'WAITING';
+  const waits = status === 'WAITING' || status === 'ADMITTED';
+  if (waits && rowsOfUser.some((row) => row.place > place && row.admitted)) return { status: 'EXPIRED', remainingMs: 0 };
+  return { status: status === 'ADMITTED' ? 'WAITING' : status, remainingMs: own?.remainingMs ?? 0 };
+}
