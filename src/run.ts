@@ -7,7 +7,6 @@ import { User } from './database/entities/user.entity.js';
 import { DEMO_ACCOUNTS, seedDemo, type DemoAccount } from './database/seeds/demo.js';
 import { applyGuards } from './resolvers/access.js';
 import { resolvers } from './resolvers/index.js';
-import { within } from './redis/within.js';
 import { buildSchema } from './schema/build-schema.js';
 import { RELAY_INTERVAL_MS } from './services/relay.service.js';
 import { startServer, type Server } from './server.js';
@@ -65,13 +64,10 @@ async function startRoleWorker(app: App): Promise<Workers> {
   return startWorkers(handlersOf(app.services), beats, app.jobs, app.stores.redis, app.metrics, app.logger);
 }
 
-/** The server keeps its own time; the jobs have as long, and no silent store keeps them longer. */
-const STEP_MARGIN_MS = 2000;
-
 async function stop(app: App, server: Server | null, workers: Workers | null): Promise<void> {
   // Each step is taken whatever became of the one before: a socket that would not close keeps no job from being finished.
-  const steps = [() => server?.close(), () => workers?.close(), () => app.close()];
+  const steps = [() => server?.close(), () => workers?.close(app.config.shutdownTimeoutMs), () => app.close()];
   const failures: unknown[] = [];
-  for (const step of steps) await within(Promise.resolve(step()), app.config.shutdownTimeoutMs + STEP_MARGIN_MS).catch((error: unknown) => failures.push(error));
+  for (const step of steps) await Promise.resolve(step()).catch((error: unknown) => failures.push(error));
   if (failures.length > 0) throw failures[0];
 }

@@ -47,6 +47,7 @@ function watch(redis: Redis, logger: Logger): void {
 /** A worker waits for jobs on a copy of its connection, which cannot be asked while it waits: it is silent when the one it was copied from is. */
 function watchCopies(redis: Redis): Set<Redis> {
   const copies = new Set<Redis>();
+  redis.on('end', () => copies.forEach((copy) => copy.disconnect()));
   const duplicate = redis.duplicate.bind(redis);
   redis.duplicate = (override) => {
     const copy = duplicate(override);

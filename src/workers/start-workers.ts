@@ -5,6 +5,7 @@ import type { Counters } from '../domain/counters.js';
 import { jobCatalogue, type JobName, type JobPayload, type Jobs } from '../redis/jobs.js';
 import { keys } from '../redis/keys.js';
 import { connectPatient } from '../redis/client.js';
+import { within } from '../redis/within.js';
 
 /** What a worker does with one job; `job` is there for what only BullMQ can do, such as putting it off. */
 export type Handler<Name extends JobName> = (payload: JobPayload<Name>, job: Job, token: string | undefined) => Promise<void>;
@@ -25,7 +26,8 @@ export type Beats = Record<'admission' | 'sweep' | 'relay', number>;
 const BEATS_SET_EVERY_MS = 2000;
 
 export interface Workers {
-  close(): Promise<void>;
+  /** Takes no new job and finishes those that run; what a silent store keeps longer than the grace is left to another worker. */
+  close(graceMs: number): Promise<void>;
 }
 
 export async function startWorkers(handlers: Handlers, beats: Beats, jobs: Jobs, redisAddress: string, counters: Counters, logger: Logger): Promise<Workers> {
@@ -34,9 +36,10 @@ export async function startWorkers(handlers: Handlers, beats: Beats, jobs: Jobs,
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   const stopKeeping = await keepBeats(beats, jobs, connection, logger);
   return {
-    close: async () => {
+    close: async (graceMs) => {
       stopKeeping();
-      await Promise.all(workers.map((worker) => worker.close()));
+      const closing = Promise.all(workers.map((worker) => worker.close()));
+      await within(closing, graceMs).catch((error: unknown) => logger.warn({ err: error }, 'jobs are left unfinished'));
       connection.disconnect();
     },
   };

@@ -9,7 +9,7 @@ const LAW: Record<string, string[]> = {
   services: ['domain', 'database', 'redis', 'config'],
   schema: ['domain'],
   resolvers: ['schema', 'services', 'domain', 'context'],
-  workers: ['services', 'domain', 'redis/jobs', 'redis/client', 'redis/keys'],
+  workers: ['services', 'domain', 'redis/jobs', 'redis/client', 'redis/keys', 'redis/within'],
   launcher: ['config'],
   config: [],
 };

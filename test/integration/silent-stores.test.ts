@@ -93,3 +93,16 @@ test('O4: with a silent Redis /metrics comes within 2 s, with every figure but t
   await wake(toRedis);
   await eventually(async () => (await scrape()).includes('frontrow_queue_waiting 0'), 'Redis to answer');
 });
+
+test('a process whose stores are both silent stops all the same, its jobs and its connections too', async () => {
+  const SHUTDOWN_TIMEOUT_MS = 500;
+  const stores = { database, redis: toRedis.address };
+  const stopping = await run(testConfig({ ROLES: 'api,worker', SHUTDOWN_TIMEOUT_MS: String(SHUTDOWN_TIMEOUT_MS) }), stores, createLogger('silent'));
+  for (const proxy of [toDatabase, toRedis]) proxy.silence();
+  const asked = graphqlClient(stopping.url!).raw('{ now }', {}).catch((error: unknown) => error);
+  const { ms } = await timed(stopping.close().catch((error: unknown) => error));
+  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS);
+  expect(stopping.app.redis.status).toBe('end');
+  await asked;
+  await Promise.all([wake(toDatabase), wake(toRedis)]);
+});
