@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FrontrowNode } from '../support/processes.js';
+import { nameOf, type Case, type Lane } from './lane.js';
+import type { DrilledJob, Work } from './jobs.js';
+import type { DrilledMutation, Rehearsal } from './rehearsal.js';
+
+/** One case: a process runs an operation until it dies at its point, and what becomes of it. */
+
+const DIES_WITHIN_MS = 5000;
+const HEALS_WITHIN_MS = 10_000;
+/** A job may find nothing to do for a while: others of its own kind do it. */
+const TURNS_MAX = 12;
+
+/** Whether it was killed, by nobody but itself. */
+async function died(victim: FrontrowNode, withinMs: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = delay(withinMs, null, { signal: timer.signal }).catch(() => null);
+  const end = victim.pid === 0 ? await victim.ended() : await Promise.race([victim.ended(), late]);
+  timer.abort();
+  return end === 'SIGKILL';
+}
+
+/** Every operation once, at a process that writes down what points it passes. */
+export async function recordMutations(lane: Lane, mutations: readonly DrilledMutation[]): Promise<void> {
+  const victim = lane.victim('api');
+  await lane.arm(victim, 'record');
+  for (const mutation of mutations) {
+    const rehearsal = await mutation.arrange(lane);
+    const reply = await rehearsal.call(victim);
+    blame(lane, `${mutation.name} without a fault`, await rehearsal.wrong(reply, null));
+  }
+  await victim.kill();
+}
+
+const blame = (lane: Lane, where: string, wrong: readonly string[]): void => {
+  for (const what of wrong) lane.run.expect(false, `${where}: not so: ${what}`);
+};
+
+/** The second hit is left to heal by itself before the client repeats the call; others are repeated at once. `work` is what is still to come. */
+export async function dieInMutation(lane: Lane, mutation: DrilledMutation, aim: Case): Promise<{ work: Promise<void> }> {
+  const victim = lane.victim('api');
+  const name = nameOf(aim);
+  await lane.arm(victim, name, aim);
+  for (let turn = 1; turn <= aim.hit + 1; turn += 1) {
+    const rehearsal = await mutation.arrange(lane);
+    const reply = await rehearsal.call(victim);
+    if (reply.outcome === 'unknown' || lane.hits(name).length >= aim.hit) {
+      lane.run.expect((await died(victim, DIES_WITHIN_MS)) && lane.hits(name).length === aim.hit, `${name}: the process dies there`);
+      return { work: afterwards(lane, rehearsal, aim) };
+    }
+    blame(lane, `${name}, turn ${turn}`, await rehearsal.wrong(reply, null));
+  }
+  lane.run.expect(false, `${name}: the point was hit ${lane.hits(name).length} times`);
+  await victim.kill();
+  return { work: Promise.resolve() };
+}
+
+async function afterwards(lane: Lane, rehearsal: Rehearsal, aim: Case): Promise<void> {
+  const { healed } = rehearsal;
+  if (healed && aim.hit === 2) lane.run.expect(await lane.eventually(() => healed(), HEALS_WITHIN_MS), `${nameOf(aim)}: it heals by itself within 10 s`);
+  const reply = await lane.client.untilKnown((via) => rehearsal.call(via));
+  blame(lane, nameOf(aim), await rehearsal.wrong(reply, aim.point));
+}
+
+/** Each job once, at a worker that writes down what points it passes. */
+export async function recordJobs(lane: Lane, jobs: readonly DrilledJob[]): Promise<void> {
+  const victim = lane.victim('worker');
+  await lane.arm(victim, 'record jobs');
+  for (const job of jobs) {
+    const work = await job.give(lane);
+    lane.run.expect(await lane.eventually(() => work.done(), HEALS_WITHIN_MS), `${job.name} without a fault: ${work.what}`);
+  }
+  await victim.kill();
+}
+
+/** Work that a worker left behind. */
+export interface LeftBehind {
+  aim: Case;
+  work: Work;
+  withinMs: number;
+}
+
+/** The worker gets work until it dies at the point. Answers all that it was given. */
+export async function dieInJob(lane: Lane, job: DrilledJob, aim: Case): Promise<LeftBehind[]> {
+  const victim = lane.victim('worker');
+  const name = nameOf(aim);
+  await lane.arm(victim, name, aim);
+  const left: LeftBehind[] = [];
+  for (let turn = 1; turn <= TURNS_MAX; turn += 1) {
+    const before = lane.hits(name).length;
+    left.push({ aim, work: await job.give(lane), withinMs: job.withinMs });
+    await lane.eventually(async () => victim.pid === 0 || lane.hits(name).length > before, DIES_WITHIN_MS);
+    if (victim.pid === 0 || lane.hits(name).length >= aim.hit) {
+      lane.run.expect((await died(victim, DIES_WITHIN_MS)) && lane.hits(name).length === aim.hit, `${name}: the process dies there`);
+      return left;
+    }
+  }
+  lane.run.expect(false, `${name}: the point was hit ${lane.hits(name).length} times`);
+  await victim.kill();
+  return left;
+}
+
+/** With a healthy worker everything that was left behind is done in time. Answers the longest time it took. */
+export async function healJobs(lane: Lane, left: readonly LeftBehind[]): Promise<number> {
+  await lane.disarm(lane.victim('worker'));
+  const startedAt = performance.now();
+  const times = await Promise.all(
+    left.map(async ({ aim, work, withinMs }) => {
+      lane.run.expect(await lane.eventually(() => work.done(), withinMs), `${nameOf(aim)}: within ${withinMs / 1000} s ${work.what}`);
+      return performance.now() - startedAt;
+    }),
+  );
+  return Math.max(0, ...times);
+}
