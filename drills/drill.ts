@@ -17,6 +17,8 @@ export interface Drill {
 export interface DrillRun {
   readonly seed: number;
   readonly scale: Scale;
+  /** How long to go on, for a drill that runs as long as it is asked. */
+  readonly minutes?: number;
   /** The only source of chance. Give each buyer or fault its own: `random.fork('buyer 7')`. */
   readonly random: Random;
   readonly history: History;

@@ -8,6 +8,7 @@ import { startWorld, type World, type WorldOptions } from './world.js';
 export interface HowToRun {
   seed: number;
   scale: Scale;
+  minutes?: number;
   /** Aborted by Ctrl-C. */
   signal?: AbortSignal;
   /** Takes the lines of progress and the summary. */
@@ -20,8 +21,8 @@ const VIOLATIONS_KEPT_MAX = 20;
 const OPERATIONS_SHOWN_MAX = 12;
 
 /** Runs a drill and closes what it opened, whatever happens: what it throws makes the verdict UNKNOWN, unless a violation was found before. */
-export async function runDrill(drill: Drill, { seed, scale, signal, write = () => undefined, save = false }: HowToRun): Promise<Report> {
-  const run = new Run(drill, seed, scale, write, signal);
+export async function runDrill(drill: Drill, { seed, scale, minutes, signal, write = () => undefined, save = false }: HowToRun): Promise<Report> {
+  const run = new Run(drill, seed, scale, minutes, write, signal);
   await run.toTheEnd();
   const report = run.report();
   if (save) write(`report: ${saveReport(report)}`);
@@ -45,6 +46,7 @@ class Run implements DrillRun {
     private readonly drill: Drill,
     readonly seed: number,
     readonly scale: Scale,
+    readonly minutes: number | undefined,
     private readonly write: (line: string) => void,
     interruption?: AbortSignal,
   ) {
