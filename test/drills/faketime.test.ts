@@ -25,7 +25,7 @@ test('a process lives by a wall clock of its own, which can jump while it runs, 
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (): Promise<{ aheadMs: number; timerMs: number }> => {
     child.stdin.write('\n');
-    const { now, timerMs } = JSON.parse((await lines.next()).value) as { now: number; timerMs: number };
+    const { now, timerMs } = JSON.parse((await lines.next()).value!) as { now: number; timerMs: number };
     return { aheadMs: now - Date.now(), timerMs };
   };
   try {

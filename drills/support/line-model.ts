@@ -1,0 +1,61 @@
+import type { KeptPosition } from './buyer.js';
+import type { History, Operation } from './history.js';
+import type { Violation } from './model.js';
+
+/** What is true of a line in which everybody keeps looking: places follow the order of coming, admissions that of the places, and nobody is admitted twice. */
+
+export interface AdmittedPass {
+  userId: string;
+  place: number;
+  /** Of the database's clock, as text that sorts. */
+  admittedAt: string;
+}
+
+/** The passes in the order in which they were given. */
+export function checkLine(history: History, concertId: string, passes: readonly AdmittedPass[]): Violation[] {
+  const joins = history.named('join').filter(({ args, outcome }) => args['concertId'] === concertId && outcome === 'ok');
+  const looks = history.named('position').filter(({ args, outcome }) => args['concertId'] === concertId && outcome === 'ok');
+  return [...overtakenAtTheDoor(joins), ...overtakenInLine(passes, joins), ...admittedTwice(passes, joins), ...sentBack(looks)];
+}
+
+const placeOf = ({ value }: Operation): number => (value as { place: number }).place;
+
+/** Whoever was told of a place before another came stands before the other. */
+function overtakenAtTheDoor(joins: readonly Operation[]): Violation[] {
+  const ended = joins.toSorted((a, b) => a.endedAt! - b.endedAt!);
+  let next = 0;
+  let last: Operation | undefined;
+  return joins.toSorted((a, b) => a.invokedAt - b.invokedAt).flatMap((join) => {
+    for (; ended[next] && ended[next]!.endedAt! < join.invokedAt; next += 1) if (!last || placeOf(ended[next]!) > placeOf(last)) last = ended[next];
+    if (!last || last.process === join.process || placeOf(last) < placeOf(join)) return [];
+    return [{ kind: 'line-order', what: `place ${placeOf(join)} was given after place ${placeOf(last)}`, operations: [last, join] }];
+  });
+}
+
+function overtakenInLine(passes: readonly AdmittedPass[], joins: readonly Operation[]): Violation[] {
+  let last: AdmittedPass | undefined;
+  return passes.flatMap((pass) => {
+    const before = last;
+    if (!last || pass.place > last.place) last = pass;
+    if (!before || before.place < pass.place || before.admittedAt === pass.admittedAt) return [];
+    const what = `place ${pass.place} was admitted at ${pass.admittedAt}, after place ${before.place} at ${before.admittedAt}`;
+    return [{ kind: 'admission-order', what, operations: joins.filter(({ process }) => process === pass.userId || process === before.userId) }];
+  });
+}
+
+/** Nobody gives a place up here, so there is one pass for each. */
+function admittedTwice(passes: readonly AdmittedPass[], joins: readonly Operation[]): Violation[] {
+  return [...Map.groupBy(passes, ({ userId }) => userId)].flatMap(([userId, all]) => {
+    if (all.length === 1) return [];
+    return [{ kind: 'admitted-twice', what: `user ${userId} was admitted at the places ${all.map(({ place }) => place).join(', ')}`, operations: joins.filter(({ process }) => process === userId) }];
+  });
+}
+
+/** Whoever was shown as admitted waits no more. */
+function sentBack(looks: readonly Operation[]): Violation[] {
+  return [...Map.groupBy(looks, ({ process }) => process).values()].flatMap((all) => {
+    const admitted = all.find(({ value }) => (value as KeptPosition | null)?.status === 'ACTIVE');
+    const later = admitted && all.find(({ value, invokedAt }) => invokedAt > admitted.endedAt! && (value as KeptPosition | null)?.status !== 'ACTIVE');
+    return later ? [{ kind: 'sent-back', what: 'somebody who was admitted waits again', operations: [admitted, later] }] : [];
+  });
+}

@@ -1,0 +1,125 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { WatchQueuePositionDocument } from '../../test/graphql/operations.js';
+import { Concert } from '../../src/database/entities/concert.entity.js';
+import type { DrillRun } from '../drill.js';
+import { DrillBuyer, type KeptPosition } from './buyer.js';
+import type { DrillClient } from './client.js';
+import type { Operation } from './history.js';
+import { checkLine, type AdmittedPass } from './line-model.js';
+import { watch, type Watched } from './subscription.js';
+import type { World } from './world.js';
+
+/**
+ * The waiting line of one concert, which moves slowly while others come: some people look at their place again and again, some watch it over a socket. In the end
+ * everybody was admitted once, in the order in which they came.
+ */
+
+const LOOK_EVERY_MS = 1000;
+const COMES_EVERY_MS = 300;
+const WATCHES_EVERY = 5;
+const WATCHERS_MAX = 25;
+const ADMITTED_WITHIN_MS = 30_000;
+
+type Watcher = Watched<{ queuePosition: KeptPosition }>;
+
+export class Line {
+  readonly members: DrillBuyer[] = [];
+  readonly #watchers = new Map<DrillBuyer, Watcher>();
+  readonly #attending: Promise<void>[] = [];
+  #over = false;
+
+  private constructor(
+    private readonly run: DrillRun,
+    private readonly world: World,
+    private readonly client: DrillClient,
+    readonly concertId: string,
+  ) {}
+
+  /** So many come one after the other; then the line begins to move, and as many as are admitted come anew. */
+  static async open(run: DrillRun, world: World, client: DrillClient, count: number): Promise<Line> {
+    const { id } = await world.build.concert({ seats: 1 });
+    const line = new Line(run, world, client, id);
+    await line.#pace({ queueAdmitCount: 1, queueAdmitIntervalMs: COMES_EVERY_MS });
+    for (const account of await world.build.buyers(count)) await line.#comes(new DrillBuyer(client, account));
+    line.#attending.push(line.#newcomers());
+    for (const attending of line.#attending) attending.catch(() => undefined);
+    return line;
+  }
+
+  /** Nobody comes any more, everybody is admitted as fast as it goes, and what was seen is judged. */
+  async finish(): Promise<void> {
+    this.#over = true;
+    await this.#pace({ queueAdmitCount: 1000, queueAdmitIntervalMs: 200 });
+    const { signal } = this.run;
+    const late = delay(ADMITTED_WITHIN_MS, 'late' as const, { signal });
+    late.catch(() => undefined);
+    const end = await Promise.race([Promise.all(this.#attending), late]);
+    const passes = await this.#passes();
+    const admitted = new Set(passes.map(({ userId }) => userId));
+    const waiting = this.members.filter(({ id }) => !admitted.has(id));
+    this.run.expect(end !== 'late' && waiting.length === 0, `everybody in line is admitted within ${ADMITTED_WITHIN_MS / 1000} s and hears of it: ${waiting.length} of ${this.members.length} were not admitted`);
+    this.run.figure('admitted in order', passes.length);
+    this.run.violations(checkLine(this.run.history, this.concertId, passes));
+    for (const watcher of this.#watchers.values()) await watcher.stop();
+  }
+
+  async #pace(pace: { queueAdmitCount: number; queueAdmitIntervalMs: number }): Promise<void> {
+    await this.world.app.transactions.fork().nativeUpdate(Concert, { id: this.concertId }, pace);
+  }
+
+  async #passes(): Promise<AdmittedPass[]> {
+    const rows = await this.world.app.transactions.fork().execute<{ userId: string; place: string; admittedAt: string }[]>(
+      'select user_id as userId, place, cast(admitted_at as char) as admittedAt from queue_pass where concert_id = ? and admitted_at is not null order by admitted_at, place',
+      [this.concertId],
+    );
+    return rows.map(({ userId, place, admittedAt }) => ({ userId, place: Number(place), admittedAt }));
+  }
+
+  async #newcomers(): Promise<void> {
+    while (!this.#over) {
+      await delay(COMES_EVERY_MS, undefined, { signal: this.run.signal });
+      const [account] = await this.world.build.buyers(1).catch(() => []);
+      if (account) await this.#comes(new DrillBuyer(this.client, account));
+    }
+  }
+
+  async #comes(buyer: DrillBuyer): Promise<void> {
+    const joined = await this.client.untilKnown((via) => buyer.join(this.concertId, via));
+    if (joined.outcome !== 'ok') return this.#lost(joined.operation);
+    this.members.push(buyer);
+    const watches = this.members.length % WATCHES_EVERY === 0 && this.#watchers.size < WATCHERS_MAX;
+    const attending = watches ? this.#watch(buyer) : this.#look(buyer);
+    attending.catch(() => undefined);
+    this.#attending.push(attending);
+  }
+
+  async #look(buyer: DrillBuyer): Promise<void> {
+    for (;;) {
+      const { outcome, operation } = await this.client.untilKnown((via) => buyer.position(this.concertId, via));
+      const status = (operation.value as KeptPosition | null | undefined)?.status;
+      if (outcome !== 'ok' || (status !== 'WAITING' && status !== 'ACTIVE')) return this.#lost(operation);
+      if (status === 'ACTIVE') return;
+      await this.client.pause(LOOK_EVERY_MS);
+    }
+  }
+
+  /** Sockets may break; whoever watches comes back and is told where they stand. */
+  async #watch(buyer: DrillBuyer): Promise<void> {
+    const { accessToken } = buyer.account;
+    const turn = this.#watchers.size % this.world.apis.length;
+    const targets = [...this.world.apis.slice(turn), ...this.world.apis.slice(0, turn)];
+    const watcher: Watcher = watch({
+      targets, document: WatchQueuePositionDocument, variables: { concertId: this.concertId }, credentials: { accessToken, ...(buyer.queueToken ? { queueToken: buyer.queueToken } : {}) },
+    });
+    this.#watchers.set(buyer, watcher);
+    this.run.closing(() => watcher.stop());
+    const heard = await watcher.until(({ queuePosition }) => queuePosition.status !== 'WAITING').catch((error: unknown) => error);
+    const status = heard instanceof Error ? heard.message : (heard as { data: { queuePosition: KeptPosition } }).data.queuePosition.status;
+    if (!this.run.signal.aborted) this.run.expect(status === 'ACTIVE', `user ${buyer.id}, who watched the line, was told of the admission: ${status}`);
+    await watcher.stop();
+  }
+
+  #lost(operation: Operation): void {
+    this.run.violations([{ kind: 'place-lost', what: 'somebody who waits in line was told of no place', operations: [operation] }]);
+  }
+}
