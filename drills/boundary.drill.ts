@@ -1,0 +1,125 @@
+import { CannotTell, type Drill, type DrillRun } from './drill.js';
+import { Aim, DatabaseClock } from './support/aim.js';
+import { DrillBuyer } from './support/buyer.js';
+import { BuyerPool } from './support/buyer-pool.js';
+import { histogramOf, judgeBoundary, takeovers } from './support/boundary-judge.js';
+import { BoundaryRace, isInWindow, WINDOW_MS, type Shot } from './support/boundary-race.js';
+import { DrillClient } from './support/client.js';
+import { judgeSale } from './support/settle.js';
+import { negativeControl } from './support/sub-run.js';
+import type { World } from './support/world.js';
+
+/** Payments at the very end of holds: exactly one of paid and over, whoever else is after the seats. */
+
+export interface BoundarySize {
+  /** Payments within 15 ms of the end: with workers that end holds, and without. */
+  besideWorkers: number;
+  alone: number;
+  lanes: number;
+  buyers: number;
+  /** Of the aiming and of each part. */
+  withinMs: number;
+}
+
+export const BOUNDARY_ENV = { HOLD_TTL_MS: '300', SWEEP_INTERVAL_MS: '1000', QUEUE_ACTIVE_MAX: '1000000', QUEUE_PASS_ATTEMPTS_MAX: '1000000', QUEUE_PASS_TTL_MS: '7200000' };
+const SHARE_MIN = 0.2;
+const SEATS_PER_DATE = 1000;
+const PRICE = 1000;
+const LEAD_FIRST_MS = 15;
+const AIMED_SHOTS_MIN = 60;
+const ACCOUNTS_READ_MAX = 200;
+
+const GUARD_OFF = {
+  name: 'a payment that does not look whether the hold is over',
+  edits: [{ file: 'services/payment.service.ts', find: "if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');", replace: '' }],
+};
+
+export const boundary: Drill = {
+  name: 'boundary',
+  proves: `payments within ${WINDOW_MS} ms of the end of their hold: each is either paid, with seats and ledger, or over, with nothing, and nobody else has the seats before the end`,
+  async run(run) {
+    const sizes = {
+      small: { besideWorkers: 200, alone: 110, lanes: 14, buyers: 400, withinMs: 60_000 },
+      full: { besideWorkers: 7000, alone: 3000, lanes: 20, buyers: 2000, withinMs: 400_000 },
+    };
+    const world = await run.world({ apis: run.sized({ small: 2, full: 3 }), workers: 1, env: BOUNDARY_ENV });
+    await drillBoundary(run, world, run.sized(sizes));
+    if (run.scale === 'full') await controlBoundary(run);
+  },
+};
+
+/** What the drill finds with the guard off. */
+export const controlBoundary = (run: DrillRun): Promise<void> =>
+  negativeControl(run, GUARD_OFF, async (control) => {
+    const world = await control.world({ apis: 1, workers: 0, env: BOUNDARY_ENV });
+    await drillBoundary(control, world, { besideWorkers: 0, alone: 60, lanes: 8, buyers: 100, withinMs: 20_000 });
+  });
+
+export async function drillBoundary(run: DrillRun, world: World, size: BoundarySize): Promise<void> {
+  const target = size.besideWorkers + size.alone;
+  const concert = await world.build.concert({ seats: SEATS_PER_DATE, dates: Math.ceil((target * 2) / SEATS_PER_DATE) + 1, price: PRICE });
+  const client = new DrillClient({ history: run.history, targets: world.apis, random: run.random.fork('client'), signal: run.signal });
+  run.closing(() => client.close());
+  const buyers = new BuyerPool(async (count) => {
+    const admitted = await world.build.admit(concert.id, await world.build.buyers(count, { balance: PRICE }));
+    return admitted.map((account) => new DrillBuyer(client, account));
+  }, 500);
+  await buyers.fill(size.buyers);
+  const clock = await DatabaseClock.measure(world);
+  const aim = new Aim(LEAD_FIRST_MS);
+  const race = new BoundaryRace(run, concert, SEATS_PER_DATE, buyers, clock, aim);
+
+  await run.part('aiming', () => shoot(race, size, (shots) => shots.length >= AIMED_SHOTS_MIN && isAimed(aim)));
+  const near = (shots: readonly Shot[]): Shot[] => shots.filter(isInWindow);
+  if (size.besideWorkers > 0) await run.part('paying while workers end holds', () => shoot(race, size, (shots) => near(shots).length >= size.besideWorkers));
+  if (size.alone > 0) await run.part('paying while no worker runs', () => withoutWorkers(world, () => shoot(race, size, (shots) => near(shots).length >= target)));
+
+  const final = await run.part('judging', () => judgeSale(run, world, { buyers: run.random.sample(buyers.everyone, ACCOUNTS_READ_MAX), withinMs: 60_000 }));
+  run.violations([...race.found, ...judgeBoundary(race.shots, final)]);
+  report(run, near(race.shots), race.shots, { aim, clock, delays: takeovers(final) });
+}
+
+const isAimed = ({ share }: Aim): boolean => share !== undefined && share > SHARE_MIN && share < 1 - SHARE_MIN;
+
+/** Too slow a machine leaves open what would have been. */
+async function shoot(race: BoundaryRace, { lanes, withinMs }: BoundarySize, enough: (shots: readonly Shot[]) => boolean): Promise<void> {
+  const endsAt = performance.now() + withinMs;
+  let hit = false;
+  await race.until((shots) => (hit = enough(shots)) || performance.now() > endsAt || race.found.length > VIOLATIONS_ENOUGH, lanes);
+  if (!hit && race.found.length === 0) throw new CannotTell(`Too few payments came within ${WINDOW_MS} ms of the end in ${withinMs / 1000} s: ${histogramOf(race.shots)}.`);
+}
+
+const VIOLATIONS_ENOUGH = 100;
+
+async function withoutWorkers(world: World, work: () => Promise<void>): Promise<void> {
+  await Promise.all(world.workers.map((worker) => worker.stop()));
+  await work();
+  await Promise.all(world.workers.map((worker) => worker.start()));
+}
+
+interface Measured {
+  aim: Aim;
+  clock: DatabaseClock;
+  delays: number[];
+}
+
+function report(run: DrillRun, near: Shot[], all: Shot[], { aim, clock, delays }: Measured): void {
+  const paid = near.filter(({ paidAt }) => paidAt !== null).length;
+  const share = paid / near.length;
+  run.figure('trials', near.length);
+  run.figure('paid, %', percent(share));
+  run.figure('over, %', percent(1 - share));
+  run.expect(share > SHARE_MIN && share < 1 - SHARE_MIN, `both outcomes must exceed ${SHARE_MIN * 100} %: ${paid} of ${near.length} were paid`);
+  run.figure('ms from the end of the hold', histogramOf(all));
+  run.figure('sent before the end at last, ms', Math.round(aim.leadMs));
+  run.figure('from sending to the judgement, median, ms', Math.round(aim.latencyMs));
+  run.figure('clock of the database ahead, ms', Number(clock.aheadMs.toFixed(1)));
+  const sorted = delays.toSorted((a, b) => a - b);
+  run.figure('seats taken over', sorted.length);
+  if (sorted.length === 0) return;
+  run.figure('earliest takeover after the end, ms', sorted[0]!);
+  run.figure('takeover after the end, median, ms', sorted[Math.floor(sorted.length / 2)]!);
+  run.expect(sorted[0]! >= 0, `a seat was reserved ${-sorted[0]!} ms before the end of its hold`);
+}
+
+const percent = (share: number): number => Number((share * 100).toFixed(1));
