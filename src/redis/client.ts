@@ -44,14 +44,18 @@ function watch(redis: Redis, logger: Logger): void {
   });
 }
 
-/** A worker waits for jobs on a copy of its connection, which cannot be asked while it waits: it is silent when the one it was copied from is. */
+/** A worker waits for jobs on a copy of its connection, which cannot be asked while it waits: it is silent, and ends, when the one it was copied from does. */
 function watchCopies(redis: Redis): Set<Redis> {
   const copies = new Set<Redis>();
-  redis.on('end', () => copies.forEach((copy) => copy.disconnect()));
   const duplicate = redis.duplicate.bind(redis);
   redis.duplicate = (override) => {
     const copy = duplicate(override);
     let missed = 0;
+    const endWithIt = (): void => {
+      if (redis.status === 'end') copy.disconnect();
+    };
+    redis.on('end', endWithIt);
+    copy.on('connecting', endWithIt);
     copies.add(copy);
     whileOpen(copy, () => {
       missed = copy.status === 'connect' ? missed + 1 : 0;

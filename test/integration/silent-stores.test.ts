@@ -102,7 +102,7 @@ test('a process whose stores are both silent stops all the same, its jobs and it
   const asked = graphqlClient(stopping.url!).raw('{ now }', {}).catch((error: unknown) => error);
   const { ms } = await timed(stopping.close().catch((error: unknown) => error));
   expect(ms).toBeLessThan(REQUEST_DEADLINE_MS);
-  expect(stopping.app.redis.status).toBe('end');
+  await eventually(() => stopping.app.redis.status === 'end', 'the connection to Redis to end');
   await asked;
   await Promise.all([wake(toDatabase), wake(toRedis)]);
 });
