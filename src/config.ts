@@ -66,6 +66,7 @@ const environment = z.object({
   CORS_ORIGINS: listOf.default([]),
   TRUST_PROXY_HOPS: wholeNumber(0, 10).default(0),
   DATABASE_POOL_MAX: wholeNumber(1, 1000).default(10),
+  WEBHOOK_PRIVATE_ADDRESSES: switchOf.optional(),
   SHUTDOWN_TIMEOUT_MS: wholeNumber(100, 600_000).default(10_000),
 });
 
@@ -139,6 +140,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     corsOrigins: values.CORS_ORIGINS,
     trustProxyHops: values.TRUST_PROXY_HOPS,
     databasePoolMax: values.DATABASE_POOL_MAX,
+    webhookPrivateAddresses: values.WEBHOOK_PRIVATE_ADDRESSES ?? !production,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
   });
 }

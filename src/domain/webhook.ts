@@ -7,6 +7,14 @@ export const DELIVERY_ATTEMPTS_MAX = 16;
 const RETRY_BASE_MS = 1000;
 const RETRY_MAX_MS = 3_600_000;
 
+/** An old secret signs no longer than this. */
+export const OLD_SECRET_KEPT_MAX_S = 7 * 86_400;
+
+export function keptSecondsOf(field: string, seconds: number): number {
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > OLD_SECRET_KEPT_MAX_S) throw badInput(field, `Must be from 0 to ${OLD_SECRET_KEPT_MAX_S}.`);
+  return seconds;
+}
+
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
 /** `https:` to any host an admin names; `http:` to this machine alone, and there only where `allowLoopback` says so. */

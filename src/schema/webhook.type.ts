@@ -32,7 +32,7 @@ export class WebhookConnection {
   pageInfo!: PageInfo;
 }
 
-@ObjectType({ description: 'A new webhook with its secret, which is never told again.' })
+@ObjectType({ description: 'A webhook with its new secret, which is never told again.' })
 export class CreatedWebhook {
   @Field(() => Webhook, { description: 'The webhook.' })
   webhook!: Webhook;

@@ -1,5 +1,8 @@
 import type { WebhookDelivery } from '../database/entities/webhook-delivery.entity.js';
-import { claimDelivery, deleteOverDeliveries, nextInOrder, overdueDeliveries, settleDelivery, type Attempted, type Claim, type DueDelivery } from '../database/repositories/webhook.repository.js';
+import {
+  claimDelivery, deleteDeliveriesOf, deleteOverDeliveries, enabledWebhooks, nextInOrder, overdueDeliveries, removedWebhooks, settleDelivery, type Attempted, type Claim,
+  type DueDelivery,
+} from '../database/repositories/webhook.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { DELIVERY_ATTEMPTS_MAX, retryDelayMs } from '../domain/webhook.js';
@@ -14,10 +17,13 @@ const IN_FLIGHT_MAX = 5;
 const CROWDED_DELAY_MS = 5000;
 /** A job that did not come this long after its time was lost. */
 const LATE_MS = 2000;
-const LATE_BATCH = 500;
+/** Of each webhook. */
+const LATE_BATCH = 200;
 const DELIVERED_KEPT_MS = 86_400_000;
 const DEAD_KEPT_MS = 30 * DELIVERED_KEPT_MS;
 const SWEEP_BATCH = 1000;
+/** What is left waits for the next sweep. */
+const SWEEP_BATCHES_MAX = 20;
 
 /**
  * Every delivery is tried until it has arrived or its attempts are used up, at least once; a later event of the same reservation waits until the earlier one
@@ -35,17 +41,22 @@ export class DeliveryService {
   ) {}
 
   /** A job for each; one that is there already is that one. Never fails: what is lost here is found by `beginLate`. */
-  async begin(due: readonly DueDelivery[]): Promise<void> {
+  async begin(due: readonly DueDelivery[], late = ''): Promise<void> {
     try {
-      for (const delivery of due) await this.jobs.addDelayed('webhook', delivery.deliveryId, delivery, 0);
+      for (const delivery of due) await this.jobs.addDelayed('webhook', `${delivery.deliveryId}${late}`, delivery, 0);
     } catch (error) {
       this.counters.followUpFailed('webhook-job', error);
     }
   }
 
-  /** Deliveries whose job was lost. */
+  /**
+   * Deliveries whose job was lost, or does not come: put off by a process whose clock is wrong, or held by one that died. Theirs are jobs of their own, for BullMQ
+   * would ignore the name of one that it still knows; whichever comes second finds nothing to do.
+   */
   async beginLate(): Promise<void> {
-    await this.begin(await overdueDeliveries(this.transactions.fork(), LATE_MS, LATE_BATCH));
+    for (const webhookId of await enabledWebhooks(this.transactions.fork())) {
+      await this.begin(await overdueDeliveries(this.transactions.fork(), webhookId, LATE_MS, LATE_BATCH), '-late');
+    }
   }
 
   /** The webhook job: one attempt. Answers how long it is to be put off, 0 when nothing more is to be done. */
@@ -59,14 +70,15 @@ export class DeliveryService {
 
   /** The sweeper. */
   async sweep(): Promise<void> {
-    await deleteOverDeliveries(this.transactions.fork(), 'DELIVERED', DELIVERED_KEPT_MS, SWEEP_BATCH);
-    await deleteOverDeliveries(this.transactions.fork(), 'DEAD', DEAD_KEPT_MS, SWEEP_BATCH);
+    await inBatches(() => deleteOverDeliveries(this.transactions.fork(), 'DELIVERED', DELIVERED_KEPT_MS, SWEEP_BATCH));
+    await inBatches(() => deleteOverDeliveries(this.transactions.fork(), 'DEAD', DEAD_KEPT_MS, SWEEP_BATCH));
+    for (const id of await removedWebhooks(this.transactions.fork())) await inBatches(() => deleteDeliveriesOf(this.transactions.fork(), id, SWEEP_BATCH));
   }
 
-  async #send({ webhook, delivery }: Claim): Promise<Sent> {
+  async #send({ webhook, delivery, at }: Claim): Promise<Sent> {
     this.#inFlight.set(webhook.id, (this.#inFlight.get(webhook.id) ?? 0) + 1);
     try {
-      return await this.sender.send(webhook, delivery.eventId, delivery.body);
+      return await this.sender.send(webhook, delivery.eventId, delivery.body, at);
     } finally {
       const others = this.#inFlight.get(webhook.id)! - 1;
       if (others > 0) this.#inFlight.set(webhook.id, others);
@@ -86,4 +98,8 @@ export class DeliveryService {
     if (next) await this.begin([next]);
     return { remainingMs: delayMs };
   }
+}
+
+async function inBatches(deleteSome: () => Promise<number>): Promise<void> {
+  for (let batch = 0; batch < SWEEP_BATCHES_MAX; batch += 1) if ((await deleteSome()) < SWEEP_BATCH) return;
 }

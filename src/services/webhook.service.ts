@@ -5,18 +5,21 @@ import { databaseNow } from '../database/clock.js';
 import { WebhookDelivery } from '../database/entities/webhook-delivery.entity.js';
 import { Webhook } from '../database/entities/webhook.entity.js';
 import { newestPage } from '../database/newest-page.js';
-import { deadDeliveries, deleteDeliveriesOf } from '../database/repositories/webhook.repository.js';
+import { deleteDeliveriesOf, deliveriesIn, reviveDead } from '../database/repositories/webhook.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import { changedOr } from '../domain/catalogue.js';
 import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
 import { notFound } from '../domain/errors.js';
 import type { EventType } from '../domain/event.js';
 import { pageSizeOf, uuidOf } from '../domain/input.js';
-import { eventTypesOf, webhookUrlOf } from '../domain/webhook.js';
+import type { DeliveryState } from '../domain/states.js';
+import { eventTypesOf, keptSecondsOf, webhookUrlOf } from '../domain/webhook.js';
 import type { DeliveryService } from './delivery.service.js';
 
 const SECRET_BYTES = 32;
+const newSecret = (): string => randomBytes(SECRET_BYTES).toString('base64url');
 const DELETE_BATCH = 1000;
+const REVIVE_BATCH = 1000;
 
 export interface NewWebhook {
   url: string;
@@ -28,7 +31,7 @@ export interface WebhookChange {
   enabled?: boolean | null;
 }
 
-/** Where events go, as admins say. A webhook's secret is told once, to whoever makes it. */
+/** Where events go, as admins say. A webhook's secret is told once, to whoever makes or changes it. */
 export class WebhookService {
   constructor(
     private readonly transactions: Transactions,
@@ -42,7 +45,7 @@ export class WebhookService {
 
   async create(input: NewWebhook): Promise<{ webhook: Webhook; secret: string }> {
     const values = { url: webhookUrlOf('url', input.url, this.allowLoopback), events: eventTypesOf('events', input.events) };
-    const secret = randomBytes(SECRET_BYTES).toString('base64url');
+    const secret = newSecret();
     const webhook = await this.transactions.run(async (em) => em.create(Webhook, { id: uuid(), ...values, secret, enabled: true, createdAt: await databaseNow(em) }));
     return { webhook, secret };
   }
@@ -60,6 +63,20 @@ export class WebhookService {
     });
   }
 
+  /** A new secret; the old one signs beside it for `keepOldSeconds`, so that the receiver can change over in between. */
+  async rotateSecret(id: string, keepOldSeconds: number): Promise<{ webhook: Webhook; secret: string }> {
+    const webhookId = uuidOf('id', id);
+    const keptMs = keptSecondsOf('keepOldSeconds', keepOldSeconds) * 1000;
+    const secret = newSecret();
+    const webhook = await this.transactions.run(async (em) => {
+      const found = await em.findOne(Webhook, { id: webhookId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+      if (!found) throw notFound('webhook');
+      const kept = keptMs > 0 ? { oldSecret: found.secret, oldSecretUntil: new Date((await databaseNow(em)).getTime() + keptMs) } : { oldSecret: null, oldSecretUntil: null };
+      return Object.assign(found, { secret, ...kept });
+    });
+    return { webhook, secret };
+  }
+
   /** Its deliveries go with it; one that the relay is just adding goes when its turn comes. */
   async delete(id: string): Promise<Webhook> {
     const webhookId = uuidOf('id', id);
@@ -73,9 +90,19 @@ export class WebhookService {
     return webhook;
   }
 
-  async deadPage(first: number, after: string | null): Promise<Page<WebhookDelivery>> {
+  async deliveryPage(state: DeliveryState, webhookId: string | null, first: number, after: string | null): Promise<Page<WebhookDelivery>> {
     const size = pageSizeOf('first', first);
-    return pageOf(await deadDeliveries(this.transactions.fork(), after === null ? null : idOfCursor('after', after), size + 1), size);
+    const [ofWebhook, afterId] = [webhookId === null ? null : uuidOf('webhookId', webhookId), after === null ? null : idOfCursor('after', after)];
+    return pageOf(await deliveriesIn(this.transactions.fork(), state, ofWebhook, afterId, size + 1), size);
+  }
+
+  /** Every DEAD delivery of the webhook; their jobs are the sweeper's. Answers how many. */
+  async redeliverAll(id: string): Promise<number> {
+    const webhookId = uuidOf('webhookId', id);
+    if ((await this.transactions.fork().count(Webhook, { id: webhookId })) === 0) throw notFound('webhook');
+    let revived = 0;
+    for (let inBatch = REVIVE_BATCH; inBatch === REVIVE_BATCH; revived += inBatch) inBatch = await reviveDead(this.transactions.fork(), webhookId, REVIVE_BATCH);
+    return revived;
   }
 
   /** With all its attempts again, from now on. One that is not DEAD stays as it is. */

@@ -55,7 +55,7 @@ test('the limits of requests are told with the windows that they count in', () =
 });
 
 test('settings without a default in .env.example are those that have none', () => {
-  expect(settings.filter(({ value }) => value === '').map(({ name }) => name)).toEqual(['DATABASE_URL', 'REDIS_URL', 'AUTH_SECRET', 'LOG_LEVEL', 'SEED_DEMO', 'CORS_ORIGINS']);
+  expect(settings.filter(({ value }) => value === '').map(({ name }) => name)).toEqual(['DATABASE_URL', 'REDIS_URL', 'AUTH_SECRET', 'LOG_LEVEL', 'SEED_DEMO', 'CORS_ORIGINS', 'WEBHOOK_PRIVATE_ADDRESSES']);
 });
 
 test('only the configuration reads settings; the launcher and the entry ask the environment for what the machine and npm say', () => {

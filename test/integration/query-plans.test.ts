@@ -115,7 +115,7 @@ test('the relay finds the events that are not published yet by their index', asy
 });
 
 test('the sweeper finds the deliveries whose time has come by a range of their index, and those before them by another', async () => {
-  const plan = await planOf((em) => overdueDeliveries(em, 2000, 500));
-  expect(plan.find(({ table }) => table === 'd')).toMatchObject({ type: 'range', key: 'webhook_delivery_due_index' });
+  const plan = await planOf((em) => overdueDeliveries(em, concert.id, 2000, 500));
+  expect(plan.find(({ table }) => table === 'd')).toMatchObject({ type: 'range', key: 'webhook_delivery_late_index' });
   expect(plan.find(({ table }) => table === 'e')).toMatchObject({ key: 'webhook_delivery_order_index' });
 });

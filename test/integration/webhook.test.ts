@@ -70,6 +70,39 @@ test('P3: an event arrives as JSON, signed over its time and body, with the id i
   expect(receiver.received).toHaveLength(1);
 });
 
+test('P3: a webhook whose secret is changed is signed for with both until the old one is over; a secret is told to whoever changes it, once', async () => {
+  const client = frontrow.client();
+  const rotate = (keepOldSeconds: number) =>
+    client.raw('mutation ($id: ID!, $keepOldSeconds: Int!) { rotateWebhookSecret(id: $id, keepOldSeconds: $keepOldSeconds) { secret webhook { id } } }', { id: webhook.id, keepOldSeconds }, admin);
+  const { secret } = (await rotate(60)).data.rotateWebhookSecret;
+  expect(secret).not.toBe(webhook.secret);
+  const sent = async () => {
+    await deliver((await happen(['PAYMENT_MADE']))[0]!);
+    const { headers, body } = receiver.received.at(-1)!;
+    const signed = (by: string) => createHmac('sha256', by).update(`${headers['frontrow-timestamp'] as string}.${body}`).digest('hex');
+    return { signature: headers['frontrow-signature'], signed };
+  };
+  const during = await sent();
+  expect(during.signature).toBe(`${during.signed(secret)},${during.signed(webhook.secret)}`);
+  await em().execute('update webhook set old_secret_until = sysdate(3)');
+  const after = await sent();
+  expect(after.signature).toBe(after.signed(secret));
+  const leaked = (await rotate(0)).data.rotateWebhookSecret.secret;
+  const fresh = await sent();
+  expect(fresh.signature).toBe(fresh.signed(leaked));
+  expect(codeOf(await rotate(604_801))).toBe('BAD_USER_INPUT');
+});
+
+test('P3: where private addresses are refused nothing is sent to them, by whatever name', async () => {
+  const outside = new WebhookSender(false);
+  const { port } = new URL(receiver.url);
+  for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '169.254.169.254', '10.1.2.3', '2130706433']) {
+    expect({ host, ...(await outside.send({ url: `http://${host}:${port}/`, secret: 's' }, uuid(), '{}', new Date())) }).toEqual({ host, arrived: false, status: null, error: 'EPRIVATE' });
+  }
+  expect(receiver.received).toHaveLength(0);
+  expect(await new WebhookSender(true).send({ url: receiver.url, secret: 's' }, uuid(), '{}', new Date())).toEqual({ arrived: true, status: 200, error: null });
+});
+
 test('P3: relayed again, an event makes no second delivery; a type not asked for makes none', async () => {
   const [delivery] = await happen(['PAYMENT_MADE']);
   await em().execute('update outbox_event set published_at = null where event_id = ?', [delivery!.eventId]);
@@ -104,7 +137,7 @@ test('P3: what does not arrive is tried again, each time later, and not before i
 });
 
 test('P3: a receiver that hangs or is not there fails the attempt, with the reason', async () => {
-  const impatient = new DeliveryService(frontrow.app.transactions, frontrow.app.jobs, new WebhookSender(50), frontrow.app.metrics);
+  const impatient = new DeliveryService(frontrow.app.transactions, frontrow.app.jobs, new WebhookSender(true, 50), frontrow.app.metrics);
   const [hanging, refused] = [(await happen(['PAYMENT_MADE']))[0]!, (await happen(['PAYMENT_MADE']))[0]!];
   receiver.answerWith('hang');
   await impatient.deliver({ deliveryId: hanging.id, webhookId: webhook.id });
@@ -123,7 +156,9 @@ test('P3: a later event of the same reservation waits for the earlier one, other
   await deliver(held!);
   receiver.answerWith(200);
   expect(await deliver(paid!)).toEqual({ remainingMs: 0 });
+  // Whoever looks for lost jobs does not come across it before the earlier one is over.
   expect(await stateOf(paid!.id)).toMatchObject({ state: 'PENDING', attempts: 0 });
+  expect((await stateOf(paid!.id)).nextAt.getTime()).toBeGreaterThan(Date.now() + 30_000);
   await deliver(other!);
   await makeDue(held!.id);
   await deliver(held!);
@@ -197,6 +232,40 @@ test('a receiver that hangs holds a few deliveries at most; the others are put o
   expect(await stateOf(deliveries[5]!.id)).toMatchObject({ state: 'DELIVERED' });
 });
 
+test('P3: a crowd that waits for one webhook does not hide the lost deliveries of another', async () => {
+  const crowded = await services().webhooks.create({ url: receiver.url, events: ['PAYMENT_REFUNDED'] });
+  await em().execute(
+    `insert into webhook_delivery (id, webhook_id, event_id, event_type, order_key, sequence, body, state, attempts, next_at, created_at)
+     select uuid(), ?, uuid(), 'PAYMENT_REFUNDED', uuid(), seq, '{}', 'PENDING', 0, sysdate(3) - interval 1 hour, sysdate(3) from seq_1_to_600`,
+    [crowded.webhook.id],
+  );
+  const [lost] = await happen(['PAYMENT_MADE']);
+  await makeDue(lost!.id);
+  const begun: string[] = [];
+  const jobs = Object.assign(Object.create(frontrow.app.jobs) as typeof frontrow.app.jobs, { addDelayed: (_: string, id: string) => Promise.resolve(void begun.push(id)) });
+  await new DeliveryService(frontrow.app.transactions, jobs, new WebhookSender(true), frontrow.app.metrics).beginLate();
+  expect(begun).toContain(`${lost!.id}-late`);
+  await services().webhooks.delete(crowded.webhook.id);
+});
+
+test('an admin sees deliveries by state and webhook, and has all that are DEAD delivered again', async () => {
+  const [first, second, third] = [(await happen(['PAYMENT_MADE']))[0]!, (await happen(['PAYMENT_MADE']))[0]!, (await happen(['PAYMENT_MADE']))[0]!];
+  await deliver(first);
+  await em().nativeUpdate(WebhookDelivery, { id: { $in: [second.id, third.id] } }, { state: 'DEAD', attempts: DELIVERY_ATTEMPTS_MAX });
+  const client = frontrow.client();
+  const idsOf = async (state: string, page = '') =>
+    ((await client.raw(`{ webhookDeliveries(state: ${state}, webhookId: "${webhook.id}" ${page}) { nodes { id } } }`, {}, admin)).data.webhookDeliveries.nodes as { id: string }[]).map(({ id }) => id);
+  expect(await idsOf('DELIVERED')).toEqual([first.id]);
+  expect((await idsOf('DEAD')).sort()).toEqual([second.id, third.id].sort());
+  expect(await idsOf('DEAD', ', first: 1')).toHaveLength(1);
+  const redeliverAll = (webhookId: string) => client.raw('mutation ($webhookId: ID!) { redeliverAll(webhookId: $webhookId) }', { webhookId }, admin);
+  expect((await redeliverAll(webhook.id)).data.redeliverAll).toBe(2);
+  expect(await idsOf('DEAD')).toEqual([]);
+  await deliver(second);
+  expect(await stateOf(second.id)).toMatchObject({ state: 'DELIVERED', attempts: 1 });
+  expect(codeOf(await redeliverAll(uuid()))).toBe('NOT_FOUND');
+});
+
 test('the sweeper forgets what was delivered a day ago, and what has been dead for a month', async () => {
   const kept: string[] = [];
   const add = async (state: 'DELIVERED' | 'DEAD' | 'PENDING', days: number, stays: boolean): Promise<void> => {
@@ -210,6 +279,10 @@ test('the sweeper forgets what was delivered a day ago, and what has been dead f
   for (const [state, days, stays] of [['DELIVERED', 1.1, false], ['DELIVERED', 0.9, true], ['DEAD', 29, true], ['DEAD', 31, false], ['PENDING', 40, true]] as const) await add(state, days, stays);
   await services().deliveries.sweep();
   const left = await em().find(WebhookDelivery, { webhookId: webhook.id }, { orderBy: { id: 'asc' } });
+  const gone = uuid();
+  await em().insert(WebhookDelivery, { ...left[0]!, id: uuid(), webhookId: gone, eventId: uuid() });
+  await services().deliveries.sweep();
+  expect(await em().count(WebhookDelivery, { webhookId: gone })).toBe(0);
   expect(left.map(({ id }) => id)).toEqual(kept);
 });
 

@@ -19,12 +19,19 @@ export async function addDeliveries(em: EntityManager, events: readonly Outgoing
   const webhooks = await em.find(Webhook, { enabled: true });
   const wanted = events.flatMap((event) => webhooks.filter((webhook) => webhook.events.includes(event.type)).map((webhook) => ({ id: uuid(), event, webhookId: webhook.id })));
   if (wanted.length === 0) return [];
+  for (let from = 0; from < wanted.length; from += ROWS_PER_INSERT) await insertDeliveries(em, wanted.slice(from, from + ROWS_PER_INSERT));
+  return wanted.map(({ id: deliveryId, webhookId }) => ({ deliveryId, webhookId }));
+}
+
+/** However many webhooks there are, a statement stays small. */
+const ROWS_PER_INSERT = 1000;
+
+async function insertDeliveries(em: EntityManager, wanted: readonly { id: string; event: OutgoingEvent; webhookId: string }[]): Promise<void> {
   await em.execute(
     `insert into webhook_delivery (id, webhook_id, event_id, event_type, order_key, sequence, body, state, attempts, next_at, created_at)
      values ${wanted.map(() => "(?, ?, ?, ?, ?, ?, ?, 'PENDING', 0, sysdate(3), sysdate(3))").join(', ')} on duplicate key update id = webhook_delivery.id`,
     wanted.flatMap(({ id, event, webhookId }) => [id, webhookId, event.id, event.type, orderKeyOf(event), event.sequence, bodyOf(event)]),
   );
-  return wanted.map(({ id: deliveryId, webhookId }) => ({ deliveryId, webhookId }));
 }
 
 const EARLIER = `select 1 from webhook_delivery e
@@ -34,7 +41,11 @@ const EARLIER = `select 1 from webhook_delivery e
 export interface Claim {
   delivery: WebhookDelivery;
   webhook: Webhook;
+  at: Date;
 }
+
+/** One that waits for an earlier one is asked for when that is over; until then the search for lost jobs need not come across it again and again. */
+const BEHIND_MS = 60_000;
 
 /** The delivery to be tried now; or how long it still has to wait, 0 where nothing is to be done here. */
 export async function claimDelivery(em: EntityManager, id: string, claimMs: number): Promise<Claim | { remainingMs: number }> {
@@ -42,13 +53,17 @@ export async function claimDelivery(em: EntityManager, id: string, claimMs: numb
   if (!delivery) return { remainingMs: 0 };
   const webhook = await em.findOne(Webhook, { id: delivery.webhookId });
   if (!webhook) em.remove(delivery);
-  if (!webhook?.enabled || (await hasEarlier(em, id))) return { remainingMs: 0 };
+  if (!webhook?.enabled) return { remainingMs: 0 };
   const now = await databaseNow(em);
+  if (await hasEarlier(em, id)) {
+    if (delivery.attempts === 0) delivery.nextAt = new Date(now.getTime() + BEHIND_MS);
+    return { remainingMs: 0 };
+  }
   const remainingMs = delivery.nextAt.getTime() - now.getTime();
   if (remainingMs > 0) return { remainingMs };
   delivery.attempts += 1;
   delivery.nextAt = new Date(now.getTime() + claimMs);
-  return { delivery, webhook };
+  return { delivery, webhook, at: now };
 }
 
 const hasEarlier = async (em: EntityManager, id: string): Promise<boolean> =>
@@ -71,22 +86,49 @@ export async function settleDelivery(em: EntityManager, { id, attempts }: Webhoo
   );
 }
 
-/** The delivery that waited for this one. */
+/** The delivery that waited for this one, due from now on. */
 export async function nextInOrder(em: EntityManager, { webhookId, orderKey }: WebhookDelivery): Promise<DueDelivery | null> {
   const [row] = await em.execute<{ deliveryId: string }[]>(
     "select id as deliveryId from webhook_delivery where webhook_id = ? and order_key = ? and state = 'PENDING' order by sequence limit 1",
     [webhookId, orderKey],
   );
-  return row ? { deliveryId: row.deliveryId, webhookId } : null;
+  if (!row) return null;
+  await em.execute("update webhook_delivery set next_at = sysdate(3) where id = ? and state = 'PENDING' and attempts = 0 and next_at > sysdate(3)", [row.deliveryId]);
+  return { deliveryId: row.deliveryId, webhookId };
 }
 
-/** Deliveries that nobody has tried though their time came a while ago; NOW() and not SYSDATE(), which no index can serve. */
-export async function overdueDeliveries(em: EntityManager, lateMs: number, limit: number): Promise<DueDelivery[]> {
+export async function enabledWebhooks(em: EntityManager): Promise<string[]> {
+  return (await em.execute<{ id: string }[]>('select id from webhook where enabled')).map(({ id }) => id);
+}
+
+/**
+ * Deliveries of a webhook that nobody has tried though their time came a while ago; NOW() and not SYSDATE(), which no index can serve. Each webhook is asked for
+ * by itself: the crowd that waits for one that hangs hides nobody else's.
+ */
+export async function overdueDeliveries(em: EntityManager, webhookId: string, lateMs: number, limit: number): Promise<DueDelivery[]> {
   return em.execute<DueDelivery[]>(
-    `select d.id as deliveryId, d.webhook_id as webhookId from webhook_delivery d join webhook w on w.id = d.webhook_id and w.enabled
-     where d.state = 'PENDING' and d.next_at <= now(3) - interval ? microsecond and not exists (${EARLIER}) order by d.next_at limit ?`,
-    [lateMs * 1000, limit],
+    `select d.id as deliveryId, d.webhook_id as webhookId from webhook_delivery d force index (webhook_delivery_late_index)
+     where d.webhook_id = ? and d.state = 'PENDING' and d.next_at <= now(3) - interval ? microsecond and not exists (${EARLIER}) order by d.next_at limit ?`,
+    [webhookId, lateMs * 1000, limit],
   );
+}
+
+/** Webhooks that are gone and have deliveries still: the relay was just adding those. */
+export async function removedWebhooks(em: EntityManager): Promise<string[]> {
+  const rows = await em.execute<{ id: string }[]>(
+    'select d.id from (select distinct webhook_id as id from webhook_delivery) d left join webhook w on w.id = d.id where w.id is null',
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** DEAD ones of a webhook get all their attempts again. Answers how many. */
+export async function reviveDead(em: EntityManager, webhookId: string, limit: number): Promise<number> {
+  const result = await em.execute<QueryResult>(
+    "update webhook_delivery set state = 'PENDING', attempts = 0, next_at = sysdate(3) where webhook_id = ? and state = 'DEAD' limit ?",
+    [webhookId, limit],
+    'run',
+  );
+  return result.affectedRows;
 }
 
 /** Answers how many. */
@@ -106,5 +148,5 @@ export async function deleteDeliveriesOf(em: EntityManager, webhookId: string, l
 }
 
 /** Newest first, from after the cursor's. */
-export const deadDeliveries = (em: EntityManager, afterId: string | null, limit: number): Promise<WebhookDelivery[]> =>
-  em.find(WebhookDelivery, { state: 'DEAD', ...(afterId ? { id: { $lt: afterId } } : {}) }, { orderBy: { id: 'desc' }, limit });
+export const deliveriesIn = (em: EntityManager, state: DeliveryState, webhookId: string | null, afterId: string | null, limit: number): Promise<WebhookDelivery[]> =>
+  em.find(WebhookDelivery, { state, ...(webhookId ? { webhookId } : {}), ...(afterId ? { id: { $lt: afterId } } : {}) }, { orderBy: { id: 'desc' }, limit });
