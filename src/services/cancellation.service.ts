@@ -19,7 +19,7 @@ import { announceEnded } from './announce-ended.js';
 import { refundPayment } from './refund.js';
 
 /** One job ends this many and comes again for the rest, so that a process that stops waits for one batch. */
-const BATCH = 200;
+const BATCH = 50;
 /** Of a batch so many are ended at a time: the requests of buyers need connections too. */
 const AT_A_TIME = 4;
 const DATES_PER_SWEEP = 100;
