@@ -10,8 +10,9 @@ import type { DatabaseSigns } from './pool-watch.js';
 export const LAST_KNOWN_MAX = 20_000;
 /** A database that answered nobody for this long is silent. */
 export const SILENT_AFTER_MS = 1000;
-/** While it is away, one of those who ask looks so often whether it is back. */
+/** While it is away, one of those who ask looks so often whether it is back, and so long. */
 const LOOK_AGAIN_MS = 1000;
+const LOOK_PATIENCE_MS = 250;
 
 interface Known {
   value: unknown;
@@ -38,13 +39,11 @@ export class LastKnown {
   /** One question for many: each is answered by the database, or each by what was last known of it. An Error stands for one that there is not. */
   async each<T>(keys: readonly string[], load: () => Promise<(T | Error)[]>): Promise<(T | Error)[]> {
     const allKnown = keys.every((key) => this.#known.has(key));
-    if (this.signs.away && allKnown) {
-      this.#look(keys, load);
-      return this.#recall<T>(keys);
-    }
+    const wasAway = this.signs.away;
+    if (wasAway && allKnown && !this.#mayLook()) return this.#recall<T>(keys);
     const loading = this.#load(keys, load);
     try {
-      return await (allKnown ? this.#orSilence(loading) : loading);
+      return await (allKnown ? this.#orSilence(loading, wasAway ? LOOK_PATIENCE_MS : SILENT_AFTER_MS) : loading);
     } catch (error) {
       if (error instanceof RequestError || !this.signs.away) throw error;
       return this.#recall<T>(keys, error as Error);
@@ -59,22 +58,22 @@ export class LastKnown {
   }
 
   /** The answer, or an error once the database has answered nobody for a while. */
-  async #orSilence<T>(loading: Promise<T>): Promise<T> {
+  async #orSilence<T>(loading: Promise<T>, patienceMs: number): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const silent = new Promise<never>((_, reject) => {
       timer = setInterval(() => {
-        if (this.signs.answeredWithin(SILENT_AFTER_MS)) return;
+        if (this.signs.answeredWithin(patienceMs)) return;
         this.signs.missing();
         reject(new Error('The database answers nobody.'));
-      }, SILENT_AFTER_MS);
+      }, patienceMs);
     });
     return Promise.race([loading, silent]).finally(() => clearInterval(timer));
   }
 
-  #look<T>(keys: readonly string[], load: () => Promise<(T | Error)[]>): void {
-    if (performance.now() - this.#lookedAt < LOOK_AGAIN_MS) return;
+  #mayLook(): boolean {
+    if (performance.now() - this.#lookedAt < LOOK_AGAIN_MS) return false;
     this.#lookedAt = performance.now();
-    this.#load(keys, load).catch(() => undefined);
+    return true;
   }
 
   #recall<T>(keys: readonly string[], orElse?: Error): (T | Error)[] {
