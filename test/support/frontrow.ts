@@ -26,6 +26,8 @@ export interface FrontrowOptions {
   /** Off by default: most tests want to say themselves when a job runs. */
   worker?: boolean;
   env?: Record<string, string>;
+  /** A Redis of the file's own instead of its part of the run's. */
+  redis?: string;
   brokenOnPurpose?: BrokenOnPurpose;
 }
 
@@ -41,8 +43,9 @@ const TEST_ENV = {
 
 export const testConfig = (env: Record<string, string> = {}): Config => readConfig({ ...TEST_ENV, ...env });
 
-export async function startFrontrow({ instances = 1, worker = false, env = {}, brokenOnPurpose }: FrontrowOptions = {}): Promise<Frontrow> {
-  const stores = await freshStores();
+export async function startFrontrow({ instances = 1, worker = false, env = {}, redis, brokenOnPurpose }: FrontrowOptions = {}): Promise<Frontrow> {
+  const fresh = await freshStores();
+  const stores = { ...fresh, redis: redis ?? fresh.redis };
   const config = testConfig({ ROLES: worker ? 'api,worker' : 'api', ...env });
   const logger = createLogger(config.logLevel);
   const running: Running[] = [];

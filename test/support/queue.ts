@@ -60,6 +60,8 @@ export function queueOf(frontrow: Frontrow) {
     },
     /** As if the current interval had begun `ms` earlier. */
     ageInterval: (concertId: string, ms: number) => redis.hincrby(keys.queueState(concertId), 'interval_at', -ms),
+    /** As if the time for places to come back had passed. */
+    endPause: (concertId: string) => redis.hset(keys.queueState(concertId), 'rebuild_until', 1),
     /** As if the last admission had been `ms` earlier. */
     ageAdmission: (concertId: string, ms: number) => redis.hincrby(keys.queueState(concertId), 'admitted_at', -ms),
   };
