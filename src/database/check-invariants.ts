@@ -5,7 +5,7 @@ import { SAFETY, SETTLED, type Invariant, type InvariantName } from './invariant
 /** Reads and writes nothing; every answer is of the same instant, while the sale goes on. */
 
 export interface Finding {
-  name: InvariantName;
+  name: InvariantName | 'queue-one-place' | 'queue-pass-written' | 'queue-active-max';
   says: string;
   /** How many rows break it. */
   count: number;

@@ -21,6 +21,7 @@ type Say = (line: string) => void;
 
 const DATABASE_NAME = 'frontrow';
 const DATABASE_SOCKET = 'mariadb.sock';
+const REDIS_SOCKET = 'redis.sock';
 /** What the kernel allows for the path of a unix socket, less the longest name we put into the folder. */
 const SOCKET_FOLDER_LENGTH_MAX = 107 - `/${DATABASE_SOCKET}.pid`.length;
 const SHORT_ENOUGH = SOCKET_FOLDER_LENGTH_MAX - '/frontrow-XXXXXX'.length;
@@ -39,7 +40,7 @@ export async function startOwnStores(dataDir: string, say: Say, needed: Needed =
   try {
     const servers = withOwnTemporaryFolder(await findServers(needed, say), data);
     const database = join(sockets, DATABASE_SOCKET);
-    const redis = join(sockets, 'redis.sock');
+    const redis = join(sockets, REDIS_SOCKET);
     if (needed.database) await createDatabase(servers, data, say);
     say(`Starting ${[needed.database && 'MariaDB', needed.redis && 'Redis'].filter(Boolean).join(' and ')} …`);
     const start = (name: string, command: string[], logFile: string): void => void started.push(startServer(name, command, join(data, logFile), servers.env, { lockFd: lock.serversFd }));
@@ -80,6 +81,12 @@ function removeSockets(data: string): void {
 }
 
 /** The database of a Frontrow that runs on this data, for a command beside it. */
+export function runningRedis(dataDir: string): string {
+  const socketPath = join(socketFolder(resolve(dataDir)), REDIS_SOCKET);
+  if (existsSync(socketPath)) return socketPath;
+  throw new LauncherError(`No Redis of Frontrow's own runs on the data in ${resolve(dataDir)}. Start Frontrow, or set REDIS_URL to the Redis that it uses.`);
+}
+
 export function runningDatabase(dataDir: string): DatabaseAddress {
   const socketPath = join(socketFolder(resolve(dataDir)), DATABASE_SOCKET);
   if (existsSync(socketPath)) return { socketPath, name: DATABASE_NAME };

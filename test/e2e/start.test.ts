@@ -83,7 +83,7 @@ test('what must always be true is checked by a command beside the running server
     const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/invariants.js', ...args], { encoding: 'utf8', env: { PATH: process.env['PATH'], ...env } });
     return { status, output: stdout + stderr };
   };
-  expect(checked({ DATA_DIR }, '--settled')).toEqual({ status: 0, output: expect.stringMatching(/^(ok .* ms\)\n){20,}All \d+ invariants are true\.\n$/) });
+  expect(checked({ DATA_DIR }, '--settled', '--redis')).toEqual({ status: 0, output: expect.stringMatching(/^(ok .* ms\)\n){20,}All \d+ invariants are true\.\n$/) });
   const orm = await connectDatabase(runningDatabase(DATA_DIR), { poolMax: 1 });
   const change = (by: number) => orm.em.getConnection().execute('update wallet set balance = balance + ? limit 1', [by]);
   await change(1);
@@ -91,7 +91,7 @@ test('what must always be true is checked by a command beside the running server
   await change(-1);
   await orm.close();
   expect(checked({ DATA_DIR }).status).toBe(0);
-  expect(checked({ DATA_DIR }, '--soon')).toEqual({ status: 2, output: 'The only option is --settled: npm run invariants -- --settled\n' });
+  expect(checked({ DATA_DIR }, '--soon')).toEqual({ status: 2, output: 'The only options are --settled and --redis: npm run invariants -- --settled --redis\n' });
   expect(checked({ DATA_DIR: join(folder, 'idle') }).status).toBe(2);
 });
 

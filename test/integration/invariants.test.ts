@@ -1,7 +1,10 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import { checkInvariants, findViolations, inSnapshot, reportOf, type Finding } from '../../src/database/check-invariants.js';
+import { checkPasses } from '../../src/database/check-passes.js';
 import { SAFETY, SETTLED, type InvariantName } from '../../src/database/invariants.js';
+import { queuesNow } from '../../src/redis/check-queues.js';
+import { keys } from '../../src/redis/keys.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { only, saleOf } from '../support/sale.js';
@@ -235,6 +238,22 @@ test('all answers are of one instant, nothing can be written meanwhile, and the 
   });
   const connections = await Promise.all(Array.from({ length: 10 }, () => orm.em.fork().execute<{ isolation: string }[]>('select @@tx_isolation as isolation')));
   expect(new Set(connections.flat().map(({ isolation }) => isolation))).toEqual(new Set(['READ-COMMITTED']));
+});
+
+test('of the queues in Redis: a user in both sets, a pass without a row and more passes than might be are found, each by itself', async () => {
+  const { redis, orm } = frontrow.app;
+  const violatedNow = async () => violated(await checkPasses(orm, await queuesNow(redis)));
+  const [waiting, active] = [keys.queueWaiting(concert.id), keys.queueActive(concert.id)];
+  expect(await violatedNow()).toEqual([]);
+  await redis.zadd(waiting, 1, buyers.held.id);
+  expect(await violatedNow()).toEqual(['queue-one-place']);
+  await redis.zrem(waiting, buyers.held.id);
+  await redis.zadd(active, Date.now() + 60_000, 'nobody known');
+  expect(await violatedNow()).toEqual(['queue-pass-written']);
+  await redis.zrem(active, 'nobody known');
+  await orm.em.getConnection().execute('update queue_pass set active_count = 1, active_max = 1');
+  expect(await violatedNow()).toEqual(['queue-active-max']);
+  await orm.em.getConnection().execute('update queue_pass set active_count = null, active_max = null');
 });
 
 test('a test file that leaves an untrue balance behind fails, with the row', async () => {

@@ -14,7 +14,7 @@ export async function assertInvariants(database: DatabaseAddress, settings: Omit
   const orm = await connectDatabase(database, { poolMax: 1 });
   try {
     const findings = await checkInvariants(orm, { ...settings, settled: false });
-    const violated = findings.filter(({ name, count }) => count > 0 && !broken?.invariants.includes(name));
+    const violated = findings.filter(({ name, count }) => count > 0 && !broken?.invariants.includes(name as InvariantName));
     if (violated.length > 0) throw new Error(`What must always be true is not, after the tests of this file:\n${reportOf(violated).join('\n')}`);
   } finally {
     await orm.close();
