@@ -2,10 +2,11 @@ import { boundary } from './boundary.drill.js';
 import { database } from './database.drill.js';
 import type { Drill } from './drill.js';
 import { failPoints } from './fail-points.drill.js';
+import { idempotency } from './idempotency.drill.js';
 import { oversell } from './oversell.drill.js';
 
 /** All drills, in the order in which `all` runs them. */
-export const catalogue: readonly Drill[] = [oversell, failPoints, boundary, database];
+export const catalogue: readonly Drill[] = [oversell, failPoints, boundary, idempotency, database];
 
 /** Runs as long as it is asked, so it is no part of `all`. */
 export const APART = ['soak'];

@@ -132,6 +132,7 @@ export class BoundaryRace {
       this.#violated('neither', `the payment of ${id} was answered ${reply.code}`, reply);
       return null;
     }
+    if (paidAt !== null && paidAt >= expiresAt) this.#violated('late-payment', `${id} was paid ${paidAt - expiresAt} ms after its end`, reply);
     if (paidAt === null && answeredAt < expiresAt) this.#violated('over-too-early', `${id} was over ${expiresAt - answeredAt} ms before its end`, reply);
     this.aim.shot(paidAt !== null, paidAt === null ? undefined : paidAt - sentAt);
     return { reservationId: id, userId: buyer.id, expiresAt, sentAt, answeredAt, paidAt };

@@ -1,7 +1,7 @@
 import { boundary, controlBoundary } from '../../drills/boundary.drill.js';
 import { complaintOfSmall, SMALL_TIMEOUT_MS } from './small.js';
 
-test('Q9: a payment at the very end of its hold is either made, with seats and ledger, or too late, with nothing; nobody has the seats before', async () => {
+test('V2: a payment at the very end of its hold is either made, with seats and ledger, or too late, with nothing; nobody has the seats before', async () => {
   expect(await complaintOfSmall(boundary)).toBe('');
 }, SMALL_TIMEOUT_MS);
 
