@@ -14,11 +14,16 @@ import type { World } from './world.js';
  * everybody was admitted once, in the order in which they came.
  */
 
-const LOOK_EVERY_MS = 1000;
 const COMES_EVERY_MS = 300;
 const WATCHES_EVERY = 5;
 const WATCHERS_MAX = 25;
 const ADMITTED_WITHIN_MS = 30_000;
+
+export interface LineSizes {
+  /** Before it begins to move. */
+  inLine: number;
+  lookEveryMs: number;
+}
 
 type Watcher = Watched<{ queuePosition: KeptPosition }>;
 
@@ -26,6 +31,7 @@ export class Line {
   readonly members: DrillBuyer[] = [];
   readonly #watchers = new Map<DrillBuyer, Watcher>();
   readonly #attending: Promise<void>[] = [];
+  #newcomers: Promise<void> = Promise.resolve();
   #over = false;
 
   private constructor(
@@ -33,16 +39,17 @@ export class Line {
     private readonly world: World,
     private readonly client: DrillClient,
     readonly concertId: string,
+    private readonly lookEveryMs: number,
   ) {}
 
   /** So many come one after the other; then the line begins to move, and as many as are admitted come anew. */
-  static async open(run: DrillRun, world: World, client: DrillClient, count: number): Promise<Line> {
+  static async open(run: DrillRun, world: World, client: DrillClient, { inLine, lookEveryMs }: LineSizes): Promise<Line> {
     const { id } = await world.build.concert({ seats: 1 });
-    const line = new Line(run, world, client, id);
+    const line = new Line(run, world, client, id, lookEveryMs);
     await line.#pace({ queueAdmitCount: 1, queueAdmitIntervalMs: COMES_EVERY_MS });
-    for (const account of await world.build.buyers(count)) await line.#comes(new DrillBuyer(client, account));
-    line.#attending.push(line.#newcomers());
-    for (const attending of line.#attending) attending.catch(() => undefined);
+    for (const account of await world.build.buyers(inLine)) await line.#comes(new DrillBuyer(client, account));
+    line.#newcomers = line.#goOnComing();
+    line.#newcomers.catch(() => undefined);
     return line;
   }
 
@@ -53,7 +60,11 @@ export class Line {
     const { signal } = this.run;
     const late = delay(ADMITTED_WITHIN_MS, 'late' as const, { signal });
     late.catch(() => undefined);
-    const end = await Promise.race([Promise.all(this.#attending), late]);
+    const everybody = async (): Promise<void> => {
+      await this.#newcomers;
+      await Promise.all(this.#attending);
+    };
+    const end = await Promise.race([everybody(), late]);
     const passes = await this.#passes();
     const admitted = new Set(passes.map(({ userId }) => userId));
     const waiting = this.members.filter(({ id }) => !admitted.has(id));
@@ -75,7 +86,7 @@ export class Line {
     return rows.map(({ userId, place, admittedAt }) => ({ userId, place: Number(place), admittedAt }));
   }
 
-  async #newcomers(): Promise<void> {
+  async #goOnComing(): Promise<void> {
     while (!this.#over) {
       await delay(COMES_EVERY_MS, undefined, { signal: this.run.signal });
       const [account] = await this.world.build.buyers(1).catch(() => []);
@@ -99,7 +110,7 @@ export class Line {
       const status = (operation.value as KeptPosition | null | undefined)?.status;
       if (outcome !== 'ok' || (status !== 'WAITING' && status !== 'ACTIVE')) return this.#lost(operation);
       if (status === 'ACTIVE') return;
-      await this.client.pause(LOOK_EVERY_MS);
+      await this.client.pause(this.lookEveryMs);
     }
   }
 

@@ -20,17 +20,19 @@ export interface LoadSizes {
   /** In line before anything happens; more come meanwhile. */
   inLine: number;
   holdTtlMs: number;
+  /** How often people in line look at their place; a lost line waits for them three times as long. */
+  lookEveryMs: number;
 }
 
 const CHANGES = new Set(['reserve', 'cancel', 'charge', 'pay', 'refund']);
 const PRICE = 10_000;
 /** Money goes to and fro as long as the faults go on. */
-const HABITS: Habits = { ...USUAL_HABITS, hotSeats: 4, walksAway: 0.15, cancels: 0.15, givesUp: 0, refunds: 0.6 };
+const HABITS: Habits = { ...USUAL_HABITS, wantsHotSeat: 0.2, hotSeats: 4, walksAway: 0.15, cancels: 0.15, givesUp: 0, refunds: 0.9 };
 
-export const environmentOf = ({ holdTtlMs }: LoadSizes): Record<string, string> => ({
+export const environmentOf = ({ holdTtlMs, lookEveryMs }: LoadSizes): Record<string, string> => ({
   HOLD_TTL_MS: String(holdTtlMs), SWEEP_INTERVAL_MS: '1000', ACCESS_TOKEN_TTL_MS: '7200000', SEATS_PER_USER_MAX: '20',
   QUEUE_ADMIT_COUNT: '1000', QUEUE_ADMIT_INTERVAL_MS: '200', QUEUE_ACTIVE_MAX: '10000', QUEUE_TICK_MS: '100', QUEUE_PASS_ATTEMPTS_MAX: '1000000',
-  QUEUE_REBUILD_GRACE_MS: '3000',
+  QUEUE_REBUILD_GRACE_MS: String(3 * lookEveryMs),
 });
 
 export class MixedLoad {
@@ -52,21 +54,18 @@ export class MixedLoad {
     const asBuyer = (account: Buyer): DrillBuyer => new DrillBuyer(client, account);
     const buyers = (await world.build.buyers(sizes.buyers)).map(asBuyer);
     const show: Show = { ...(await world.build.concert({ seats: sizes.seats, price: PRICE })), seats: sizes.seats, price: PRICE };
-    const line = await Line.open(run, world, client, sizes.inLine);
+    const line = await Line.open(run, world, client, sizes);
     const prober = await Prober.open(run, world, client);
     const crowd = new Crowd(run, 'the sale', client, buyers, show, HABITS);
     await crowd.joinAll();
     return new MixedLoad(run, world, client, [...buyers, ...prober.buyers], line, prober, crowd, sizes.atOnce);
   }
 
-  /** A part of the drill in which people buy until the faults are over. */
-  async under<T>(name: string, faults: () => Promise<T>): Promise<T> {
-    return this.run.part(name, async () => {
-      let over = false;
-      const broken = faults().finally(() => (over = true));
-      const [result] = await Promise.all([broken, this.crowd.visits(this.atOnce, () => over)]);
-      return result;
-    });
+  /** People buy until the faults are over. */
+  async during(faults: () => Promise<void>): Promise<void> {
+    let over = false;
+    const broken = faults().finally(() => (over = true));
+    await Promise.all([broken, this.crowd.visits(this.atOnce, () => over)]);
   }
 
   /** Everything comes to rest and is judged; those calls had to be answered in time that the drill did not cut off itself. */

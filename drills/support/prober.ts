@@ -44,13 +44,23 @@ export class Prober {
   /** What came back, and when that was (performance.now()). The answer is how long everything took, in milliseconds. */
   async back(what: string, since: number): Promise<number> {
     const endsAt = since + GIVE_UP_AFTER_MS;
-    const steps = await Promise.all([...this.world.nodes.map((node) => this.#ready(node, endsAt)), ...this.world.apis.map((api, index) => this.#sells(api, this.buyers[index]!, endsAt)), this.#holdsEnd(endsAt)]);
+    const took: string[] = [];
+    const timed = async (name: string, step: Promise<string | null>): Promise<string | null> => {
+      const missing = await step;
+      took.push(`${name} ${Math.round(performance.now() - since)} ms`);
+      return missing;
+    };
+    const steps = await Promise.all([
+      ...this.world.nodes.map((node) => timed(`${node.name} ready`, this.#ready(node, endsAt))),
+      ...this.world.apis.map((api, index) => timed(`${api.name} sells`, this.#sells(api, this.buyers[index]!, endsAt))),
+      timed('holds end', this.#holdsEnd(endsAt)),
+    ]);
     const tookMs = Math.round(performance.now() - since);
     const missing = steps.filter((step) => step !== null);
     this.#slowestMs = Math.max(this.#slowestMs, tookMs);
     this.run.expect(missing.length === 0, `after ${what} everything works again: ${missing.join(', ')}`);
     this.run.expect(tookMs <= BACK_WITHIN_MS, `after ${what} everything works again within ${BACK_WITHIN_MS / 1000} s: it took ${tookMs} ms`);
-    this.run.say(`everything works again ${tookMs} ms after ${what}`);
+    this.run.say(`everything works again ${tookMs} ms after ${what}; last ${took.slice(-2).join(', ')}`);
     return tookMs;
   }
 
