@@ -22,7 +22,7 @@ const signOut = (lane: Lane, credentials: Credentials, via: Target) =>
   lane.client.call({ process: 'somebody', name: 'signOut', document: operations.SignOutDocument, variables: {}, credentials, read: (data) => data.signOut }, via);
 
 const isSignedIn = async (lane: Lane, accessToken: string): Promise<boolean> => {
-  const reply = await lane.ask('me', '{ me { id } }', {}, { accessToken }, lane.well);
+  const reply = await lane.ask('whoami', '{ whoami: me { id } }', {}, { accessToken }, lane.well);
   return reply.outcome === 'ok';
 };
 

@@ -35,7 +35,7 @@ function admin(name: string, arrange: (lane: Lane) => Promise<Asked>): DrilledMu
   };
 }
 
-const SECTIONS = [{ name: 'Floor', rows: [{ name: '1', seats: 3, grade: 'R' }] }];
+const SECTIONS = [{ name: 'Floor', rows: [{ name: '1', seatCount: 3, grade: 'R' }] }];
 const HOUR_MS = 3_600_000;
 const inHours = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString();
 

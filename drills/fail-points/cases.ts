@@ -86,14 +86,15 @@ export async function dieInJob(lane: Lane, job: DrilledJob, aim: Case): Promise<
   const name = nameOf(aim);
   await lane.arm(victim, name, aim);
   const left: LeftBehind[] = [];
-  for (let turn = 1; turn <= TURNS_MAX; turn += 1) {
+  const isOver = (): boolean => victim.pid === 0 || lane.hits(name).length >= aim.hit;
+  for (let turn = 1; turn <= TURNS_MAX && !isOver(); turn += 1) {
     const before = lane.hits(name).length;
     left.push({ aim, work: await job.give(lane), withinMs: job.withinMs });
-    await lane.eventually(async () => victim.pid === 0 || lane.hits(name).length > before, DIES_WITHIN_MS);
-    if (victim.pid === 0 || lane.hits(name).length >= aim.hit) {
-      lane.run.expect((await died(victim, DIES_WITHIN_MS)) && lane.hits(name).length === aim.hit, `${name}: the process dies there`);
-      return left;
-    }
+    await lane.eventually(async () => isOver() || lane.hits(name).length > before, DIES_WITHIN_MS);
+  }
+  if (isOver()) {
+    lane.run.expect((await died(victim, DIES_WITHIN_MS)) && lane.hits(name).length === aim.hit, `${name}: the process dies there`);
+    return left;
   }
   lane.run.expect(false, `${name}: the point was hit ${lane.hits(name).length} times`);
   await victim.kill();

@@ -63,7 +63,7 @@ const SEATS: Mutant[] = [
     name: 'sweeper-off',
     bug: 'the sweeper does not look for holds whose job was lost',
     edits: [{ file: 'workers/sweep.worker.ts', find: 'await reservations.sweep();', replace: 'void reservations;' }],
-    catchers: [{ by: 'test/integration/reserve-redis-down.test.ts', only: 'is ended by the sweeper' }],
+    catchers: [{ by: 'test/integration/hold.test.ts', only: 'with its job lost, the sweeper alone announces the end' }],
   },
   {
     name: 'gate-never-dies',
@@ -107,7 +107,7 @@ const MONEY: Mutant[] = [
     name: 'float-money',
     bug: 'a balance is kept as a floating-point number',
     edits: [{ file: 'database/migrations/001-initial.ts', find: 'balance bigint not null,\n      version int', replace: 'balance float not null,\n      version int' }],
-    catchers: [{ by: 'test/integration/wallet.test.ts', only: 'a balance reaches its limit' }],
+    catchers: [{ by: 'test/integration/wallet.test.ts', only: 'a balance is exact to the last unit' }],
   },
   {
     name: 'read-then-write',
@@ -116,6 +116,12 @@ const MONEY: Mutant[] = [
       { file: 'database/repositories/reservation.repository.ts', find: 'em.find(Reservation, { id: { $in: [...ids] } }, { lockMode, orderBy', replace: 'em.find(Reservation, { id: { $in: [...ids] } }, { ...(lockMode && {}), orderBy' },
     ],
     catchers: [{ by: 'test/concurrency/pay-expiry.test.ts', only: '1,000 races' }],
+  },
+  {
+    name: 'pay-too-late',
+    bug: 'a payment does not look whether the hold is over',
+    edits: [{ file: 'services/payment.service.ts', find: "if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');", replace: '' }],
+    catchers: [{ by: 'test/integration/hold.test.ts', only: 'another hold is payable until its own end' }, { by: 'drill boundary' }],
   },
   {
     name: 'pay-what-was-given-back',
@@ -185,10 +191,11 @@ const TRANSACTIONS: Mutant[] = [
     name: 'marked-before-published',
     bug: 'the relay marks events as published before it publishes them, and does not look for what the stream lacks',
     edits: [
+      { file: 'services/relay.service.ts', find: 'if (!(await this.#append(turn, events, textOfMark(reached)))) return 0;\n    turn.last', replace: 'turn.last' },
       {
         file: 'services/relay.service.ts',
-        find: 'if (!(await this.#append(turn, events, textOfMark(reached)))) return 0;\n    turn.last = reached;\n    return this.#follow(events, (inner) => markPublished(inner, sequences, reached.publishedAt));',
-        replace: 'turn.last = reached;\n    const followed = await this.#follow(events, (inner) => markPublished(inner, sequences, reached.publishedAt));\n    return (await this.#append(turn, events, textOfMark(reached))) ? followed : 0;',
+        find: 'return this.#follow(events, (inner) => markPublished(inner, sequences, reached.publishedAt));',
+        replace: 'const followed = await this.#follow(events, (inner) => markPublished(inner, sequences, reached.publishedAt));\n    return (await this.#append(turn, events, textOfMark(reached))) ? followed : 0;',
       },
       { file: 'services/relay.service.ts', find: 'published += await this.#publishAgain(turn);', replace: 'void this.#publishAgain;' },
     ],
@@ -219,10 +226,11 @@ const QUEUE: Mutant[] = [
     name: 'pass-told-before-written',
     bug: 'a pass is handed over first and written to the database afterwards',
     edits: [
+      { file: 'services/queue-admission.ts', find: 'await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));\n', replace: '\n' },
       {
         file: 'services/queue-admission.ts',
-        find: 'await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));\n      const { outcomes, active } = await this.store.admit(concertId, policy, this.config.passTtlMs, proposed);',
-        replace: 'const { outcomes, active } = await this.store.admit(concertId, policy, this.config.passTtlMs, proposed);\n      await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));',
+        find: 'const of = (...wanted: AdmitOutcome[])',
+        replace: 'await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));\n      const of = (...wanted: AdmitOutcome[])',
       },
     ],
     catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'who leaves between the proposal and the admission' }],
@@ -236,8 +244,20 @@ const QUEUE: Mutant[] = [
   {
     name: 'epoch-not-counted',
     bug: 'a queue that Redis has lost counts its places from the same number again',
-    edits: [{ file: 'database/repositories/queue.repository.ts', find: 'set next_queue_epoch = next_queue_epoch + 1 where', replace: 'set next_queue_epoch = next_queue_epoch where' }],
+    edits: [{ file: 'database/repositories/queue-line.repository.ts', find: 'set next_queue_epoch = next_queue_epoch + 1 where', replace: 'set next_queue_epoch = next_queue_epoch where' }],
     catchers: [{ by: 'test/integration/queue-loss.test.ts', only: 'newcomers after a loss stand behind' }],
+  },
+  {
+    name: 'token-place-ignored',
+    bug: 'the place in a queue token is not believed after Redis was lost: its owner stands at the end',
+    edits: [{ file: 'services/queue-returns.ts', find: "typeof place === 'number' && !isLive(standing) &&", replace: "typeof place === 'number' && false && !isLive(standing) &&" }],
+    catchers: [{ by: 'test/integration/queue-rebuild.test.ts', only: 'bring places back in the old order, whoever comes first' }],
+  },
+  {
+    name: 'ended-pass-comes-back',
+    bug: 'after a loss of Redis a place comes back whatever its row says of it',
+    edits: [{ file: 'domain/queue-recovery.ts', find: "const status = own ? rememberedAs(own) : 'WAITING';", replace: "const status: Remembered = 'WAITING';" }],
+    catchers: [{ by: 'test/integration/queue-rebuild.test.ts', only: 'paid, left, absent and timed-out places are not' }],
   },
 ];
 

@@ -65,7 +65,7 @@ function replaceFiles(contents: ReadonlyMap<string, string>): void {
 async function failPoints(log: string): Promise<Map<string, string>> {
   const killer = join(import.meta.dirname, 'killer.ts');
   const { takeAim } = await import('./killer.ts');
-  takeAim({ point, operation, hit: Number(hit ?? 1), log });
+  takeAim({ point: point || undefined, operation, hit: Number(hit || 1), log });
   const lines = new Map<string, string[]>();
   const add = (module: string, line: string): void => {
     if (!fs.existsSync(join(dist, module))) throw new Error(`Fail point: the target is gone. There is no module ${module}.`);

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from '../../src/launcher/debian-packages.js';
 import { hasEnded } from '../../src/launcher/server-process.js';
+import { mutantEnv } from '../inject/environment.js';
 import { startProxy, type Proxy } from './proxy.js';
 
 /** One Frontrow process of the built program, behind proxies of its own. */
@@ -73,6 +74,7 @@ class SpawnedNode implements FrontrowNode {
     this.role = options.role;
     this.url = `http://127.0.0.1:${front.port}`;
     this.#env = {
+      ...mutantEnv(),
       ...options.env,
       ROLES: options.role,
       DATABASE_URL: `mysql://${DATABASE.user}@127.0.0.1:${toDatabase.port}/${DATABASE.name}`,

@@ -55,6 +55,11 @@ test('W1: a balance reaches its limit and not one more, and a refused key can be
   expect(await sale.ledgerOf(buyer.id)).toHaveLength(2);
 });
 
+test('W1: a balance is exact to the last unit, however large', async () => {
+  const buyer = await frontrow.build.buyer({ balance: 30_000_001 });
+  expect((await sale.me(buyer)).balance).toBe(30_000_001);
+});
+
 test('W1: amounts that are no positive whole number within bounds name their field and change nothing', async () => {
   const buyer = await frontrow.build.buyer();
   for (const amount of [0, 1_000_001, Number.MAX_SAFE_INTEGER]) {
