@@ -1,7 +1,8 @@
 import type { DrillRun } from '../drill.js';
 import type { Operation } from './history.js';
+import { starvationOf } from './starvation.js';
 
-/** No request waits longer for its answer than Frontrow's deadline. */
+/** No request waits longer for its answer than Frontrow's deadline; the time for which the machine let a process not run is not counted. */
 
 const DEADLINE_MS = 5000;
 /** For the way there and back, on a machine that does everything at once. */
@@ -23,9 +24,20 @@ export function expectAnswersInTime(run: DrillRun, { timeoutsAllowed = false, op
   const at = (share: number): number => Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0);
   run.figure('answers', times.length);
   run.figure('answer time p50, p99, max, ms', `${at(0.5)}, ${at(0.99)}, ${at(1)}`);
-  const late = answered.filter(({ invokedAt, endedAt }) => endedAt! - invokedAt > DEADLINE_MS + MARGIN_MS);
-  run.violations(late.map((operation) => ({ kind: 'late-answer', what: `${operation.name} was answered after ${Math.round(operation.endedAt! - operation.invokedAt)} ms`, operations: [operation] })));
+  const starvation = starvationOf(run.history);
+  const kept = ({ node, invokedAt, endedAt }: Operation): number => starvation.during(node, invokedAt, endedAt!);
+  const isLate = (operation: Operation): boolean => operation.endedAt! - operation.invokedAt > DEADLINE_MS + MARGIN_MS;
+  const isOwnFault = (operation: Operation): boolean => operation.endedAt! - operation.invokedAt - kept(operation) > DEADLINE_MS + MARGIN_MS;
+  const late = answered.filter(isLate);
   const silent = operations.filter(({ code }) => code === 'TIMEOUT');
   run.figure('calls without any answer in time', silent.length);
-  if (!timeoutsAllowed) run.violations(silent.map((operation) => ({ kind: 'no-answer', what: `${operation.name} had no answer in time`, operations: [operation] })));
+  run.figure('late or silent for want of a processor', [...late, ...silent].filter((operation) => !isOwnFault(operation)).length);
+  run.figure('longest wait for a processor within a second, ms', starvation.worstSecondMs());
+  run.violations(late.filter(isOwnFault).map((operation) => ({ kind: 'late-answer', what: `${operation.name} was answered after ${lengthOf(operation, kept)}`, operations: [operation] })));
+  if (!timeoutsAllowed) {
+    run.violations(silent.filter(isOwnFault).map((operation) => ({ kind: 'no-answer', what: `${operation.name} had no answer in ${lengthOf(operation, kept)}`, operations: [operation] })));
+  }
 }
+
+const lengthOf = (operation: Operation, kept: (operation: Operation) => number): string =>
+  `${Math.round(operation.endedAt! - operation.invokedAt)} ms, of which it was kept from running for ${Math.round(kept(operation))} ms`;

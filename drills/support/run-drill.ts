@@ -3,6 +3,7 @@ import { History, lineOf } from './history.js';
 import type { Violation } from './model.js';
 import { Random } from './random.js';
 import { linesOf, saveReport, type Report, type Verdict } from './report.js';
+import { watchStarvation } from './starvation.js';
 import { startWorld, type World, type WorldOptions } from './world.js';
 
 export interface HowToRun {
@@ -99,6 +100,7 @@ class Run implements DrillRun {
     this.signal.throwIfAborted();
     const world = startWorld({ say: (line) => this.say(line), ...options });
     this.#worlds.push(world);
+    this.closing(watchStarvation(this.history, (await world).nodes));
     return world;
   }
 
