@@ -30,7 +30,7 @@ export type DatabaseAddress = { url: string } | { socketPath: string; name: stri
 /** Twice as long, for a wait that is tried again, is still within the time of a request. */
 export const LOCK_WAIT_TIMEOUT_S = 2;
 /** A server that takes connections and greets nobody counts as away after this long. */
-const CONNECT_TIMEOUT_MS = 2000;
+const CONNECT_TIMEOUT_MS = 4000;
 /** Who comes while so many wait for a connection is turned away at once: about what ten connections answer before the first of them gives up. */
 export const POOL_WAITING_MAX = 5000;
 

@@ -13,6 +13,8 @@ const STILL_RUNNING_PATIENCE_MS = 1000;
 /** The same for jobs, seeds and commands, for whom nobody waits. */
 const WORK_STATEMENT_PATIENCE_MS = 5000;
 const WORK_STILL_RUNNING_PATIENCE_MS = 3000;
+/** Patience is counted in turns of the process: one that was busy all the while first reads what has come. */
+const TURNS = 10;
 /** A connection that answered a moment ago is taken as it is. */
 const IDLE_TRUSTED_MS = 1000;
 const PING_PATIENCE_MS = 1000;
@@ -116,12 +118,12 @@ function isAlive(connection: PooledConnection, signs: DatabaseSigns): Promise<bo
   if (Date.now() - connection.lastActiveTime < IDLE_TRUSTED_MS) return Promise.resolve(true);
   return new Promise((resolve) => {
     const settle = (alive: boolean): void => {
-      clearTimeout(timer);
+      stop();
       if (alive) signs.answered();
       else signs.missing();
       resolve(alive);
     };
-    const timer = setTimeout(() => settle(false), PING_PATIENCE_MS);
+    const stop = after(PING_PATIENCE_MS, () => settle(false));
     connection.ping((error) => settle(!error));
   });
 }
@@ -143,12 +145,12 @@ function watchStatements(connection: PoolConnection, pool: Pool, signs: Database
   connection.query = ((...args: unknown[]) => {
     const answer = args.at(-1);
     if (typeof answer !== 'function') return send(...args);
-    let timer: NodeJS.Timeout | undefined;
+    let stop = (): void => undefined;
     let settled = false;
     const settle: Answer = (error, ...rest) => {
       if (settled) return;
       settled = true;
-      clearTimeout(timer);
+      stop();
       if (error && isLost(error)) signs.missing();
       else signs.answered();
       (answer as Answer)(error, ...rest);
@@ -157,13 +159,13 @@ function watchStatements(connection: PoolConnection, pool: Pool, signs: Database
       ? [STATEMENT_PATIENCE_MS, STILL_RUNNING_PATIENCE_MS]
       : [WORK_STATEMENT_PATIENCE_MS, WORK_STILL_RUNNING_PATIENCE_MS];
     const wait = (): void => {
-      timer = setTimeout(async () => {
+      stop = after(patience, async () => {
         const runs = await stillRuns(pool.config.connectionConfig, connection.threadId, askPatience);
         if (settled) return;
         if (runs) return wait();
         drop(connection as PooledConnection);
         settle(new NoAnswerFromDatabase('The database does not answer.'));
-      }, patience);
+      });
     };
     wait();
     return send(...args.slice(0, -1), settle);
@@ -173,19 +175,33 @@ function watchStatements(connection: PoolConnection, pool: Pool, signs: Database
 /** Asked over a connection of its own: a long statement is not a lost one. */
 async function stillRuns(options: ConnectionOptions, threadId: number | null, patienceMs: number): Promise<boolean> {
   const { socketPath, host, port, user, password, database, ssl } = options;
-  const asking: Connection = createConnection({ socketPath, host, port, user, password, database, ssl, connectTimeout: patienceMs } as ConnectionOptions);
+  const asking: Connection = createConnection({ socketPath, host, port, user, password, database, ssl, connectTimeout: 2 * patienceMs } as ConnectionOptions);
   return new Promise<boolean>((resolve) => {
     const settle = (runs: boolean): void => {
-      clearTimeout(timer);
+      stop();
       drop(asking as unknown as PooledConnection);
       resolve(runs);
     };
-    const timer = setTimeout(() => settle(false), patienceMs);
+    const stop = after(patienceMs, () => settle(false));
     asking.on('error', () => settle(false));
     asking.query("select 1 as runs from information_schema.processlist where id = ? and command not in ('Sleep', 'Killed')", [threadId], (error, rows) => {
       settle(!error && (rows as unknown[]).length > 0);
     });
   });
+}
+
+function after(ms: number, then: () => void): () => void {
+  let turnsLeft = TURNS;
+  let timer: NodeJS.Timeout;
+  const turn = (): void => {
+    timer = setTimeout(() => {
+      turnsLeft -= 1;
+      if (turnsLeft > 0) turn();
+      else then();
+    }, ms / TURNS);
+  };
+  turn();
+  return () => clearTimeout(timer);
 }
 
 /** The connection is gone or never came, which says more than an answer that is an error. */
