@@ -3,11 +3,12 @@ import { database } from './database.drill.js';
 import type { Drill } from './drill.js';
 import { failPoints } from './fail-points.drill.js';
 import { idempotency } from './idempotency.drill.js';
+import { network } from './network.drill.js';
 import { oversell } from './oversell.drill.js';
 import { redis } from './redis.drill.js';
 
 /** All drills, in the order in which `all` runs them. */
-export const catalogue: readonly Drill[] = [oversell, failPoints, boundary, idempotency, database, redis];
+export const catalogue: readonly Drill[] = [oversell, failPoints, boundary, idempotency, database, redis, network];
 
 /** Runs as long as it is asked, so it is no part of `all`. */
 export const APART = ['soak'];

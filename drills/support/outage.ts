@@ -10,6 +10,7 @@ export type Dependency = 'database' | 'redis';
 
 const HEALTH_TIMEOUT_MS = 5000;
 const ASK_EVERY_MS = 100;
+const SOON_MS = 15_000;
 
 /** Frozen for so long at least, and until the work is done. */
 export async function whilePaused(run: DrillRun, store: StoreServer, pauseMs: number, work: () => Promise<void>): Promise<void> {
@@ -41,6 +42,13 @@ export async function expectUnreadyFor(run: DrillRun, nodes: readonly FrontrowNo
       run.expect(false, `${node.name} says that its ${ill} is ill and nothing else: ${JSON.stringify(checks)}`);
     }),
   );
+}
+
+/** For what need not be at once, but while it lasts. */
+export async function expectSoon(run: DrillRun, what: string, ask: () => boolean): Promise<void> {
+  const endsAt = performance.now() + SOON_MS;
+  while (!ask() && performance.now() < endsAt) await delay(ASK_EVERY_MS, undefined, { signal: run.signal });
+  run.expect(ask(), what);
 }
 
 /** Called in the end: no process of Frontrow has died of anything. */
