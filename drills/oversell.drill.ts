@@ -12,7 +12,7 @@ import type { World } from './support/world.js';
 
 const SIZES = {
   full: { users: 10_000, seats: 50, apis: 4, workers: 2, atOnce: 100, sockets: 100, holdTtlMs: 4000, kills: { count: 20, everyMs: 3000, deadMaxMs: 500, aliveMin: 1 } },
-  small: { users: 200, seats: 10, apis: 2, workers: 1, atOnce: 50, sockets: 5, holdTtlMs: 1000, kills: { count: 2, everyMs: 700, deadMaxMs: 100, aliveMin: 1 } },
+  small: { users: 120, seats: 8, apis: 2, workers: 1, atOnce: 40, sockets: 4, holdTtlMs: 1000, kills: { count: 2, everyMs: 500, deadMaxMs: 100, aliveMin: 1 } },
 } satisfies Record<DrillRun['scale'], { kills: Kills; [size: string]: number | Kills }>;
 type Sizes = (typeof SIZES)[DrillRun['scale']];
 

@@ -60,6 +60,11 @@ function brokenFences(): string[] {
 
 test('each floor imports only what the law allows', () => expect(brokenImports()).toEqual([]));
 
+test('the product knows nothing of what drills and tests it', () => {
+  const outside = files.flatMap((file) => [...own(file, false), ...own(file, true)].filter((imported) => /^(drills|test|scripts)\//.test(imported)).map((imported) => `${file} imports ${imported}`));
+  expect(outside).toEqual([]);
+});
+
 test('libraries stay behind their fences', () => expect(brokenFences()).toEqual([]));
 
 test('every floor of the source is known to the law or is made of single files', () => {
