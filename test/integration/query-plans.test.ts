@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/mysql';
+import { passesEndedSince, passesOfUsers } from '../../src/database/repositories/queue-line.repository.js';
 import { overduePasses, paidPassesOf, queueFactsOf } from '../../src/database/repositories/queue.repository.js';
 import { unpublishedEvents } from '../../src/database/repositories/outbox.repository.js';
 import { overdueHolds } from '../../src/database/repositories/reservation.repository.js';
@@ -91,6 +92,15 @@ test('the heartbeat asks for the paid passes of those who are active by their ke
   const [step] = await planOf((em) => paidPassesOf(em, concert.id, users.map(({ id }) => id)));
   expect(step).toMatchObject({ type: 'range', key: 'PRIMARY' });
   expect(step!.rows).toBeLessThanOrEqual(users.length);
+});
+
+test('a lost queue is recovered by indexes: the rows of who comes back by their keys, what ended lately by a range', async () => {
+  const users = await frontrow.app.transactions.fork().execute<{ id: string }[]>('select user_id as id from queue_pass where concert_id = ? limit 5', [concert.id]);
+  const [rows] = await planOf((em) => passesOfUsers(em, concert.id, users.map(({ id }) => id)));
+  expect(rows).toMatchObject({ type: 'range', key: 'PRIMARY' });
+  const [ended] = await planOf((em) => passesEndedSince(em, concert.id, Date.now(), null, 500));
+  expect(ended!.type).toBe('range');
+  expect(ended!.rows).toBeLessThan(10);
 });
 
 test('that a date is sold out is seen by two looks into the index, not by reading its seats', async () => {
