@@ -21,7 +21,7 @@ let toDatabase: RedisProxy;
 /** An instance whose way to the database can be cut. */
 let instance: Running;
 beforeAll(async () => {
-  frontrow = await startFrontrow({ brokenOnPurpose: { invariants: ['held-is-reserved'], because: 'the reservation of an event is deleted before it is read' } });
+  frontrow = await startFrontrow({ brokenOnPurpose: { invariants: ['held-is-reserved', 'told-is-true'], because: 'the reservation of an event is deleted before it is read' } });
   const { database, redis } = frontrow.app.stores as { database: { socketPath: string; name: string }; redis: string };
   toDatabase = await redisProxy(database.socketPath);
   instance = await run(testConfig({ ROLES: 'api' }), { database: { ...database, socketPath: toDatabase.address }, redis }, createLogger('silent'));
