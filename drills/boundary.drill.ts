@@ -5,6 +5,7 @@ import { BuyerPool } from './support/buyer-pool.js';
 import { histogramOf, judgeBoundary, takeovers } from './support/boundary-judge.js';
 import { BoundaryRace, isInWindow, WINDOW_MS, type Shot } from './support/boundary-race.js';
 import { DrillClient } from './support/client.js';
+import type { FinalState } from './support/final-state.js';
 import { judgeSale } from './support/settle.js';
 import { negativeControl } from './support/sub-run.js';
 import type { World } from './support/world.js';
@@ -24,6 +25,7 @@ export interface BoundarySize {
 export const BOUNDARY_ENV = { HOLD_TTL_MS: '300', SWEEP_INTERVAL_MS: '1000', QUEUE_ACTIVE_MAX: '1000000', QUEUE_PASS_ATTEMPTS_MAX: '1000000', QUEUE_PASS_TTL_MS: '7200000' };
 const SHARE_MIN = 0.2;
 const SEATS_PER_DATE = 1000;
+const BUYERS_BATCH_MAX = 500;
 const PRICE = 1000;
 const LEAD_FIRST_MS = 15;
 const AIMED_SHOTS_MIN = 60;
@@ -58,6 +60,18 @@ export const controlBoundary = (run: DrillRun): Promise<void> =>
   });
 
 export async function drillBoundary(run: DrillRun, world: World, size: BoundarySize): Promise<void> {
+  const race = await raceAtBoundary(run, world, size);
+  const final = await run.part('judging', () => judgeSale(run, world, { buyers: run.random.sample(race.buyers, ACCOUNTS_READ_MAX), withinMs: SETTLED_WITHIN_MS }));
+  judgeRace(run, race, final);
+}
+
+export interface Raced extends Measured {
+  race: BoundaryRace;
+  buyers: DrillBuyer[];
+}
+
+/** Payments until enough of them came near the end of their holds. */
+export async function raceAtBoundary(run: DrillRun, world: World, size: BoundarySize): Promise<Raced> {
   const target = size.besideWorkers + size.alone;
   const concert = await world.build.concert({ seats: SEATS_PER_DATE, dates: Math.ceil((target * 2) / SEATS_PER_DATE) + 1, price: PRICE });
   const client = new DrillClient({ history: run.history, targets: world.apis, random: run.random.fork('client'), signal: run.signal });
@@ -65,21 +79,25 @@ export async function drillBoundary(run: DrillRun, world: World, size: BoundaryS
   const buyers = new BuyerPool(async (count) => {
     const admitted = await world.build.admit(concert.id, await world.build.buyers(count, { balance: PRICE }));
     return admitted.map((account) => new DrillBuyer(client, account));
-  }, 500);
+  }, Math.min(size.buyers, BUYERS_BATCH_MAX));
   await buyers.fill(size.buyers);
   const clock = await DatabaseClock.measure(world);
   const aim = new Aim(LEAD_FIRST_MS);
   const race = new BoundaryRace(run, concert, SEATS_PER_DATE, buyers, clock, aim);
 
   await run.part('aiming', () => shoot(race, size, (shots) => shots.length >= AIMED_SHOTS_MIN && isAimed(aim)));
-  const near = (shots: readonly Shot[]): Shot[] => shots.filter(isInWindow);
   if (size.besideWorkers > 0) await run.part('paying while workers end holds', () => shoot(race, size, (shots) => near(shots).length >= size.besideWorkers));
   if (size.alone > 0) await run.part('paying while no worker runs', () => withoutWorkers(world, () => shoot(race, size, (shots) => near(shots).length >= target)));
-
-  const final = await run.part('judging', () => judgeSale(run, world, { buyers: run.random.sample(buyers.everyone, ACCOUNTS_READ_MAX), withinMs: SETTLED_WITHIN_MS }));
-  run.violations([...race.found, ...judgeBoundary(race.shots, final)]);
-  report(run, near(race.shots), race.shots, { aim, clock, delays: takeovers(final) });
+  return { race, aim, clock, buyers: buyers.everyone };
 }
+
+export function judgeRace(run: DrillRun, raced: Raced, final: FinalState): void {
+  const { race } = raced;
+  run.violations([...race.found, ...judgeBoundary(race.shots, final)]);
+  report(run, near(race.shots), race.shots, raced, takeovers(final));
+}
+
+const near = (shots: readonly Shot[]): Shot[] => shots.filter(isInWindow);
 
 const isAimed = ({ share }: Aim): boolean => share !== undefined && share > SHARE_MIN && share < 1 - SHARE_MIN;
 
@@ -102,10 +120,9 @@ async function withoutWorkers(world: World, work: () => Promise<void>): Promise<
 interface Measured {
   aim: Aim;
   clock: DatabaseClock;
-  delays: number[];
 }
 
-function report(run: DrillRun, near: Shot[], all: Shot[], { aim, clock, delays }: Measured): void {
+function report(run: DrillRun, near: Shot[], all: Shot[], { aim, clock }: Measured, delays: number[]): void {
   const paid = near.filter(({ paidAt }) => paidAt !== null).length;
   const share = near.length === 0 ? 0 : paid / near.length;
   run.figure('trials', near.length);

@@ -26,7 +26,7 @@ interface Sizes {
 
 /** Full: 500 + 100 + 3 × 100 + 100 keys. */
 const SIZES: Record<DrillRun['scale'], Sizes> = {
-  full: { chargers: 100, chargesEach: 5, contested: 100, holders: 100, joiners: 100, repeats: { sends: 50, together: 5, keys: 20 }, kills: { count: 20, everyMs: 5000, deadMaxMs: 500, aliveMin: 2 } },
+  full: { chargers: 100, chargesEach: 5, contested: 100, holders: 100, joiners: 100, repeats: { sends: 50, together: 5, keys: 20 }, kills: { count: Infinity, everyMs: 6000, deadMaxMs: 500, aliveMin: 2 } },
   small: { chargers: 5, chargesEach: 4, contested: 5, holders: 6, joiners: 6, repeats: { sends: 10, together: 5, keys: 8 }, kills: { count: 2, everyMs: 700, deadMaxMs: 100, aliveMin: 1 } },
 };
 
@@ -67,8 +67,9 @@ async function drillRepeats(run: DrillRun, world: World, sizes: Sizes): Promise<
   // Admitted they would be at once; a line that stands still keeps places for longer.
   await world.app.transactions.fork().nativeUpdate(Concert, { id: concert.id }, { queueActiveMax: sizes.holders });
   const people = await peopleOf(world, client, concert, sizes);
-  const kills = sizes.kills ? killInTurn(run, world.nodes, sizes.kills) : Promise.resolve(0);
-  const [killed] = await Promise.all([kills, sendAll(run, { client, nodes: world.apis }, people, concert, sizes)]);
+  let over = false;
+  const sending = sendAll(run, { client, nodes: world.apis }, people, concert, sizes).finally(() => (over = true));
+  const [killed] = await Promise.all([sizes.kills ? killInTurn(run, world.nodes, { ...sizes.kills, over: () => over }) : 0, sending]);
   const final = await run.part('judging', () => judgeSale(run, world, { buyers: Object.values(people).flat() }));
   await countEffects(run, world, final, concert, sizes);
   report(run, sizes, killed);

@@ -7,7 +7,8 @@ import type { Violation } from './model.js';
 export function judgeBoundary(shots: readonly Shot[], final: FinalState): Violation[] {
   const told = new Map(shots.map((shot) => [shot.reservationId, shot]));
   const rows = new Rows(final);
-  return final.reservations.flatMap((row) => {
+  const dates = new Set(final.reservations.filter(({ id }) => told.has(id)).map(({ scheduleId }) => scheduleId));
+  return final.reservations.filter(({ scheduleId }) => dates.has(scheduleId)).flatMap((row) => {
     const shot = told.get(row.id);
     const expected = shot ? (shot.paidAt === null ? NOTHING : whole(row)) : row.status === 'CONFIRMED' ? whole(row) : NOTHING;
     const is = rows.whatIsThere(row);

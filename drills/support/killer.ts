@@ -10,19 +10,22 @@ export interface Kills {
   deadMaxMs: number;
   /** So many of a role are left alone, always. */
   aliveMin: number;
+  /** Asked before each: ends it before all kills are done. */
+  over?: () => boolean;
 }
 
 /** kill -9 of one process after the other, whatever it is doing; each is started again. Resolves when all kills are done and everybody runs. */
-export async function killInTurn(run: DrillRun, nodes: readonly FrontrowNode[], { count, everyMs, deadMaxMs, aliveMin }: Kills): Promise<number> {
+export async function killInTurn(run: DrillRun, nodes: readonly FrontrowNode[], { count, everyMs, deadMaxMs, aliveMin, over = () => false }: Kills): Promise<number> {
   const random = run.random.fork('kills');
   const restarts = new Map<FrontrowNode, Promise<void>>();
   let kills = 0;
   while (kills < count) {
     await delay(everyMs, undefined, { signal: run.signal });
+    if (over()) break;
     const victim = await pickVictim(nodes, restarts, aliveMin, random);
     await victim.kill();
     kills += 1;
-    run.say(`kill -9 of ${victim.name} (${kills} of ${count})`);
+    run.say(`kill -9 of ${victim.name} (${kills}${count === Infinity ? '' : ` of ${count}`})`);
     const restarted = restart(run, victim, random.below(deadMaxMs)).finally(() => restarts.delete(victim));
     restarted.catch(() => undefined);
     restarts.set(victim, restarted);
