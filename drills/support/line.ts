@@ -29,7 +29,7 @@ type Watcher = Watched<{ queuePosition: KeptPosition }>;
 
 export class Line {
   readonly members: DrillBuyer[] = [];
-  readonly #watchers = new Map<DrillBuyer, Watcher>();
+  #watching = 0;
   readonly #attending: Promise<void>[] = [];
   #newcomers: Promise<void> = Promise.resolve();
   #over = false;
@@ -71,7 +71,6 @@ export class Line {
     this.run.expect(end !== 'late' && waiting.length === 0, `everybody in line is admitted within ${ADMITTED_WITHIN_MS / 1000} s and hears of it: ${waiting.length} of ${this.members.length} were not admitted`);
     this.run.figure('admitted in order', passes.length);
     this.run.violations(checkLine(this.run.history, this.concertId, passes));
-    for (const watcher of this.#watchers.values()) await watcher.stop();
   }
 
   async #pace(pace: { queueAdmitCount: number; queueAdmitIntervalMs: number }): Promise<void> {
@@ -98,7 +97,7 @@ export class Line {
     const joined = await this.client.untilKnown((via) => buyer.join(this.concertId, via));
     if (joined.outcome !== 'ok') return this.#lost(joined.operation);
     this.members.push(buyer);
-    const watches = this.members.length % WATCHES_EVERY === 0 && this.#watchers.size < WATCHERS_MAX;
+    const watches = this.members.length % WATCHES_EVERY === 0 && this.#watching < WATCHERS_MAX;
     const attending = watches ? this.#watch(buyer) : this.#look(buyer);
     attending.catch(() => undefined);
     this.#attending.push(attending);
@@ -114,20 +113,33 @@ export class Line {
     }
   }
 
-  /** Sockets may break; whoever watches comes back and is told where they stand. */
+  /** Sockets may break, and a process without Redis begins no subscription: whoever watches comes back and is told where they stand. */
   async #watch(buyer: DrillBuyer): Promise<void> {
+    let turn = (this.#watching += 1);
+    let told = await this.#watchOnce(buyer, turn);
+    while (told === 'SERVICE_UNAVAILABLE') {
+      await this.client.pause(this.lookEveryMs);
+      told = await this.#watchOnce(buyer, (turn += 1));
+    }
+    if (!this.run.signal.aborted) this.run.expect(told === 'ACTIVE', `user ${buyer.id}, who watched the line, was told of the admission: ${told}`);
+  }
+
+  /** The status after WAITING, or why the subscription ended. */
+  async #watchOnce(buyer: DrillBuyer, turn: number): Promise<string> {
     const { accessToken } = buyer.account;
-    const turn = this.#watchers.size % this.world.apis.length;
-    const targets = [...this.world.apis.slice(turn), ...this.world.apis.slice(0, turn)];
+    const first = turn % this.world.apis.length;
     const watcher: Watcher = watch({
-      targets, document: WatchQueuePositionDocument, variables: { concertId: this.concertId }, credentials: { accessToken, ...(buyer.queueToken ? { queueToken: buyer.queueToken } : {}) },
+      targets: [...this.world.apis.slice(first), ...this.world.apis.slice(0, first)],
+      document: WatchQueuePositionDocument, variables: { concertId: this.concertId }, credentials: { accessToken, ...(buyer.queueToken ? { queueToken: buyer.queueToken } : {}) },
     });
-    this.#watchers.set(buyer, watcher);
     this.run.closing(() => watcher.stop());
-    const heard = await watcher.until(({ queuePosition }) => queuePosition.status !== 'WAITING').catch((error: unknown) => error);
-    const status = heard instanceof Error ? heard.message : (heard as { data: { queuePosition: KeptPosition } }).data.queuePosition.status;
-    if (!this.run.signal.aborted) this.run.expect(status === 'ACTIVE', `user ${buyer.id}, who watched the line, was told of the admission: ${status}`);
-    await watcher.stop();
+    try {
+      return (await watcher.until(({ queuePosition }) => queuePosition.status !== 'WAITING')).data.queuePosition.status;
+    } catch (error) {
+      return String(watcher.errors.at(-1)?.extensions?.['code'] ?? error);
+    } finally {
+      await watcher.stop();
+    }
   }
 
   #lost(operation: Operation): void {
