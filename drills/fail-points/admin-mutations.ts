@@ -11,24 +11,24 @@ interface Asked {
   text: string;
   variables: Record<string, unknown>;
   /** What is not so when the call has succeeded. */
-  wrong(): Promise<string[]>;
+  wrong(answer: unknown): Promise<string[]>;
   /** A member of a union. */
   succeeds?: string;
   /** What the second of two calls may say, which finds nothing any more. */
   codeWhenGone?: string;
 }
 
-function admin(name: string, arrange: (lane: Lane) => Promise<Asked>): DrilledMutation {
+function admin(name: string, arrange: (lane: Lane) => Promise<Asked>, through: readonly string[] = ['before commit', 'after commit']): DrilledMutation {
   return {
     name,
-    through: ['before commit', 'after commit'],
+    through,
     arrange: async (lane): Promise<Rehearsal> => {
       const { text, variables, wrong, succeeds, codeWhenGone } = await arrange(lane);
       return {
         call: (via) => lane.ask(name, text, variables, lane.admin, via, succeeds),
         wrong: async (reply, died) => {
           const gone = died !== null && reply.outcome === 'fail' && reply.code === codeWhenGone;
-          return [...(gone ? [] : unless(saysOk(reply))), ...(await wrong())];
+          return [...(gone ? [] : unless(saysOk(reply))), ...(await wrong(reply.outcome === 'ok' ? reply.value : null))];
         },
       };
     },
@@ -55,6 +55,19 @@ const webhook = async (lane: Lane): Promise<string> => {
   );
   return id;
 };
+
+const deadDelivery = async (lane: Lane): Promise<{ webhookId: string; deliveryId: string }> => {
+  const [webhookId, deliveryId, eventId] = [await webhook(lane), uuid(), uuid()];
+  await lane.rows(
+    `insert into webhook_delivery (id, webhook_id, event_id, event_type, order_key, sequence, body, state, attempts, next_at, created_at)
+     values (?, ?, ?, 'PAYMENT_REFUNDED', ?, 1, '{}', 'DEAD', 16, sysdate(3), sysdate(3))`,
+    [deliveryId, webhookId, eventId, eventId],
+  );
+  return { webhookId, deliveryId };
+};
+
+const isRevived = (lane: Lane, deliveryId: string): Promise<string[]> =>
+  isSet(lane, 'the delivery is tried anew', "webhook_delivery where id = ? and state = 'PENDING' and attempts = 0", [deliveryId]);
 
 const ofVenues: DrilledMutation[] = [
   admin('createVenue', async (lane) => {
@@ -189,19 +202,34 @@ const ofWebhooks: DrilledMutation[] = [
       wrong: async () => unless({ 'the webhook is gone': (await lane.count('webhook where id = ?', [id])) === 0 }),
     };
   }),
+  admin('rotateWebhookSecret', async (lane) => {
+    const id = await webhook(lane);
+    return {
+      text: 'mutation ($id: ID!) { rotateWebhookSecret(id: $id) { secret } }',
+      variables: { id },
+      wrong: (answer) => isSet(lane, 'the secret that was answered is in force', 'webhook where id = ? and secret = ?', [id, (answer as { secret: string } | null)?.secret ?? '']),
+    };
+  }),
   admin('redeliver', async (lane) => {
-    const [webhookId, deliveryId, eventId] = [await webhook(lane), uuid(), uuid()];
-    await lane.rows(
-      `insert into webhook_delivery (id, webhook_id, event_id, event_type, order_key, sequence, body, state, attempts, next_at, created_at)
-       values (?, ?, ?, 'PAYMENT_REFUNDED', ?, 1, '{}', 'DEAD', 16, sysdate(3), sysdate(3))`,
-      [deliveryId, webhookId, eventId, eventId],
-    );
+    const { deliveryId } = await deadDelivery(lane);
     return {
       text: 'mutation ($deliveryId: ID!) { redeliver(deliveryId: $deliveryId) { state } }',
       variables: { deliveryId },
-      wrong: () => isSet(lane, 'the delivery is tried anew', "webhook_delivery where id = ? and state = 'PENDING' and attempts = 0", [deliveryId]),
+      wrong: () => isRevived(lane, deliveryId),
     };
   }),
+  admin(
+    'redeliverAll',
+    async (lane) => {
+      const { webhookId, deliveryId } = await deadDelivery(lane);
+      return {
+        text: 'mutation ($webhookId: ID!) { redeliverAll(webhookId: $webhookId) }',
+        variables: { webhookId },
+        wrong: () => isRevived(lane, deliveryId),
+      };
+    },
+    ['before reviving deliveries', 'after reviving deliveries'],
+  ),
 ];
 
 export const adminMutations: DrilledMutation[] = [...ofVenues, ...ofDates, ...ofWebhooks];

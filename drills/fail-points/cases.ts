@@ -7,7 +7,8 @@ import type { DrilledMutation, Rehearsal } from './rehearsal.js';
 /** One case: a process runs an operation until it dies at its point, and what becomes of it. */
 
 const DIES_WITHIN_MS = 5000;
-const HEALS_WITHIN_MS = 10_000;
+/** Ten seconds, and what asking takes. */
+const HEALS_WITHIN_MS = 11_000;
 /** A job may find nothing to do for a while: others of its own kind do it. */
 const TURNS_MAX = 12;
 

@@ -23,7 +23,8 @@ export interface DrilledJob {
   give(lane: Lane): Promise<Work>;
 }
 
-const HEALED_MS = 10_000;
+/** Ten seconds, and what asking takes. */
+const HEALED_MS = 11_000;
 /** An attempt is claimed for 15 s, and the job of a worker that died is given to another after 30 s. */
 const DELIVERED_MS = 75_000;
 const PRICE = 10_000;

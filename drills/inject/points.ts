@@ -28,6 +28,7 @@ export const SEAMS: readonly Seam[] = [
   // Rows that are written by one statement, without a transaction around it.
   { module: 'services/session.service.js', target: 'SessionService.start', when: ['before', 'after'], label: 'writing a session' },
   { module: 'database/repositories/session.repository.js', target: 'revokeSession', when: ['before', 'after'], label: 'revoking a session' },
+  { module: 'database/repositories/webhook.repository.js', target: 'reviveDead', when: ['before', 'after'], label: 'reviving deliveries' },
 ];
 
 /** Planted where the call itself is not the point: inside the transaction, between the result and its sending, between the handler's end and the job's. */
