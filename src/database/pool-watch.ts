@@ -1,6 +1,6 @@
 import type { MikroORM } from '@mikro-orm/mysql';
 import { createConnection, type Connection, type ConnectionOptions, type PoolConnection } from 'mysql2';
-import { remainingMs } from '../domain/deadline.js';
+import { afterTurns, remainingMs } from '../domain/deadline.js';
 
 /**
  * Nobody waits for a database that is silent: a statement without an answer is given up together with its connection unless the server says that it
@@ -13,8 +13,6 @@ const STILL_RUNNING_PATIENCE_MS = 1000;
 /** The same for jobs, seeds and commands, for whom nobody waits. */
 const WORK_STATEMENT_PATIENCE_MS = 5000;
 const WORK_STILL_RUNNING_PATIENCE_MS = 3000;
-/** Patience is counted in turns of the process: one that was busy all the while first reads what has come. */
-const TURNS = 10;
 /** A connection that answered a moment ago is taken as it is. */
 const IDLE_TRUSTED_MS = 1000;
 const PING_PATIENCE_MS = 1000;
@@ -123,7 +121,7 @@ function isAlive(connection: PooledConnection, signs: DatabaseSigns): Promise<bo
       else signs.missing();
       resolve(alive);
     };
-    const stop = after(PING_PATIENCE_MS, () => settle(false));
+    const stop = afterTurns(PING_PATIENCE_MS, () => settle(false));
     connection.ping((error) => settle(!error));
   });
 }
@@ -159,7 +157,7 @@ function watchStatements(connection: PoolConnection, pool: Pool, signs: Database
       ? [STATEMENT_PATIENCE_MS, STILL_RUNNING_PATIENCE_MS]
       : [WORK_STATEMENT_PATIENCE_MS, WORK_STILL_RUNNING_PATIENCE_MS];
     const wait = (): void => {
-      stop = after(patience, async () => {
+      stop = afterTurns(patience, async () => {
         const runs = await stillRuns(pool.config.connectionConfig, connection.threadId, askPatience);
         if (settled) return;
         if (runs) return wait();
@@ -182,26 +180,12 @@ async function stillRuns(options: ConnectionOptions, threadId: number | null, pa
       drop(asking as unknown as PooledConnection);
       resolve(runs);
     };
-    const stop = after(patienceMs, () => settle(false));
+    const stop = afterTurns(patienceMs, () => settle(false));
     asking.on('error', () => settle(false));
     asking.query("select 1 as runs from information_schema.processlist where id = ? and command not in ('Sleep', 'Killed')", [threadId], (error, rows) => {
       settle(!error && (rows as unknown[]).length > 0);
     });
   });
-}
-
-function after(ms: number, then: () => void): () => void {
-  let turnsLeft = TURNS;
-  let timer: NodeJS.Timeout;
-  const turn = (): void => {
-    timer = setTimeout(() => {
-      turnsLeft -= 1;
-      if (turnsLeft > 0) turn();
-      else then();
-    }, ms / TURNS);
-  };
-  turn();
-  return () => clearTimeout(timer);
 }
 
 /** The connection is gone or never came, which says more than an answer that is an error. */

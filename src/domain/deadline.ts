@@ -11,3 +11,22 @@ export function remainingMs(): number {
   const deadline = storage.getStore();
   return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now());
 }
+
+const TURNS = 10;
+
+/**
+ * Patience with a store, counted in turns of the process: one that had no time for what has come meanwhile reads it first. Answers how to stop waiting.
+ */
+export function afterTurns(ms: number, then: () => void): () => void {
+  let turnsLeft = TURNS;
+  let timer: NodeJS.Timeout;
+  const turn = (): void => {
+    timer = setTimeout(() => {
+      turnsLeft -= 1;
+      if (turnsLeft > 0) turn();
+      else then();
+    }, ms / TURNS);
+  };
+  turn();
+  return () => clearTimeout(timer);
+}

@@ -6,7 +6,7 @@ import { within } from './within.js';
 export const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|MISCONF|OOM|NOREPLICAS)\b/;
 
 /** Long enough for a busy Redis; short enough to be answered in time by who has met its silence before, at the limits and the session. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 2500;
 
 /** A Redis that is away, or silent, is no fault of the request: answered at once with SERVICE_UNAVAILABLE. A Redis that says our command is wrong stays a fault. */
 export async function orUnavailable<T>(work: Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import type { App } from '../app.js';
 import type { Context } from '../context.js';
 import { withDeadline } from '../domain/deadline.js';
 import { RequestError, serviceUnavailable } from '../domain/errors.js';
-import { NoAnswer, within } from '../redis/within.js';
+import { byDeadline, NoAnswer } from '../redis/within.js';
 import type { ErrorEdge } from './errors.js';
 import { extraRules, labelOf, PARSE_OPTIONS, validationOptions } from './operation-rules.js';
 import { admitSender, bearerOf, contextOf, refusedWithStatus, tokenOf } from './request-context.js';
@@ -62,7 +62,7 @@ async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyR
       }),
     ),
   );
-  const result = await within(running, GIVEN_UP_AFTER_MS).catch((error: unknown) => {
+  const result = await byDeadline(running, GIVEN_UP_AFTER_MS).catch((error: unknown) => {
     if (!(error instanceof NoAnswer)) throw error;
     app.logger.warn({ requestId: request.id, operation: scope.operation }, 'answered before its end, which did not come in time');
     return noAnswerYet(scope);

@@ -3,7 +3,7 @@ import { makeServer, type Context as Connection, type Server, type SubscribePayl
 import type { App } from '../app.js';
 import { withDeadline } from '../domain/deadline.js';
 import { badInput, RequestError } from '../domain/errors.js';
-import { within } from '../redis/within.js';
+import { byDeadline } from '../redis/within.js';
 import type { ErrorEdge } from './errors.js';
 import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
 import { checkedDocument, labelOf } from './operation-rules.js';
@@ -73,7 +73,7 @@ export function createGraphqlWs(app: App, schema: GraphQLSchema, edge: ErrorEdge
 /** What a message needs before it may begin. */
 function admitted<T>(work: () => Promise<T>): Promise<T> {
   const left = leftOf(currentScope()!);
-  return within(withDeadline(left, work), left);
+  return byDeadline(withDeadline(left, work), left);
 }
 
 /** A missing token is a guest, a bad one is turned away: its owner must know before waiting for events that never come. */

@@ -3,7 +3,7 @@ import type { Loaders } from '../database/loaders.js';
 import type { Context } from '../context.js';
 import { withDeadline } from '../domain/deadline.js';
 import { mapIterator } from '../domain/map-iterator.js';
-import { within } from '../redis/within.js';
+import { byDeadline } from '../redis/within.js';
 import { GIVEN_UP_AFTER_MS } from './limits.js';
 import { currentScope, leftOf } from './request-scope.js';
 
@@ -21,7 +21,7 @@ export async function subscribe(args: ExecutionArgs, createLoaders: () => Loader
 async function sourceOf(args: ExecutionArgs): Promise<AsyncIterable<unknown> | ExecutionResult> {
   const starting = Promise.resolve(createSourceEventStream(args));
   try {
-    return await within(starting, leftOf(currentScope()!));
+    return await byDeadline(starting, leftOf(currentScope()!));
   } catch (error) {
     void starting.then(end, () => undefined);
     return { errors: [new GraphQLError('The subscription did not start.', { originalError: error as Error })] };
