@@ -29,6 +29,9 @@ const options: JobsOptions = {
 const ASKED_AGAIN: readonly JobName[] = ['webhook', 'cancellation'];
 const optionsOf = (name: JobName): JobsOptions => (ASKED_AGAIN.includes(name) ? { ...options, removeOnComplete: true, removeOnFail: true } : options);
 
+/** Clocks of processes that are right are no further apart. */
+const CLOCKS_APART_MS = 1000;
+
 export class Jobs {
   readonly #queues: { [Name in JobName]: Queue };
 
@@ -47,9 +50,25 @@ export class Jobs {
     await this.#queues[name].add(name, payload, { jobId: id, delay: Math.max(0, delayMs) });
   }
 
-  /** Runs every `everyMs`, once for all instances. Calling it again changes the interval. */
+  /** Runs now, also where the job of this `id` was put off by a process whose clock is wrong. */
+  async hurry<Name extends JobName>(name: Name, id: string, payload: JobPayload<Name>): Promise<void> {
+    await this.addDelayed(name, id, payload, 0);
+    const job = await this.#queues[name].getJob(id);
+    // One that has begun meanwhile needs no hurry.
+    if (await job?.isDelayed()) await job!.promote().catch(() => undefined);
+  }
+
+  /**
+   * Runs every `everyMs`, once for all instances. Calling it again changes the interval. BullMQ counts the next turn by the clock of whoever took the last one:
+   * one that is further away, as this process sees it, was set by a clock that is wrong beside this one, and would keep everybody waiting.
+   */
   async schedule<Name extends JobName>(name: Name, everyMs: number, payload: JobPayload<Name>): Promise<void> {
-    await this.#queues[name].upsertJobScheduler(name, { every: everyMs }, { name, data: payload });
+    const queue = this.#queues[name];
+    const next = (await queue.getJobScheduler(name))?.next;
+    const isFar = next !== undefined && next - Date.now() > everyMs + CLOCKS_APART_MS;
+    // One that waits for a worker only comes late.
+    if (isFar && (await queue.getWaitingCount()) === 0) await queue.removeJobScheduler(name);
+    await queue.upsertJobScheduler(name, { every: everyMs }, { name, data: payload });
   }
 
   /** Runs once soon. Asked for again while one waits it is that one; while one runs it runs once more. */

@@ -84,7 +84,7 @@ export class CancellationService {
   /** The sweeper: dates whose job was lost, or of which something failed. */
   async beginUnfinished(): Promise<void> {
     const ids = await unfinishedCancellations(this.transactions.fork(), DATES_PER_SWEEP);
-    for (const id of ids) await afterCommit(this.counters, { 'cancellation-job': () => this.#begin(id) });
+    for (const id of ids) await afterCommit(this.counters, { 'cancellation-job': () => this.jobs.hurry('cancellation', id, { scheduleId: id }) });
   }
 
   #begin(scheduleId: string): Promise<void> {

@@ -43,7 +43,10 @@ export class DeliveryService {
   /** A job for each; one that is there already is that one. Never fails: what is lost here is found by `beginLate`. */
   async begin(due: readonly DueDelivery[], late = ''): Promise<void> {
     try {
-      for (const delivery of due) await this.jobs.addDelayed('webhook', `${delivery.deliveryId}${late}`, delivery, 0);
+      for (const delivery of due) {
+        if (late) await this.jobs.hurry('webhook', `${delivery.deliveryId}${late}`, delivery);
+        else await this.jobs.addDelayed('webhook', delivery.deliveryId, delivery, 0);
+      }
     } catch (error) {
       this.counters.followUpFailed('webhook-job', error);
     }

@@ -242,7 +242,7 @@ test('P3: a crowd that waits for one webhook does not hide the lost deliveries o
   const [lost] = await happen(['PAYMENT_MADE']);
   await makeDue(lost!.id);
   const begun: string[] = [];
-  const jobs = Object.assign(Object.create(frontrow.app.jobs) as typeof frontrow.app.jobs, { addDelayed: (_: string, id: string) => Promise.resolve(void begun.push(id)) });
+  const jobs = Object.assign(Object.create(frontrow.app.jobs) as typeof frontrow.app.jobs, { hurry: (_: string, id: string) => Promise.resolve(void begun.push(id)) });
   await new DeliveryService(frontrow.app.transactions, jobs, new WebhookSender(true), frontrow.app.metrics).beginLate();
   expect(begun).toContain(`${lost!.id}-late`);
   await services().webhooks.delete(crowded.webhook.id);
