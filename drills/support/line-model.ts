@@ -7,17 +7,15 @@ import type { Violation } from './model.js';
 export interface AdmittedPass {
   userId: string;
   place: number;
-  /** Of the database's clock, as text that sorts. */
-  admittedAt: string;
 }
 
-/** The passes in the order in which they were given. */
 export function checkLine(history: History, concertId: string, passes: readonly AdmittedPass[]): Violation[] {
   const joins = history.named('join').filter(({ args, outcome }) => args['concertId'] === concertId && outcome === 'ok');
   const looks = history.named('position').filter(({ args, outcome }) => args['concertId'] === concertId && outcome === 'ok');
-  return [...overtakenAtTheDoor(joins), ...overtakenInLine(passes, joins), ...admittedTwice(passes, joins), ...sentBack(looks)];
+  return [...overtakenAtTheDoor(joins), ...overtakenInLine(looks, joins), ...admittedTwice(passes, joins), ...sentBack(looks)];
 }
 
+const statusOf = ({ value }: Operation): string | undefined => (value as KeptPosition | null)?.status;
 const placeOf = ({ value }: Operation): number => (value as { place: number }).place;
 
 /** Whoever was told of a place before another came stands before the other. */
@@ -32,14 +30,17 @@ function overtakenAtTheDoor(joins: readonly Operation[]): Violation[] {
   });
 }
 
-function overtakenInLine(passes: readonly AdmittedPass[], joins: readonly Operation[]): Violation[] {
-  let last: AdmittedPass | undefined;
-  return passes.flatMap((pass) => {
-    const before = last;
-    if (!last || pass.place > last.place) last = pass;
-    if (!before || before.place < pass.place || before.admittedAt === pass.admittedAt) return [];
-    const what = `place ${pass.place} was admitted at ${pass.admittedAt}, after place ${before.place} at ${before.admittedAt}`;
-    return [{ kind: 'admission-order', what, operations: joins.filter(({ process }) => process === pass.userId || process === before.userId) }];
+/** Judged by what people saw: a row is marked as admitted after the fact, and later still by a database that was away. */
+function overtakenInLine(looks: readonly Operation[], joins: readonly Operation[]): Violation[] {
+  const places = new Map(joins.map((join) => [join.process, placeOf(join)]));
+  const placeOfLook = ({ process }: Operation): number => places.get(process) ?? -1;
+  const admitted = looks.filter((look) => statusOf(look) === 'ACTIVE').toSorted((a, b) => a.endedAt! - b.endedAt!);
+  let next = 0;
+  let last: Operation | undefined;
+  return looks.toSorted((a, b) => a.invokedAt - b.invokedAt).flatMap((look) => {
+    for (; admitted[next] && admitted[next]!.endedAt! < look.invokedAt; next += 1) if (!last || placeOfLook(admitted[next]!) > placeOfLook(last)) last = admitted[next];
+    if (!last || statusOf(look) !== 'WAITING' || placeOfLook(last) < placeOfLook(look)) return [];
+    return [{ kind: 'admission-order', what: `place ${placeOfLook(look)} waits while place ${placeOfLook(last)} is admitted`, operations: [last, look] }];
   });
 }
 
@@ -54,8 +55,8 @@ function admittedTwice(passes: readonly AdmittedPass[], joins: readonly Operatio
 /** Whoever was shown as admitted waits no more. */
 function sentBack(looks: readonly Operation[]): Violation[] {
   return [...Map.groupBy(looks, ({ process }) => process).values()].flatMap((all) => {
-    const admitted = all.find(({ value }) => (value as KeptPosition | null)?.status === 'ACTIVE');
-    const later = admitted && all.find(({ value, invokedAt }) => invokedAt > admitted.endedAt! && (value as KeptPosition | null)?.status !== 'ACTIVE');
+    const admitted = all.find((look) => statusOf(look) === 'ACTIVE');
+    const later = admitted && all.find((look) => look.invokedAt > admitted.endedAt! && statusOf(look) !== 'ACTIVE');
     return later ? [{ kind: 'sent-back', what: 'somebody who was admitted waits again', operations: [admitted, later] }] : [];
   });
 }

@@ -78,11 +78,11 @@ export class Line {
   }
 
   async #passes(): Promise<AdmittedPass[]> {
-    const rows = await this.world.app.transactions.fork().execute<{ userId: string; place: string; admittedAt: string }[]>(
-      'select user_id as userId, place, cast(admitted_at as char) as admittedAt from queue_pass where concert_id = ? and admitted_at is not null order by admitted_at, place',
+    const rows = await this.world.app.transactions.fork().execute<{ userId: string; place: string }[]>(
+      'select user_id as userId, place from queue_pass where concert_id = ? and admitted_at is not null',
       [this.concertId],
     );
-    return rows.map(({ userId, place, admittedAt }) => ({ userId, place: Number(place), admittedAt }));
+    return rows.map(({ userId, place }) => ({ userId, place: Number(place) }));
   }
 
   async #goOnComing(): Promise<void> {
