@@ -5,7 +5,7 @@ import { parse } from 'graphql';
 import type { AdmittedBuyer, BuiltConcert, Buyer } from '../../test/support/builder.js';
 import type { Credentials } from '../../test/support/client.js';
 import type { DrillRun } from '../drill.js';
-import { failPointEnv, NOTHING_PLANTED } from '../inject/environment.js';
+import { failPointEnv, NO_FAIL_POINT } from '../inject/environment.js';
 import type { Hit } from '../inject/killer.js';
 import { DrillBuyer } from '../support/buyer.js';
 import { DrillClient, type Call, type Reply, type Target } from '../support/client.js';
@@ -76,10 +76,10 @@ export class Lane {
     });
   }
 
-  /** Starts it as it was built. */
+  /** Starts it anew, and it does not die. */
   async disarm(victim: FrontrowNode): Promise<void> {
     if (victim.pid) await victim.kill();
-    await victim.start(NOTHING_PLANTED);
+    await victim.start(NO_FAIL_POINT);
   }
 
   /** Where the victim writes its hits; a file for each aim. */

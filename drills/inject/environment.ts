@@ -28,5 +28,5 @@ export function failPointEnv(log: string, aim?: { operation: string; point: stri
   };
 }
 
-/** Laid over `failPointEnv`: the process is as it was built. */
-export const NOTHING_PLANTED: Record<string, string> = { NODE_OPTIONS: '', FRONTROW_FAIL_LOG: '' };
+/** Laid over `failPointEnv`: nobody dies. */
+export const NO_FAIL_POINT: Record<string, string> = { FRONTROW_FAIL_LOG: '' };
