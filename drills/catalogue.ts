@@ -1,4 +1,5 @@
 import { boundary } from './boundary.drill.js';
+import { clocks } from './clocks.drill.js';
 import { database } from './database.drill.js';
 import type { Drill } from './drill.js';
 import { failPoints } from './fail-points.drill.js';
@@ -9,7 +10,7 @@ import { oversell } from './oversell.drill.js';
 import { redis } from './redis.drill.js';
 
 /** All drills, in the order in which `all` runs them. */
-export const catalogue: readonly Drill[] = [oversell, failPoints, boundary, idempotency, isolation, database, redis, network];
+export const catalogue: readonly Drill[] = [oversell, failPoints, boundary, idempotency, isolation, database, redis, network, clocks];
 
 /** Runs as long as it is asked, so it is no part of `all`. */
 export const APART = ['soak'];
