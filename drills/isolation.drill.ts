@@ -4,6 +4,7 @@ import { plantedEnv } from './inject/environment.js';
 import { Bank, type BankSize } from './support/bank.js';
 import { DrillClient } from './support/client.js';
 import { contest, type ContestSize } from './support/contest.js';
+import { tellingEdits } from './support/judgements.js';
 import { judgeSale } from './support/settle.js';
 import { negativeControl, SubRun } from './support/sub-run.js';
 import type { World } from './support/world.js';
@@ -35,7 +36,7 @@ const ALL: Setting[] = [
 const SIZES: Record<DrillRun['scale'], Sizes> = {
   full: {
     settings: ALL, apis: 3, contest: { buyers: 150, seats: 40 }, bank: { wallets: 10, rounds: 25, atOnce: 4 },
-    boundary: { besideWorkers: 400, alone: 0, lanes: 24, buyers: 600, withinMs: 200_000 },
+    boundary: { besideWorkers: 250, alone: 0, lanes: 24, buyers: 600, withinMs: 200_000 },
   },
   small: {
     settings: [{ level: 'REPEATABLE READ', snapshot: 'ON' }], apis: 2, contest: { buyers: 30, seats: 6 }, bank: { wallets: 4, rounds: 3, atOnce: 3 },
@@ -83,7 +84,7 @@ export const controlIsolation = (run: DrillRun): Promise<void> =>
 
 async function drillSetting(run: DrillRun, { level, snapshot }: Setting, { apis, contest: contestSize, boundary, bank: bankSize }: Sizes): Promise<void> {
   const name = `${level}, snapshot isolation ${snapshot}`;
-  const sub = new SubRun(run, name, run.scale, level === 'REPEATABLE READ' ? plantedEnv([REPEATABLE_READ]) : {});
+  const sub = new SubRun(run, name, run.scale, plantedEnv([...tellingEdits(), ...(level === 'REPEATABLE READ' ? [REPEATABLE_READ] : [])]));
   try {
     const world = await sub.world({ apis, workers: 1, env: ENV, database: { flags: [`--innodb-snapshot-isolation=${snapshot}`] } });
     await assertSnapshotIsolation(world, snapshot);

@@ -30,9 +30,9 @@ export class DatabaseClock {
 
 const CLOCK_READS = 20;
 
-/** How long before the end a payment must be sent so that as many are in time as are late: down after one in time, up after one too late. */
+/** How long before the end something must be done so that as many payments are in time as are late: down after one in time, up after one too late. */
 export class Aim {
-  readonly #last: boolean[] = [];
+  #last: boolean | undefined;
   readonly #sentToJudged: number[] = [];
   #stepMs = STEP_FIRST_MS;
 
@@ -41,15 +41,9 @@ export class Aim {
   /** `judgedAfterMs`: from sending to the time that the database wrote, where it wrote one. */
   shot(inTime: boolean, judgedAfterMs?: number): void {
     if (judgedAfterMs !== undefined) this.#sentToJudged.push(judgedAfterMs);
-    if (this.#last.length > 0 && this.#last.at(-1) !== inTime) this.#stepMs = Math.max(STEP_LAST_MS, this.#stepMs * STEP_DECAY);
+    if (this.#last !== undefined && this.#last !== inTime) this.#stepMs = Math.max(STEP_LAST_MS, this.#stepMs * STEP_DECAY);
     this.leadMs = Math.max(0, this.leadMs + (inTime ? -this.#stepMs : this.#stepMs));
-    this.#last.push(inTime);
-    if (this.#last.length > REMEMBERED) this.#last.shift();
-  }
-
-  /** Share of those in time, of the last ones; undefined while there are too few. */
-  get share(): number | undefined {
-    return this.#last.length < REMEMBERED / 2 ? undefined : this.#last.filter(Boolean).length / this.#last.length;
+    this.#last = inTime;
   }
 
   get latencyMs(): number {
@@ -57,7 +51,6 @@ export class Aim {
   }
 }
 
-const REMEMBERED = 60;
 const STEP_FIRST_MS = 3;
 const STEP_LAST_MS = 0.25;
 const STEP_DECAY = 0.8;

@@ -1,9 +1,11 @@
+import type { Transactions } from '../../src/database/transaction.js';
 import type { DrillRun } from '../drill.js';
 import type { BuiltConcert } from '../../test/support/builder.js';
 import type { Aim, DatabaseClock } from './aim.js';
 import type { DrillBuyer } from './buyer.js';
 import type { BuyerPool } from './buyer-pool.js';
 import type { Reply } from './client.js';
+import type { Judgements } from './judgements.js';
 import type { Violation } from './model.js';
 
 /** One payment that was sent at the end of its hold, while others were after the same seat. Times are of the database's clock. */
@@ -15,17 +17,26 @@ export interface Shot {
   answeredAt: number;
   /** Of the payment; null when the answer was that the hold is over. */
   paidAt: number | null;
+  /** What the database's clock said, of one that came too late. */
+  judgedAt?: number | undefined;
 }
 
 export const WINDOW_MS = 15;
 
 /**
- * How far from the end the payment was judged, as the database wrote it; for one that came too late, how long after the end its answer was here: it was judged
- * before that, so none counts as near that was not.
+ * How far from the end the payment was judged, by the database's clock. Where that is not known of one that came too late, how long after the end its answer was
+ * here: it was judged before that, so none counts as near that was not.
  */
-export const offsetOf = ({ expiresAt, paidAt, answeredAt }: Shot): number => (paidAt ?? answeredAt) - expiresAt;
+export const offsetOf = ({ expiresAt, paidAt, judgedAt, answeredAt }: Shot): number => (paidAt ?? judgedAt ?? answeredAt) - expiresAt;
 
 export const isInWindow = (shot: Shot): boolean => Math.abs(offsetOf(shot)) <= WINDOW_MS;
+
+export interface Aims {
+  /** When a payment is sent. */
+  send: Aim;
+  /** When a payment that waits for the row of its reservation gets it. */
+  release: Aim;
+}
 
 interface Hold {
   buyer: DrillBuyer;
@@ -51,6 +62,9 @@ const RIVAL_AGAIN_MS = 5;
 /** The gate believes what it read in the database for a second. */
 const FREE_AGAIN_WITHIN_MS = 3000;
 const TWIN_CHANCE = 0.1;
+/** Payments that wait for the row of their reservation until the end has come. */
+const WAITS_CHANCE = 0.5;
+const COMES_BEFORE_MS = 15;
 
 /**
  * Seats that change hands at the end of each hold: its buyer pays just then, a rival reserves just then. A rival who gets the seat is the next to pay for it; a seat
@@ -59,6 +73,7 @@ const TWIN_CHANCE = 0.1;
 export class BoundaryRace {
   readonly shots: Shot[] = [];
   readonly found: Violation[] = [];
+  readonly #unknownYet: Shot[] = [];
   #seats = 0;
   #over = false;
 
@@ -68,7 +83,9 @@ export class BoundaryRace {
     private readonly seatsPerDate: number,
     private readonly buyers: BuyerPool,
     private readonly clock: DatabaseClock,
-    private readonly aim: Aim,
+    private readonly aims: Aims,
+    private readonly judgements: Judgements,
+    private readonly transactions: Transactions,
   ) {}
 
   /** Until it is enough; holds that are under way then are not fought for. */
@@ -82,11 +99,19 @@ export class BoundaryRace {
       let hold = await this.#firstHold();
       while (hold && !this.#over) {
         hold = await this.#atTheEnd(hold);
-        this.#over ||= enough(this.shots);
+        if (this.judgements.read()) this.#over ||= this.#learnt() && enough(this.shots);
       }
       // Nobody pays it: the buyer is not needed for it any more.
       if (hold) this.buyers.give(hold.buyer);
     }
+  }
+
+  #learnt(): true {
+    for (const shot of this.#unknownYet.splice(0)) {
+      shot.judgedAt = this.judgements.of(shot.reservationId);
+      if (shot.judgedAt === undefined) this.#unknownYet.push(shot);
+    }
+    return true;
   }
 
   async #firstHold(): Promise<Hold | null> {
@@ -114,13 +139,18 @@ export class BoundaryRace {
     if (!next) this.buyers.give(rival);
     if (shot?.paidAt === null) this.buyers.give(hold.buyer);
     if (shot) this.shots.push(shot);
+    if (shot?.paidAt === null) this.#unknownYet.push(shot);
     if (next && known.end === 'paid') this.#violated('both', `reservation ${hold.id} was paid and its seat reserved as ${next.id}`);
     return next;
   }
 
   async #pay({ buyer, id, expiresAt }: Hold, known: Known): Promise<Shot | null> {
     const { random } = this.run;
-    await this.clock.until(expiresAt - this.aim.leadMs + (random.next() * 2 - 1) * JITTER_MS, this.run.signal);
+    const jitterMs = (random.next() * 2 - 1) * JITTER_MS;
+    const waits = random.chance(WAITS_CHANCE);
+    const sendAt = expiresAt - this.aims.send.leadMs + jitterMs - (waits ? COMES_BEFORE_MS : 0);
+    const kept = waits ? this.#keepRow(id, sendAt - COMES_BEFORE_MS, expiresAt - this.aims.release.leadMs + jitterMs) : null;
+    await this.clock.until(sendAt, this.run.signal);
     const sentAt = this.clock.now();
     const twin = random.chance(TWIN_CHANCE) ? this.clock.until(sentAt + random.next() * JITTER_MS, this.run.signal).then(() => buyer.client.untilKnown((via) => buyer.pay(id, via))) : null;
     const reply = await buyer.client.untilKnown((via) => buyer.pay(id, via));
@@ -134,8 +164,19 @@ export class BoundaryRace {
     }
     if (paidAt !== null && paidAt >= expiresAt) this.#violated('late-payment', `${id} was paid ${paidAt - expiresAt} ms after its end`, reply);
     if (paidAt === null && answeredAt < expiresAt) this.#violated('over-too-early', `${id} was over ${expiresAt - answeredAt} ms before its end`, reply);
-    this.aim.shot(paidAt !== null, paidAt === null ? undefined : paidAt - sentAt);
+    await kept;
+    if (waits) this.aims.release.shot(paidAt !== null);
+    else this.aims.send.shot(paidAt !== null, paidAt === null ? undefined : paidAt - sentAt);
     return { reservationId: id, userId: buyer.id, expiresAt, sentAt, answeredAt, paidAt };
+  }
+
+  /** Somebody has the row of the reservation until then: a payment that came before waits for it, and is judged when it gets it. */
+  async #keepRow(id: string, from: number, until: number): Promise<void> {
+    await this.clock.until(from, this.run.signal);
+    await this.transactions.run(async (em) => {
+      await em.execute('select id from reservation where id = ? for update', [id]);
+      await this.clock.until(until, this.run.signal);
+    });
   }
 
   /** From just before the end on, until the rival has the seat or the payer is known to have it. */
