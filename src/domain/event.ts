@@ -1,3 +1,5 @@
+import type { Place } from './queue.js';
+
 /** What other systems are told. Each type is told of by whoever makes the change, in the same transaction or script. */
 export const EVENT_TYPES = [
   'RESERVATION_HELD',
@@ -46,3 +48,7 @@ export const orderKeyOf = ({ reservationId, concertId, userId }: Pick<OutgoingEv
 export function bodyOf({ id, type, occurredAt, userId, concertId, reservationId, payload }: OutgoingEvent): string {
   return JSON.stringify({ id, type, occurredAt: occurredAt.toISOString(), userId, concertId, reservationId, payload: JSON.parse(payload) as unknown });
 }
+
+/** Who gave up which place of a queue. */
+export const placesLeft = (events: readonly OutgoingEvent[]): Place[] =>
+  events.flatMap(({ type, userId, payload }) => (type === 'QUEUE_LEFT' ? [{ userId, place: (JSON.parse(payload) as { place: number }).place }] : []));

@@ -1,11 +1,12 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
+import { endPlaces } from '../database/repositories/queue-line.repository.js';
 import { deletePublishedEvents, lastPublished, markPublished, outboxBacklog, publishedAfter, unpublishedEvents } from '../database/repositories/outbox.repository.js';
 import { addDeliveries } from '../database/repositories/webhook.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
-import type { OutgoingEvent } from '../domain/event.js';
+import { placesLeft, type OutgoingEvent } from '../domain/event.js';
 import { isBehind, markOfText, nextPublishedAt, textOfMark, type OutboxMark } from '../domain/outbox-mark.js';
 import { STREAM_LENGTH_MAX, type EventStream } from '../redis/event-stream.js';
 import type { DeliveryService } from './delivery.service.js';
@@ -141,7 +142,8 @@ export class RelayService {
       return 0;
     }
     if (!(await this.#append(turn, events, turn.reached))) return 0;
-    await this.#follow(events, () => Promise.resolve());
+    // Also the row of one who left, whose process died before it was written: by that row a lost place stays ended.
+    await this.#follow(events, (inner) => endPlaces(inner, concertId, placesLeft(events), 'LEFT'));
     await this.stream.dropQueueEvents(concertId, last);
     return events.length;
   }

@@ -1,5 +1,6 @@
 import { keys } from '../../src/redis/keys.js';
 import { EventStream } from '../../src/redis/event-stream.js';
+import { QueueStore } from '../../src/redis/queue-store.js';
 import { RelayService } from '../../src/services/relay.service.js';
 import { streamed } from '../support/events.js';
 import { followUpsOf } from '../support/follow-ups.js';
@@ -51,6 +52,18 @@ test('Q9: joined, admitted, left, expired and completed can be read by other sys
   ]);
   expect(await frontrow.app.redis.xlen(keys.queueEvents(concert.id))).toBe(0);
   expect(await relay()).toBe(0);
+});
+
+test('Q9: who left, by a process that died before it was written down, is written down from the event', async () => {
+  const concert = await frontrow.build.concert();
+  const [leaver] = await frontrow.build.buyers(1);
+  await queue.join(leaver!, concert.id);
+  await queue.tick();
+  const { app } = frontrow;
+  await new QueueStore(app.redis, app.redisRun, () => Promise.reject(new Error('recovered'))).leave(concert.id, leaver!.id, 60_000);
+  expect((await queue.passesOf(concert.id)).map(({ endedBy }) => endedBy)).toEqual([null]);
+  await relay();
+  expect((await queue.passesOf(concert.id)).map(({ endedBy }) => endedBy)).toEqual(['LEFT']);
 });
 
 test('Q9: the last events of a queue that nobody looks after any more are relayed too', async () => {
