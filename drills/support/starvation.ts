@@ -46,6 +46,8 @@ export function watchStarvation(history: History, nodes: readonly Watched[]): ()
     const more = last?.pid === pid ? waitedMs - last.waitedMs : waitedMs;
     series.get(name)!.push({ at, waitedMs: Math.max(0, more) + extraMs });
   };
+  // What this one waited for in an earlier drill is not this drill's.
+  before.set(SELF, { pid: process.pid, waitedMs: waitedOf(process.pid) });
   let dueAt = performance.now() + SAMPLE_EVERY_MS;
   const timer = setInterval(() => {
     const late = Math.max(0, performance.now() - dueAt);
