@@ -97,7 +97,7 @@ export async function raceAtBoundary(run: DrillRun, world: World, size: Boundary
 export function judgeRace(run: DrillRun, raced: Raced, final: FinalState): void {
   const { race } = raced;
   run.violations([...race.found, ...judgeBoundary(race.shots, final)]);
-  report(run, near(race.shots), race.shots, raced, takeovers(final));
+  report(run, near(race.shots), race.shots, raced, takeovers(race.shots, final));
 }
 
 const near = (shots: readonly Shot[]): Shot[] => shots.filter(isInWindow);

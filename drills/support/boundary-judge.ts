@@ -7,14 +7,20 @@ import type { Violation } from './model.js';
 export function judgeBoundary(shots: readonly Shot[], final: FinalState): Violation[] {
   const told = new Map(shots.map((shot) => [shot.reservationId, shot]));
   const rows = new Rows(final);
-  const dates = new Set(final.reservations.filter(({ id }) => told.has(id)).map(({ scheduleId }) => scheduleId));
-  return final.reservations.filter(({ scheduleId }) => dates.has(scheduleId)).flatMap((row) => {
+  return ofRace(shots, final).flatMap((row) => {
     const shot = told.get(row.id);
     const expected = shot ? (shot.paidAt === null ? NOTHING : whole(row)) : row.status === 'CONFIRMED' ? whole(row) : NOTHING;
     const is = rows.whatIsThere(row);
     if (is === expected) return [];
     return [{ kind: 'both-or-neither', what: `reservation ${row.id}, ${shot ? (shot.paidAt === null ? 'told to be over' : 'told to be paid') : 'nobody paid for it'}: there is ${is} instead of ${expected}`, operations: [] }];
   });
+}
+
+/** Those of its dates: nobody gives back there what they hold. */
+function ofRace(shots: readonly Shot[], { reservations }: FinalState): FinalReservation[] {
+  const ids = new Set(shots.map(({ reservationId }) => reservationId));
+  const dates = new Set(reservations.filter(({ id }) => ids.has(id)).map(({ scheduleId }) => scheduleId));
+  return reservations.filter(({ scheduleId }) => dates.has(scheduleId));
 }
 
 const NOTHING = 'EXPIRED, 0 payments, 0 ledger rows of 0, 0 seats';
@@ -40,8 +46,8 @@ class Rows {
 }
 
 /** How long after the end of each hold that ran out its seat was reserved again; below 0 it would have been two buyers' at once. */
-export function takeovers({ reservations }: FinalState): number[] {
-  const ofSeat = Map.groupBy(reservations, ({ scheduleId, seatNumbers }) => `${scheduleId} ${seatNumbers[0]}`);
+export function takeovers(shots: readonly Shot[], final: FinalState): number[] {
+  const ofSeat = Map.groupBy(ofRace(shots, final), ({ scheduleId, seatNumbers }) => `${scheduleId} ${seatNumbers[0]}`);
   return [...ofSeat.values()].flatMap((rows) => {
     const sorted = rows.sort((a, b) => a.createdAt - b.createdAt);
     return sorted.slice(1).map((row, index) => row.createdAt - sorted[index]!.expiresAt);
