@@ -109,5 +109,5 @@ const AUDIT = `select w.user_id as user, w.balance,
 /** Asked more often, the server goes on answering what it has answered before. */
 const LEVELS_KEPT_MS = 150;
 
-/** Of transactions under way, this one apart. */
-const LEVELS = 'select distinct trx_isolation_level as level from information_schema.innodb_trx where trx_mysql_thread_id <> connection_id()';
+/** Of transactions that may write: those that audit do not. */
+const LEVELS = 'select distinct trx_isolation_level as level from information_schema.innodb_trx where trx_is_read_only = 0';
