@@ -22,6 +22,8 @@ export interface LoadSizes {
   holdTtlMs: number;
   /** How often people in line look at their place; a lost line waits for them three times as long. */
   lookEveryMs: number;
+  /** Of those who have paid; what is kept is not sold again. */
+  refunds?: number;
 }
 
 const CHANGES = new Set(['reserve', 'cancel', 'charge', 'pay', 'refund']);
@@ -56,7 +58,7 @@ export class MixedLoad {
     const show: Show = { ...(await world.build.concert({ seats: sizes.seats, price: PRICE })), seats: sizes.seats, price: PRICE };
     const line = await Line.open(run, world, client, sizes);
     const prober = await Prober.open(run, world, client);
-    const crowd = new Crowd(run, 'the sale', client, buyers, show, HABITS);
+    const crowd = new Crowd(run, 'the sale', client, buyers, show, { ...HABITS, refunds: sizes.refunds ?? HABITS.refunds });
     await crowd.joinAll();
     return new MixedLoad(run, world, client, [...buyers, ...prober.buyers], line, prober, crowd, sizes.atOnce);
   }

@@ -20,7 +20,7 @@ export interface Takeovers {
 /** The gate may believe a hold for a moment longer, and the rival asks only so often. */
 const FREE_WITHIN_MS = 3000;
 const ASK_EVERY_MS = 30;
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 10_000;
 const TOLD_WITHIN_MS = 10_000;
 const PASS_MS = 3_600_000;
 
@@ -64,7 +64,10 @@ async function firstHold(run: DrillRun, buyer: DrillBuyer, attempt: (turn: numbe
     const reply = await attempt(turn);
     if (reply.outcome === 'ok') return { operation: reply.operation, refusedBefore };
     if (reply.outcome === 'fail' && reply.code !== 'SeatsUnavailable') throw new Error(`User ${buyer.id} was told ${reply.code} for a seat.`);
-    if (performance.now() > endsAt) throw new Error(`User ${buyer.id} did not get the seat within ${PATIENCE_MS / 1000} s.`);
+    if (performance.now() > endsAt) {
+      run.violations([{ kind: 'freed-late', what: `a seat was not to be had within ${PATIENCE_MS / 1000} s`, operations: [reply.operation] }]);
+      throw new Error(`User ${buyer.id} did not get the seat within ${PATIENCE_MS / 1000} s.`);
+    }
     refusedBefore = reply.operation;
     await delay(ASK_EVERY_MS, undefined, { signal: run.signal });
   }
@@ -86,7 +89,8 @@ function judge(run: DrillRun, { operation: old }: Won, { operation: next, refuse
 async function expiriesToldTo(run: DrillRun, world: World, { account }: DrillBuyer, index: number): Promise<(count: number) => Promise<boolean>> {
   const from = index % world.apis.length;
   const watched = watch({ targets: [...world.apis.slice(from), ...world.apis.slice(0, from)], document: WatchReservationsDocument, variables: {}, credentials: { accessToken: account.accessToken } });
-  run.closing(() => watched.stop());
+  // Its processes may be gone by then, which it calls an error.
+  run.closing(() => watched.stop().catch(() => undefined));
   while (watched.connectedAt.length === 0) await delay(ASK_EVERY_MS, undefined, { signal: run.signal });
   return async (count) => {
     const endsAt = performance.now() + TOLD_WITHIN_MS;

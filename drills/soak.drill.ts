@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Drill, DrillRun } from './drill.js';
+import { FAULTS, type Place } from './support/any-fault.js';
+import { Clocks } from './support/clocks.js';
+import type { Operation } from './support/history.js';
+import { environmentOf, MixedLoad } from './support/load.js';
+import { Residence } from './support/residence.js';
+import { SubRun } from './support/sub-run.js';
+import type { World } from './support/world.js';
+
+const SIZES = {
+  full: { apis: 3, workers: 2, load: { buyers: 120, seats: 300, atOnce: 10, inLine: 30, holdTtlMs: 3000, lookEveryMs: 1000, refunds: 1 }, faultEveryMs: 60_000, faultMaxMs: 10_000 },
+  small: { apis: 1, workers: 1, load: { buyers: 8, seats: 30, atOnce: 2, inLine: 4, holdTtlMs: 800, lookEveryMs: 200, refunds: 1 }, faultEveryMs: 800, faultMaxMs: 400 },
+};
+type Sizes = (typeof SIZES)[DrillRun['scale']];
+
+const MINUTES = { full: 10, small: 0.05 };
+/** A round is judged in its end, and the next begins with new stores and processes. */
+const ROUND_MINUTES_MAX = 60;
+/** A clock that is an hour ahead ends no token of the round. */
+const ACCESS_TOKEN_TTL_MS = 4 * 3_600_000;
+
+export const soak: Drill = {
+  name: 'soak',
+  proves: 'for as long as it is asked to last, with one fault of any kind a minute, nothing is lost, everything works again within 10 s, and processes do not grow',
+  run: async (run) => {
+    const sizes = run.sized<Sizes>(SIZES);
+    const minutes = run.minutes ?? run.sized(MINUTES);
+    const rounds = Math.ceil(minutes / ROUND_MINUTES_MAX);
+    for (let round = 1; round <= rounds; round += 1) await soakOnce(run, sizes, minutes / rounds, rounds === 1 ? 'the round' : `round ${round}`);
+    run.figure('rounds', rounds);
+  },
+};
+
+/** A round has a history of its own, so that a long soak is not kept in memory. */
+async function soakOnce(run: DrillRun, sizes: Sizes, minutes: number, name: string): Promise<void> {
+  const round = new SubRun(run, name);
+  try {
+    await drillRound(round, sizes, minutes);
+  } finally {
+    run.violations(round.found);
+    await round.close();
+  }
+  for (const [figure, value] of round.figures) run.figure(name === 'the round' ? figure : `${name}: ${figure}`, value);
+}
+
+async function drillRound(run: DrillRun, sizes: Sizes, minutes: number): Promise<void> {
+  const names = [...Array.from({ length: sizes.apis }, (_, index) => `api-${index + 1}`), ...Array.from({ length: sizes.workers }, (_, index) => `worker-${index + 1}`)];
+  const clocks = await Clocks.make(run, Object.fromEntries(names.map((name) => [name, 0])));
+  const env = { ...environmentOf(sizes.load), ACCESS_TOKEN_TTL_MS: String(ACCESS_TOKEN_TTL_MS) };
+  const world = await run.part('start', () => run.world({ apis: sizes.apis, workers: sizes.workers, env, nodeEnv: clocks.env }));
+  const load = await run.part('people', () => MixedLoad.open(run, world, sizes.load));
+  const residence = new Residence();
+  const cutOff: ((operation: Operation) => boolean)[] = [];
+  const place: Place = { run, world, clocks, random: run.random.fork('faults'), lastsMaxMs: sizes.faultMaxMs };
+  await run.part(`${minutes} minutes`, () => load.during(() => breakThings(place, load, sizes, minutes, residence, cutOff)));
+  residence.judge(run);
+  await load.judge((operation) => cutOff.some((was) => was(operation)));
+}
+
+async function breakThings(place: Place, load: MixedLoad, sizes: Sizes, minutes: number, residence: Residence, cutOff: ((operation: Operation) => boolean)[]): Promise<void> {
+  const { run, world, random } = place;
+  const endsAt = performance.now() + minutes * 60_000;
+  let faults = 0;
+  let turn = random.shuffle(FAULTS);
+  residence.sample(world.nodes);
+  for (let next = performance.now(); next < endsAt; next += sizes.faultEveryMs) {
+    if (turn.length === 0) turn = random.shuffle(FAULTS);
+    const fault = turn.pop()!;
+    run.say(fault.name);
+    const was = await fault.happen(place);
+    if (was) cutOff.push(was);
+    await load.prober.back(fault.name, performance.now());
+    faults += 1;
+    await rest(run, world, residence, next + sizes.faultEveryMs);
+  }
+  run.figure('faults', faults);
+}
+
+/** Until the next fault; at its end everything is as quiet as it gets. */
+async function rest(run: DrillRun, world: World, residence: Residence, until: number): Promise<void> {
+  await delay(Math.max(0, until - performance.now()), undefined, { signal: run.signal });
+  residence.sample(world.nodes);
+}
