@@ -9,6 +9,7 @@ import { dieInJob, dieInMutation, healJobs, recordJobs, recordMutations, type Le
 import { drilledJobs } from './fail-points/jobs.js';
 import { Lane, type Case } from './fail-points/lane.js';
 import { saleMutations } from './fail-points/sale-mutations.js';
+import type { Hit } from './inject/killer.js';
 import { BEFORE_DONE, BEFORE_REPLY } from './inject/points.js';
 import { readFinalState } from './support/final-state.js';
 import { checkSale } from './support/model.js';
@@ -47,19 +48,19 @@ function expectComplete(run: DrillRun): void {
 }
 
 /** What was recorded, in an order of chance; each must have passed the points it is known to have. */
-function casesOf(lane: Lane, log: string, operations: readonly { name: string; through: readonly string[] }[], always: string): Case[] {
-  const passed = new Set(lane.hits(log).map(({ operation, point }) => `${operation}\t${point}`));
+function casesOf(lane: Lane, hits: readonly Hit[], operations: readonly { name: string; through: readonly string[] }[], always: string): Case[] {
+  const passed = new Set(hits.map(({ operation, point }) => `${operation}\t${point}`));
   for (const { name, through } of operations) {
     for (const point of [...through, always]) lane.run.expect(passed.has(`${name}\t${point}`), `${name} passes the point "${point}"`);
   }
   const pairs = [...passed].map((key) => key.split('\t') as [string, string]).filter(([operation]) => operations.some(({ name }) => name === operation));
-  return lane.run.random.fork(log).shuffle(pairs.flatMap(([operation, point]) => HITS.map((hit): Case => ({ operation, point, hit }))));
+  return lane.run.random.fork(always).shuffle(pairs.flatMap(([operation, point]) => HITS.map((hit): Case => ({ operation, point, hit }))));
 }
 
 async function fullMutations(run: DrillRun): Promise<void> {
   const lane = await Lane.open(run, 'mutations', { apis: 2, workers: 1, env: MUTATION_ENV });
-  await run.part('every mutation once, recording its points', () => recordMutations(lane, mutations));
-  const cases = casesOf(lane, 'record', mutations, BEFORE_REPLY);
+  const hits = await run.part('every mutation once, recording its points', () => recordMutations(lane, mutations));
+  const cases = casesOf(lane, hits, mutations, BEFORE_REPLY);
   run.figure('mutation cases', cases.length);
   await run.part('mutations', () => runMutations(lane, cases));
   await judge(lane);
@@ -76,8 +77,8 @@ async function runMutations(lane: Lane, cases: readonly Case[]): Promise<void> {
 
 async function fullJobs(run: DrillRun): Promise<void> {
   const lane = await Lane.open(run, 'jobs', { apis: 1, workers: 1, env: JOB_ENV });
-  await run.part('every job once, recording its points', () => recordJobs(lane, drilledJobs));
-  const cases = casesOf(lane, 'record jobs', drilledJobs, BEFORE_DONE);
+  const hits = await run.part('every job once, recording its points', () => recordJobs(lane, drilledJobs));
+  const cases = casesOf(lane, hits, drilledJobs, BEFORE_DONE);
   run.figure('job cases', cases.length);
   await run.part('jobs', () => runJobs(lane, cases));
   await judge(lane);

@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Hit } from '../inject/killer.js';
+import { BEFORE_DONE } from '../inject/points.js';
 import type { FrontrowNode } from '../support/processes.js';
 import { nameOf, type Case, type Lane } from './lane.js';
 import type { DrilledJob, Work } from './jobs.js';
@@ -9,6 +11,8 @@ import type { DrilledMutation, Rehearsal } from './rehearsal.js';
 const DIES_WITHIN_MS = 5000;
 /** Ten seconds, and what asking takes. */
 const HEALS_WITHIN_MS = 11_000;
+/** Name of the log of one who is not to die. */
+const RECORD = 'record';
 /** A job may find nothing to do for a while: others of its own kind do it. */
 const TURNS_MAX = 12;
 
@@ -22,15 +26,16 @@ async function died(victim: FrontrowNode, withinMs: number): Promise<boolean> {
 }
 
 /** Every operation once, at a process that writes down what points it passes. */
-export async function recordMutations(lane: Lane, mutations: readonly DrilledMutation[]): Promise<void> {
+export async function recordMutations(lane: Lane, mutations: readonly DrilledMutation[]): Promise<Hit[]> {
   const victim = lane.victim('api');
-  await lane.arm(victim, 'record');
+  await lane.arm(victim, RECORD);
   for (const mutation of mutations) {
     const rehearsal = await mutation.arrange(lane);
     const reply = await rehearsal.call(victim);
     blame(lane, `${mutation.name} without a fault`, await rehearsal.wrong(reply, null));
   }
   await victim.kill();
+  return lane.hits(RECORD);
 }
 
 const blame = (lane: Lane, where: string, wrong: readonly string[]): void => {
@@ -63,15 +68,21 @@ async function afterwards(lane: Lane, rehearsal: Rehearsal, aim: Case): Promise<
   blame(lane, nameOf(aim), await rehearsal.wrong(reply, aim.point));
 }
 
-/** Each job once, at a worker that writes down what points it passes. */
-export async function recordJobs(lane: Lane, jobs: readonly DrilledJob[]): Promise<void> {
+/** Each job once, at a worker that writes down what points it passes. Answers those that it passed for its own work. */
+export async function recordJobs(lane: Lane, jobs: readonly DrilledJob[]): Promise<Hit[]> {
   const victim = lane.victim('worker');
-  await lane.arm(victim, 'record jobs');
+  await lane.arm(victim, RECORD);
+  const passed: Hit[] = [];
   for (const job of jobs) {
+    const before = lane.hits(RECORD).length;
+    const own = (): Hit[] => lane.hits(RECORD).slice(before).filter(({ operation }) => operation === job.name);
     const work = await job.give(lane);
     lane.run.expect(await lane.eventually(() => work.done(), HEALS_WITHIN_MS), `${job.name} without a fault: ${work.what}`);
+    await lane.eventually(async () => own().some(({ point }) => point === BEFORE_DONE), HEALS_WITHIN_MS);
+    passed.push(...own());
   }
   await victim.kill();
+  return passed;
 }
 
 /** Work that a worker left behind. */

@@ -87,17 +87,21 @@ const admission: DrilledJob = {
 
 const relay: DrilledJob = {
   name: 'relay',
-  through: ['after relay-publish', 'before commit', 'after commit', 'before adding a job', 'before dropping relayed queue events'],
+  through: ['after relay-publish', 'before commit', 'after commit', 'before adding a job', 'before dropping relayed queue events', 'after seat-free', 'after seat-keep', 'before publishing'],
   withinMs: HEALED_MS,
   give: async (lane) => {
-    const buyer = new DrillBuyer(lane.client, await lane.world.build.buyer());
+    const buyer = await lane.buyer();
+    const given = await lane.hold(buyer, lane.seat());
+    must(await lane.client.untilKnown((via) => buyer.cancel(given, via)));
+    await lane.pay(buyer, await lane.hold(buyer, lane.seat()));
     must(await lane.client.untilKnown((via) => buyer.charge(1000, 'relayed', via)));
     must(await lane.client.untilKnown((via) => buyer.join(lane.concert.id, via)));
+    const told = ['RESERVATION_HELD', 'RESERVATION_CANCELLED', 'PAYMENT_MADE', 'CHARGE_MADE', 'QUEUE_JOINED'];
     return {
       what: `the events of user ${buyer.id} are in the stream`,
       done: async () => {
         const types = await streamedTypes(lane, buyer.id);
-        return types.includes('CHARGE_MADE') && types.includes('QUEUE_JOINED');
+        return told.every((type) => types.includes(type));
       },
     };
   },

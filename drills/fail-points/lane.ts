@@ -70,9 +70,10 @@ export class Lane {
   /** Starts it anew. It dies at the aim, or writes down every hit of any point. */
   async arm(victim: FrontrowNode, log: string, aim?: Case): Promise<void> {
     if (victim.pid) await victim.kill();
-    await victim.start(failPointEnv(this.log(log), aim)).catch((error: unknown) => {
+    await victim.start(failPointEnv(this.log(log), aim)).catch(async (error: unknown) => {
       // A worker may find work that others left behind and die before it has said that it is ready.
-      if (victim.pid !== 0 || aim === undefined || this.hits(log).length < aim.hit) throw error;
+      if (aim === undefined || this.hits(log).length < aim.hit) throw error;
+      await victim.ended();
     });
   }
 
