@@ -36,11 +36,11 @@ const ALL: Setting[] = [
 const SIZES: Record<DrillRun['scale'], Sizes> = {
   full: {
     settings: ALL, apis: 3, contest: { buyers: 150, seats: 40 }, bank: { wallets: 10, rounds: 25, atOnce: 4 },
-    boundary: { besideWorkers: 250, alone: 0, lanes: 24, buyers: 600, withinMs: 200_000 },
+    boundary: { counts: 'aimed', besideWorkers: 600, alone: 0, lanes: 24, buyers: 600, withinMs: 200_000 },
   },
   small: {
     settings: [{ level: 'REPEATABLE READ', snapshot: 'ON' }], apis: 2, contest: { buyers: 30, seats: 6 }, bank: { wallets: 4, rounds: 3, atOnce: 3 },
-    boundary: { besideWorkers: 30, alone: 0, lanes: 16, buyers: 120, withinMs: 60_000 },
+    boundary: { counts: 'aimed', besideWorkers: 60, alone: 0, lanes: 16, buyers: 120, withinMs: 60_000 },
   },
 };
 

@@ -41,7 +41,8 @@ export class Aim {
   /** `judgedAfterMs`: from sending to the time that the database wrote, where it wrote one. */
   shot(inTime: boolean, judgedAfterMs?: number): void {
     if (judgedAfterMs !== undefined) this.#sentToJudged.push(judgedAfterMs);
-    if (this.#last !== undefined && this.#last !== inTime) this.#stepMs = Math.max(STEP_LAST_MS, this.#stepMs * STEP_DECAY);
+    // Turns make the steps small; a row of the same means that the target is far off, or moves.
+    if (this.#last !== undefined) this.#stepMs = this.#last === inTime ? Math.min(STEP_FIRST_MS, this.#stepMs * STEP_GROWTH) : Math.max(STEP_LAST_MS, this.#stepMs * STEP_DECAY);
     this.leadMs = Math.max(0, this.leadMs + (inTime ? -this.#stepMs : this.#stepMs));
     this.#last = inTime;
   }
@@ -53,4 +54,5 @@ export class Aim {
 
 const STEP_FIRST_MS = 3;
 const STEP_LAST_MS = 0.25;
-const STEP_DECAY = 0.8;
+const STEP_DECAY = 0.7;
+const STEP_GROWTH = 1.1;
