@@ -10,10 +10,11 @@ import { isolation } from './isolation.drill.js';
 import { oversell } from './oversell.drill.js';
 import { queue } from './queue.drill.js';
 import { redis } from './redis.drill.js';
+import { rollingRestart } from './rolling-restart.drill.js';
 import { soak } from './soak.drill.js';
 
 /** All drills, in the order in which `all` runs them. */
-export const catalogue: readonly Drill[] = [oversell, failPoints, boundary, idempotency, isolation, database, redis, network, clocks, jobs, queue, soak];
+export const catalogue: readonly Drill[] = [oversell, failPoints, boundary, idempotency, isolation, database, redis, network, clocks, jobs, queue, rollingRestart, soak];
 
 /** Runs as long as it is asked, so it is no part of `all`. */
 export const APART = ['soak'];

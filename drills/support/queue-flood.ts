@@ -44,6 +44,7 @@ export class QueueFlood {
   readonly #forged = new Map<string, string[]>();
   readonly counts: Record<string, number> = {};
   answered = 0;
+  #turn = 0;
 
   private constructor(
     private readonly run: DrillRun,
@@ -72,7 +73,7 @@ export class QueueFlood {
     const one = async (): Promise<void> => {
       while (left > 0) {
         left -= 1;
-        const outcome = this.#random.chance(JOINS) ? (await this.#random.pick(this.intruders).join(this.doors.shut.id)).outcome : await this.#intrude();
+        const outcome = this.#random.chance(JOINS) ? (await this.#nextToJoin().join(this.doors.shut.id)).outcome : await this.#intrude();
         if (outcome !== 'unknown') this.answered += 1;
         else {
           left += 1;
@@ -90,6 +91,11 @@ export class QueueFlood {
     const { history } = this.run;
     const early = history.named('intrude seats').filter(({ outcome, process, endedAt }) => outcome === 'ok' && history.beganAt + endedAt! + 1 < (firstAdmission.get(process) ?? Infinity));
     this.run.violations(early.map((operation) => ({ kind: 'let-in', what: 'somebody was let in before the admission', operations: [operation] })));
+  }
+
+  /** In turn: whoever joins again is there, and keeps the place. */
+  #nextToJoin(): DrillBuyer {
+    return this.intruders[(this.#turn += 1) % this.intruders.length]!;
   }
 
   async #intrude(): Promise<Reply<unknown>['outcome']> {

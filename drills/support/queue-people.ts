@@ -47,7 +47,8 @@ export class QueuePeople {
   /** Holds that others would like to pay for. */
   readonly reservations: string[] = [];
   readonly buyers = new Set<DrillBuyer>();
-  admitted = 0;
+  /** Who were admitted and want nothing more. */
+  through = 0;
   returned = 0;
   watched = 0;
   paid = 0;
@@ -84,12 +85,10 @@ export class QueuePeople {
     }
     const watcher = watches ? this.#watch(buyer, index) : null;
     const isIn = watcher ? await this.#told(buyer, watcher) : await this.#look(buyer);
-    if (isIn) {
-      this.admitted += 1;
-      if (buys) await this.#buy(buyer, index + 1);
-      else if (random.chance(GIVES_PASS_BACK)) await this.client.untilKnown((via) => buyer.leave(this.concert.id, via));
-    }
+    if (isIn && buys) await this.#buy(buyer, index + 1);
+    else if (isIn && random.chance(GIVES_PASS_BACK)) await this.client.untilKnown((via) => buyer.leave(this.concert.id, via));
     if (watcher) await this.#toldOfEnd(buyer, watcher);
+    this.through += 1;
   }
 
   async #join(buyer: DrillBuyer, twice: boolean): Promise<boolean> {
