@@ -5,16 +5,17 @@ import { Clocks } from './support/clocks.js';
 import type { Operation } from './support/history.js';
 import { environmentOf, MixedLoad } from './support/load.js';
 import { Residence } from './support/residence.js';
+import { watchStarvation } from './support/starvation.js';
 import { SubRun } from './support/sub-run.js';
 import type { World } from './support/world.js';
 
 const SIZES = {
-  full: { apis: 3, workers: 2, load: { buyers: 120, seats: 300, atOnce: 10, inLine: 30, holdTtlMs: 3000, lookEveryMs: 1000, refunds: 1 }, faultEveryMs: 60_000, faultMaxMs: 10_000 },
-  small: { apis: 1, workers: 1, load: { buyers: 8, seats: 30, atOnce: 2, inLine: 4, holdTtlMs: 800, lookEveryMs: 200, refunds: 1 }, faultEveryMs: 800, faultMaxMs: 400 },
+  full: { apis: 3, workers: 2, load: { buyers: 120, seats: 300, atOnce: 10, inLine: 30, holdTtlMs: 3000, lookEveryMs: 1000, refunds: 1 }, faultEveryMs: 60_000, faultMaxMs: 10_000, faults: FAULTS },
+  small: { apis: 1, workers: 1, load: { buyers: 8, seats: 30, atOnce: 2, inLine: 4, holdTtlMs: 800, lookEveryMs: 200, refunds: 1 }, faultEveryMs: 800, faultMaxMs: 400, faults: FAULTS.filter(({ name }) => name !== 'rolling restart') },
 };
 type Sizes = (typeof SIZES)[DrillRun['scale']];
 
-const MINUTES = { full: 10, small: 0.05 };
+const MINUTES = { full: 10, small: 0.03 };
 /** A round is judged in its end, and the next begins with new stores and processes. */
 const ROUND_MINUTES_MAX = 60;
 /** A clock that is an hour ahead ends no token of the round. */
@@ -49,6 +50,7 @@ async function drillRound(run: DrillRun, sizes: Sizes, minutes: number): Promise
   const clocks = await Clocks.make(run, Object.fromEntries(names.map((name) => [name, 0])));
   const env = { ...environmentOf(sizes.load), ACCESS_TOKEN_TTL_MS: String(ACCESS_TOKEN_TTL_MS) };
   const world = await run.part('start', () => run.world({ apis: sizes.apis, workers: sizes.workers, env, nodeEnv: clocks.env }));
+  run.closing(watchStarvation(run.history, world.nodes));
   const load = await run.part('people', () => MixedLoad.open(run, world, sizes.load));
   const residence = new Residence();
   const cutOff: ((operation: Operation) => boolean)[] = [];
@@ -62,10 +64,10 @@ async function breakThings(place: Place, load: MixedLoad, sizes: Sizes, minutes:
   const { run, world, random } = place;
   const endsAt = performance.now() + minutes * 60_000;
   let faults = 0;
-  let turn = random.shuffle(FAULTS);
+  let turn = random.shuffle(sizes.faults);
   residence.sample(world.nodes);
   for (let next = performance.now(); next < endsAt; next += sizes.faultEveryMs) {
-    if (turn.length === 0) turn = random.shuffle(FAULTS);
+    if (turn.length === 0) turn = random.shuffle(sizes.faults);
     const fault = turn.pop()!;
     run.say(fault.name);
     const was = await fault.happen(place);
