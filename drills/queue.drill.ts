@@ -26,7 +26,7 @@ interface Sizes {
   admitCount: number;
   admitIntervalMs: number;
   activeMax: number;
-  /** In force from the first moment to the second, in milliseconds of the drill. */
+  /** In force from the first moment to the second, in milliseconds since the line moves. */
   lowered: { activeMax: number; from: number; to: number };
   passTtlMs: number;
   absenceGraceMs: number;
@@ -38,14 +38,14 @@ interface Sizes {
 const SIZES: Record<DrillRun['scale'], Sizes> = {
   full: {
     apis: 3, workers: 2, people: 10_000, flood: 100_000, floodAtOnce: 24, intruders: 100,
-    admitCount: 100, admitIntervalMs: 1000, activeMax: 800, lowered: { activeMax: 300, from: 30_000, to: 50_000 }, passTtlMs: 8000, absenceGraceMs: 60_000,
+    admitCount: 100, admitIntervalMs: 1000, activeMax: 800, lowered: { activeMax: 300, from: 15_000, to: 35_000 }, passTtlMs: 8000, absenceGraceMs: 60_000,
     habits: { watchers: 300, joinsAtOnce: 40, lookEveryMs: 25_000, lookNearMs: 2500, perSecond: 90, leaveWithinMs: 20_000, endToldWithinMs: 40_000 },
-    kills: { count: Infinity, everyMs: 9000, deadMaxMs: 500, aliveMin: 1 }, withinMs: 420_000,
+    kills: { count: Infinity, everyMs: 9000, deadMaxMs: 500, aliveMin: 1 }, withinMs: 900_000,
   },
   small: {
     apis: 2, workers: 1, people: 200, flood: 2000, floodAtOnce: 12, intruders: 10,
-    admitCount: 15, admitIntervalMs: 250, activeMax: 60, lowered: { activeMax: 20, from: 1000, to: 2000 }, passTtlMs: 1000, absenceGraceMs: 5000,
-    habits: { watchers: 10, joinsAtOnce: 20, lookEveryMs: 1500, lookNearMs: 400, perSecond: 50, leaveWithinMs: 1000, endToldWithinMs: 20_000 },
+    admitCount: 15, admitIntervalMs: 250, activeMax: 60, lowered: { activeMax: 20, from: 500, to: 1500 }, passTtlMs: 1500, absenceGraceMs: 5000,
+    habits: { watchers: 10, joinsAtOnce: 20, lookEveryMs: 1500, lookNearMs: 600, perSecond: 50, leaveWithinMs: 1000, endToldWithinMs: 20_000 },
     kills: { count: 2, everyMs: 800, deadMaxMs: 100, aliveMin: 1 }, withinMs: 60_000,
   },
 };
@@ -99,7 +99,7 @@ async function drillLine(run: DrillRun, sizes: Sizes): Promise<void> {
   const accounts = await run.part('accounts', () => world.build.buyers(sizes.people, { balance: PRICE }));
   const intruders = (await world.build.buyers(sizes.intruders, { balance: PRICE })).map((account) => new DrillBuyer(ofFlood, account));
   const [open, shut] = [await world.build.concert({ seats: sizes.people, price: PRICE }), await world.build.concert({ seats: 10, price: PRICE })];
-  await world.app.transactions.fork().nativeUpdate(Concert, { id: shut.id }, { queueActiveMax: 0 });
+  await world.app.transactions.fork().nativeUpdate(Concert, { id: [open.id, shut.id] }, { queueActiveMax: 0 });
   const stage: Stage = { run, world, sizes, open, shut };
   const people = new QueuePeople(run, world, ofLine, open, sizes.habits);
   const flood = await run.part('intruders', () => QueueFlood.open(run, ofFlood, { open, shut }, people, intruders));
@@ -110,7 +110,7 @@ async function drillLine(run: DrillRun, sizes: Sizes): Promise<void> {
 /** Everybody goes through the line while the rest happens to it. */
 async function moving({ run, world, sizes, open }: Stage, people: QueuePeople, flood: QueueFlood, members: DrillBuyer[]): Promise<Maximum[]> {
   let over = false;
-  const maxima: Maximum[] = [{ since: 0, activeMax: sizes.activeMax }];
+  const maxima: Maximum[] = [{ since: 0, activeMax: 0 }];
   const end = new AbortController();
   const until = AbortSignal.any([run.signal, end.signal]);
   const setMaximum = async (activeMax: number, afterMs: number): Promise<void> => {
@@ -120,7 +120,10 @@ async function moving({ run, world, sizes, open }: Stage, people: QueuePeople, f
     run.say(`at most ${activeMax} may be active`);
   };
   const { from, to, activeMax } = sizes.lowered;
-  const policies = setMaximum(activeMax, from)
+  // A line of some length first, however fast the machine is.
+  const policies = people.halfHere
+    .then(() => setMaximum(sizes.activeMax, 0))
+    .then(() => setMaximum(activeMax, from))
     .then(() => setMaximum(sizes.activeMax, to - from))
     .catch((error: unknown) => run.expect(until.aborted, `the maximum could be changed: ${String(error)}`));
   const everybody = Promise.all([people.all(members), flood.pour(sizes.flood, sizes.floodAtOnce)]).then(() => 'done' as const).finally(() => (over = true));

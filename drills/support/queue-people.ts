@@ -53,6 +53,8 @@ export class QueuePeople {
   watched = 0;
   paid = 0;
   #positionsTold = 0;
+  #expected = 0;
+  readonly #half = Promise.withResolvers<void>();
 
   constructor(
     private readonly run: DrillRun,
@@ -62,12 +64,18 @@ export class QueuePeople {
     private readonly sizes: PeopleSizes,
   ) {}
 
+  /** Resolves when half of them have come. */
+  get halfHere(): Promise<void> {
+    return this.#half.promise;
+  }
+
   get positionsTold(): number {
     return this.#positionsTold;
   }
 
   /** All of them, from the first join to the last pass. */
   async all(people: readonly DrillBuyer[]): Promise<void> {
+    this.#expected = people.length;
     const limit = pLimit(this.sizes.joinsAtOnce);
     const random = this.run.random.fork('people');
     const watchEvery = Math.floor(people.length / this.sizes.watchers);
@@ -78,7 +86,7 @@ export class QueuePeople {
     const leaves = random.chance(LEAVES);
     const buys = random.chance(BUYS);
     if (!(await limit(() => this.#join(buyer, random.chance(JOINS_TWICE))))) return;
-    this.arrived.push(buyer);
+    if (this.arrived.push(buyer) * 2 >= this.#expected) this.#half.resolve();
     if (leaves) {
       await delay(random.below(this.sizes.leaveWithinMs), undefined, { signal: this.run.signal });
       await limit(() => this.#leaveAndReturn(buyer));
