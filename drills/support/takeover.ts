@@ -20,7 +20,8 @@ export interface Takeovers {
 /** The gate may believe a hold for a moment longer, and the rival asks only so often. */
 const FREE_WITHIN_MS = 3000;
 const ASK_EVERY_MS = 30;
-const PATIENCE_MS = 10_000;
+/** Somebody who is frozen may keep the rows for a few seconds more. */
+const PATIENCE_MS = 20_000;
 const TOLD_WITHIN_MS = 10_000;
 const PASS_MS = 3_600_000;
 
@@ -52,7 +53,7 @@ export async function takeOver(run: DrillRun, world: World, client: DrillClient,
 
 interface Won {
   operation: Operation;
-  /** Every attempt was answered quickly enough to tell when the seat became free. */
+  /** The last definite answer that the seat is taken. */
   refusedBefore: Operation | undefined;
 }
 
@@ -68,7 +69,7 @@ async function firstHold(run: DrillRun, buyer: DrillBuyer, attempt: (turn: numbe
       run.violations([{ kind: 'freed-late', what: `a seat was not to be had within ${PATIENCE_MS / 1000} s`, operations: [reply.operation] }]);
       throw new Error(`User ${buyer.id} did not get the seat within ${PATIENCE_MS / 1000} s.`);
     }
-    refusedBefore = reply.operation;
+    if (reply.outcome === 'fail') refusedBefore = reply.operation;
     await delay(ASK_EVERY_MS, undefined, { signal: run.signal });
   }
 }

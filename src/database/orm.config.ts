@@ -29,6 +29,8 @@ export type DatabaseAddress = { url: string } | { socketPath: string; name: stri
 
 /** Twice as long, for a wait that is tried again, is still within the time of a request. */
 export const LOCK_WAIT_TIMEOUT_S = 2;
+/** A process that freezes in the middle of a transaction keeps its locks for so long; then the server rolls it back. */
+export const STILL_TRANSACTION_TIMEOUT_S = 5;
 /** A server that takes connections and greets nobody counts as away after this long. */
 const CONNECT_TIMEOUT_MS = 4000;
 /** Who comes while so many wait for a connection is turned away at once: about what ten connections answer before the first of them gives up. */
@@ -40,7 +42,8 @@ const OF_DRIVER = { queueLimit: POOL_WAITING_MAX, connectTimeout: CONNECT_TIMEOU
 const SESSION_SETTINGS = [
   "set session time_zone = '+00:00'",
   'set session transaction isolation level read committed',
-  `set session innodb_lock_wait_timeout = ${LOCK_WAIT_TIMEOUT_S}`,
+  // The second is MariaDB's alone.
+  `set session innodb_lock_wait_timeout = ${LOCK_WAIT_TIMEOUT_S} /*M!100300 , session idle_transaction_timeout = ${STILL_TRANSACTION_TIMEOUT_S} */`,
   "set session sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
 ];
 
