@@ -73,8 +73,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a clock jumps by an hour',
     happen: async (place) => {
-      const { world, clocks, random } = place;
-      const { name } = random.pick(world.nodes);
+      const { clocks, random } = place;
+      const name = random.pick(clocks.names);
       clocks.set(name, random.pick([HOUR_MS, -HOUR_MS]));
       await lasts(place).finally(() => clocks.set(name, 0));
     },

@@ -18,6 +18,10 @@ export class Clocks {
 
   readonly env = (name: string): Record<string, string> => this.clocks.get(name)?.env ?? {};
 
+  get names(): string[] {
+    return [...this.clocks.keys()];
+  }
+
   set(name: string, offsetMs: number): void {
     this.clocks.get(name)!.set(offsetMs);
   }
