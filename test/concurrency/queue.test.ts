@@ -257,6 +257,8 @@ describe('Q7', () => {
       const [row] = await em.execute<{ waits: number }[]>("select count(*) as waits from information_schema.processlist where db = database() and info like 'insert into queue_pass%'");
       return Number(row!.waits) > 0;
     }, 'the worker to wait');
+    // Nobody has a pass before its row is written.
+    expect(await queue.activeIds(concert.id)).toEqual([]);
     const left = queue.leave(buyers[0]!, concert.id);
     await eventually(async () => !(await queue.waitingIds(concert.id)).includes(buyers[0]!.id), 'the place to be given up');
     await holder.rollback();

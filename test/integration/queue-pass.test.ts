@@ -41,6 +41,17 @@ describe('the pass', () => {
     expect(await code(token)).toBe('QUEUE_TOKEN_EXPIRED');
   });
 
+  test('Q2: the token of a place that was given up opens nothing, though its user is active again at a newer one', async () => {
+    const concert = await frontrow.build.concert();
+    const [buyer] = await frontrow.build.buyers(1);
+    const old = (await queue.join(buyer!, concert.id)).token;
+    await queue.leave(buyer!, concert.id);
+    const { token } = await queue.join(buyer!, concert.id);
+    await queue.tick();
+    expect(await queue.seatsCode(buyer!, token, concert.scheduleId)).toBeUndefined();
+    expect(await queue.seatsCode(buyer!, old, concert.scheduleId)).toBe('QUEUE_TOKEN_EXPIRED');
+  });
+
   test('Q6: a pass ends by its time, by payment and by leaving, and each ending frees its room and is written down', async () => {
     const concert = await frontrow.build.concert();
     const buyers = await frontrow.build.buyers(4);
