@@ -20,13 +20,14 @@ export interface BoundarySize {
   /** Trials: with workers that end holds, and without. */
   besideWorkers: number;
   alone: number;
+  /** At once, at most. */
   lanes: number;
   buyers: number;
   /** Of the aiming and of each part. */
   withinMs: number;
 }
 
-export const BOUNDARY_ENV = { HOLD_TTL_MS: '300', SWEEP_INTERVAL_MS: '1000', QUEUE_ACTIVE_MAX: '1000000', QUEUE_PASS_ATTEMPTS_MAX: '1000000', QUEUE_PASS_TTL_MS: '7200000' };
+export const BOUNDARY_ENV = { HOLD_TTL_MS: '500', SWEEP_INTERVAL_MS: '1000', QUEUE_ACTIVE_MAX: '1000000', QUEUE_PASS_ATTEMPTS_MAX: '1000000', QUEUE_PASS_TTL_MS: '7200000' };
 const SHARE_MIN = 0.2;
 const SEATS_PER_DATE = 1000;
 const BUYERS_BATCH_MAX = 500;
@@ -48,8 +49,8 @@ export const boundary: Drill = {
   proves: `payments within ${WINDOW_MS} ms of the end of their hold: each is either paid, with seats and ledger, or over, with nothing, and nobody else has the seats before the end`,
   async run(run) {
     const sizes: Record<DrillRun['scale'], BoundarySize> = {
-      small: { counts: 'aimed', besideWorkers: 210, alone: 100, lanes: 18, buyers: 400, withinMs: 60_000 },
-      full: { counts: 'within window', besideWorkers: 7000, alone: 3000, lanes: 20, buyers: 2000, withinMs: 400_000 },
+      small: { counts: 'aimed', besideWorkers: 210, alone: 100, lanes: 30, buyers: 400, withinMs: 60_000 },
+      full: { counts: 'within window', besideWorkers: 7000, alone: 3000, lanes: 40, buyers: 2000, withinMs: 400_000 },
     };
     const world = await run.world({ apis: run.sized({ small: 2, full: 3 }), workers: 1, env: { ...BOUNDARY_ENV, ...plantedEnv(tellingEdits()) } });
     await drillBoundary(run, world, run.sized(sizes));
@@ -61,7 +62,7 @@ export const boundary: Drill = {
 export const controlBoundary = (run: DrillRun): Promise<void> =>
   negativeControl(run, GUARD_OFF, async (control) => {
     const world = await control.world({ apis: 1, workers: 1, env: BOUNDARY_ENV });
-    await drillBoundary(control, world, { counts: 'aimed', besideWorkers: 60, alone: 0, lanes: 8, buyers: 100, withinMs: 20_000 });
+    await drillBoundary(control, world, { counts: 'aimed', besideWorkers: 60, alone: 0, lanes: 12, buyers: 100, withinMs: 20_000 });
   });
 
 export async function drillBoundary(run: DrillRun, world: World, size: BoundarySize): Promise<void> {
@@ -94,8 +95,8 @@ export async function raceAtBoundary(run: DrillRun, world: World, size: Boundary
   const race = new BoundaryRace(run, concert, SEATS_PER_DATE, buyers, clock, aims, new Judgements(world.apis), world.app.transactions);
 
   await run.part('aiming', () => shoot(race, size, isAimed));
-  if (size.besideWorkers > 0) await run.part('paying while workers end holds', () => shoot(race, size, (shots) => isEnough(counted(shots, size), size.besideWorkers)));
-  if (size.alone > 0) await run.part('paying while no worker runs', () => withoutWorkers(world, () => shoot(race, size, (shots) => isEnough(counted(shots, size), target))));
+  if (size.besideWorkers > 0) await run.part('paying while workers end holds', () => shoot(race, size, (shots) => isEnough(shots, size, size.besideWorkers)));
+  if (size.alone > 0) await run.part('paying while no worker runs', () => withoutWorkers(world, () => shoot(race, size, (shots) => isEnough(shots, size, target))));
   return { race, size, aims, clock, buyers: buyers.everyone };
 }
 
@@ -109,7 +110,11 @@ const counted = (shots: readonly Shot[], { counts }: BoundarySize): readonly Sho
 
 const shareOfPaid = (shots: readonly Shot[]): number => (shots.length === 0 ? 0 : shots.filter(({ paidAt }) => paidAt !== null).length / shots.length);
 const bothExceed = (share: number): boolean => share > SHARE_MIN && share < 1 - SHARE_MIN;
-const isEnough = (shots: readonly Shot[], count: number): boolean => shots.length >= count && bothExceed(shareOfPaid(shots));
+
+function isEnough(shots: readonly Shot[], size: BoundarySize, count: number): boolean {
+  const trials = counted(shots, size);
+  return trials.length >= count && bothExceed(shareOfPaid(trials));
+}
 
 const isAimed = (shots: readonly Shot[]): boolean => shots.length >= AIMED_SHOTS && bothExceed(shareOfPaid(shots.slice(-AIMED_SHOTS)));
 
@@ -140,7 +145,7 @@ function report(run: DrillRun, trials: readonly Shot[], { race, aims, clock }: R
   run.figure('ms from the end of the hold', histogramOf(race.shots));
   run.figure('sent before the end at last, ms', Math.round(aims.send.leadMs));
   run.figure('row given before the end at last, ms', Number(aims.release.leadMs.toFixed(1)));
-  run.figure('from sending to the judgement, median, ms', Math.round(aims.send.latencyMs));
+  run.figure('from sending to the judgement, median, ms', Math.round(aims.send.latencyMs()));
   run.figure('clock of the database ahead, ms', Number(clock.aheadMs.toFixed(1)));
   const sorted = delays.toSorted((a, b) => a - b);
   run.figure('seats taken over', sorted.length);

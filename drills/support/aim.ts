@@ -47,8 +47,10 @@ export class Aim {
     this.#last = inTime;
   }
 
-  get latencyMs(): number {
-    return this.#sentToJudged.toSorted((a, b) => a - b)[Math.floor(this.#sentToJudged.length / 2)] ?? Number.NaN;
+  /** The median; of the last so many only, if told. */
+  latencyMs(last = this.#sentToJudged.length): number {
+    const latest = this.#sentToJudged.slice(-last).sort((a, b) => a - b);
+    return latest[Math.floor(latest.length / 2)] ?? Number.NaN;
   }
 }
 

@@ -56,6 +56,11 @@ interface Known {
 }
 
 const JITTER_MS = 4;
+const LANES_FIRST = 8;
+const LANES_MORE = 4;
+const LATENCIES = 20;
+const FAST_MS = 20;
+const SLOW_MS = 50;
 const RIVAL_FROM_MS = -10;
 const RIVAL_TO_MS = 4;
 const RIVAL_AGAIN_MS = 5;
@@ -75,6 +80,10 @@ export class BoundaryRace {
   readonly found: Violation[] = [];
   readonly #unknownYet: Shot[] = [];
   #seats = 0;
+  #lanes = 0;
+  #lanesMax = 0;
+  #retiring = 0;
+  #grow: () => void = () => undefined;
   #over = false;
 
   constructor(
@@ -89,29 +98,67 @@ export class BoundaryRace {
   ) {}
 
   /** Until it is enough; holds that are under way then are not fought for. */
-  async until(enough: (shots: readonly Shot[]) => boolean, lanes: number): Promise<void> {
+  async until(enough: (shots: readonly Shot[]) => boolean, lanesMax: number): Promise<void> {
     this.#over = false;
-    await Promise.all(Array.from({ length: lanes }, () => this.#lane(enough)));
+    const running = new Set<Promise<void>>();
+    let failed: unknown;
+    this.#grow = () => {
+      const lane = this.#lane(enough).catch((error: unknown) => {
+        failed ??= error;
+        this.#over = true;
+      });
+      running.add(lane);
+      void lane.finally(() => running.delete(lane));
+    };
+    this.#lanesMax = lanesMax;
+    this.#lanes = Math.max(this.#lanes, Math.min(lanesMax, LANES_FIRST));
+    for (let lane = 0; lane < this.#lanes; lane += 1) this.#grow();
+    while (running.size > 0) await Promise.all(running);
+    if (failed) throw failed;
+  }
+
+  /** As many at once as the machine can take and still answer fast: late answers cannot be aimed. */
+  #adapt(): void {
+    const latencyMs = this.aims.send.latencyMs(LATENCIES);
+    if (latencyMs < FAST_MS) {
+      for (let more = 0; more < LANES_MORE && this.#lanes < this.#lanesMax; more += 1, this.#lanes += 1) this.#grow();
+    } else if (latencyMs > SLOW_MS && this.#lanes - this.#retiring > LANES_FIRST) {
+      this.#retiring += 1;
+    }
+  }
+
+  #retires(): boolean {
+    if (this.#retiring === 0) return false;
+    this.#retiring -= 1;
+    this.#lanes -= 1;
+    return true;
   }
 
   async #lane(enough: (shots: readonly Shot[]) => boolean): Promise<void> {
-    while (!this.#over) {
+    while (!this.#over && !this.#retires()) {
       let hold = await this.#firstHold();
-      while (hold && !this.#over) {
+      while (hold && !this.#over && this.#canAim(hold)) {
         hold = await this.#atTheEnd(hold);
-        if (this.judgements.read()) this.#over ||= this.#learnt() && enough(this.shots);
+        if (!this.judgements.read()) continue;
+        this.#learn();
+        this.#over ||= enough(this.shots);
+        if (!this.#over) this.#adapt();
       }
-      // Nobody pays it: the buyer is not needed for it any more.
+      // Nobody pays it.
       if (hold) this.buyers.give(hold.buyer);
     }
   }
 
-  #learnt(): true {
+  /** A hold that was told of too late would say nothing about the end. */
+  #canAim({ expiresAt }: Hold): boolean {
+    return this.clock.now() < expiresAt - Math.max(this.aims.send.leadMs, this.aims.release.leadMs) - JITTER_MS - 2 * COMES_BEFORE_MS;
+  }
+
+  #learn(): void {
     for (const shot of this.#unknownYet.splice(0)) {
       shot.judgedAt = this.judgements.of(shot.reservationId);
       if (shot.judgedAt === undefined) this.#unknownYet.push(shot);
     }
-    return true;
   }
 
   async #firstHold(): Promise<Hold | null> {
