@@ -35,8 +35,8 @@ const ALL: Setting[] = [
 
 const SIZES: Record<DrillRun['scale'], Sizes> = {
   full: {
-    settings: ALL, apis: 3, contest: { buyers: 150, seats: 40 }, bank: { wallets: 10, rounds: 25, atOnce: 4 },
-    boundary: { counts: 'aimed', besideWorkers: 600, alone: 0, lanes: 24, buyers: 600, withinMs: 200_000 },
+    settings: ALL, apis: 3, contest: { buyers: 60, seats: 16 }, bank: { wallets: 10, rounds: 25, atOnce: 4 },
+    boundary: { counts: 'aimed', besideWorkers: 500, alone: 0, lanes: 24, buyers: 600, withinMs: 200_000 },
   },
   small: {
     settings: [{ level: 'REPEATABLE READ', snapshot: 'ON' }], apis: 2, contest: { buyers: 30, seats: 6 }, bank: { wallets: 4, rounds: 3, atOnce: 3 },
