@@ -83,7 +83,7 @@ export class Restarts {
       const { name, node, outcome, code = '', invokedAt, endedAt } = operation;
       if (outcome === 'ok' || (outcome === 'fail' && EXPECTED_REFUSALS.has(code))) return [];
       const end = endedAt ?? Infinity;
-      if (code === 'SERVICE_UNAVAILABLE' && starvation.during(node, invokedAt, end) > GIVEN_UP_AFTER_MS && end - invokedAt > GIVEN_UP_AFTER_MS) {
+      if ((code === 'SERVICE_UNAVAILABLE' || code === 'TIMEOUT') && starvation.during(node, invokedAt, end) > GIVEN_UP_AFTER_MS && end - invokedAt > GIVEN_UP_AFTER_MS) {
         this.#givenUp += 1;
         return [];
       }
