@@ -4,12 +4,13 @@ import { Outbox } from './002-outbox.js';
 import { QueueLine } from './003-queue-line.js';
 import { Cancellation } from './004-cancellation.js';
 import { Rotation } from './005-rotation.js';
+import { resumable } from './resumable.js';
 
 /** In the order they are applied. A released migration is never changed. */
 export const migrations: MigrationObject[] = [
-  { name: '001-initial', class: Initial },
-  { name: '002-outbox', class: Outbox },
-  { name: '003-queue-line', class: QueueLine },
-  { name: '004-cancellation', class: Cancellation },
-  { name: '005-rotation', class: Rotation },
+  { name: '001-initial', class: resumable(Initial) },
+  { name: '002-outbox', class: resumable(Outbox) },
+  { name: '003-queue-line', class: resumable(QueueLine) },
+  { name: '004-cancellation', class: resumable(Cancellation) },
+  { name: '005-rotation', class: resumable(Rotation) },
 ];
