@@ -74,8 +74,9 @@ export async function watchPool(orm: MikroORM, signs: DatabaseSigns, waited: (se
     watchStatements(connection, pool, signs);
   };
   const acquire = pool.getConnection.bind(pool);
-  const next = (done: Done): void =>
-    acquire((error, connection) => {
+  const waiting = new WeakSet<Done>();
+  const next = (done: Done): void => {
+    const acquired: Done = (error, connection) => {
       if (error || !connection) {
         if (isLost(error)) signs.missing();
         return done(new Error('There is no connection to the database.', { cause: error }));
@@ -86,8 +87,13 @@ export async function watchPool(orm: MikroORM, signs: DatabaseSigns, waited: (se
         dropIdle(pool, connection as PooledConnection);
         next(done);
       });
-    });
+    };
+    waiting.add(acquired);
+    acquire(acquired);
+  };
   pool.getConnection = (done) => {
+    // The pool itself asks again for one who waits when a connection goes: the deadline known here is then that of whoever used the connection.
+    if (waiting.has(done)) return acquire(done);
     const asked = performance.now();
     waitAtMost(Math.min(remainingMs(), POOL_PATIENCE_MS), next, (error, connection) => {
       waited((performance.now() - asked) / 1000);

@@ -88,6 +88,26 @@ test('who waits for a lock is tried again only while there is time for it, and i
   await closeDatabase(orm);
 });
 
+test('who waits while the connection of another is lost gets the next one, however long ago the lost one was made for somebody', async () => {
+  const { orm, transactions } = await withDeadline(1000, () => watchedPool(1));
+  const letGo = Promise.withResolvers<void>();
+  const holding = Promise.withResolvers<number>();
+  const holder = transactions
+    .run(async (em) => {
+      const [row] = await em.execute<{ id: number }[]>('select connection_id() as id, sleep(1.1)');
+      holding.resolve(row!.id);
+      await letGo.promise;
+    })
+    .catch((error: unknown) => error);
+  const held = await holding.promise;
+  const waiter = orm.em.fork().execute('select 1 as one');
+  await frontrow.app.transactions.fork().execute(`kill ${held}`);
+  expect(await waiter).toEqual([{ one: 1 }]);
+  letGo.resolve();
+  expect(isStoreAway(await holder)).toBe(true);
+  await closeDatabase(orm);
+});
+
 test('closing leaves a silent database without its good-bye', async () => {
   const { orm } = await watchedPool(2);
   await orm.em.fork().execute('select 1');
