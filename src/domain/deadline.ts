@@ -6,6 +6,9 @@ const storage = new AsyncLocalStorage<number>();
 
 export const withDeadline = <T>(ms: number, work: () => T): T => storage.run(performance.now() + ms, work);
 
+/** For work that others share: it does not end with the deadline of whoever began it. */
+export const withoutDeadline = <T>(work: () => T): T => storage.run(Infinity, work);
+
 /** Infinity when nobody waits. */
 export function remainingMs(): number {
   const deadline = storage.getStore();

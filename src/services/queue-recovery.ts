@@ -4,6 +4,7 @@ import { openPasses, passesEndedSince, passesOfUsers, takeQueueEpoch, type Queue
 import { concertExists, notePassesGiven } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
+import { withoutDeadline } from '../domain/deadline.js';
 import { notFound, serviceUnavailable } from '../domain/errors.js';
 import { rememberedAs, type PassRow } from '../domain/queue-recovery.js';
 import type { Place } from '../domain/queue.js';
@@ -40,7 +41,7 @@ export class QueueRecovery {
   recover(concertId: string): Promise<void> {
     const running = this.#running.get(concertId);
     if (running) return running;
-    const recovery = this.#recover(concertId).finally(() => this.#running.delete(concertId));
+    const recovery = withoutDeadline(() => this.#recover(concertId)).finally(() => this.#running.delete(concertId));
     this.#running.set(concertId, recovery);
     return recovery;
   }

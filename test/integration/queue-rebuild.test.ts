@@ -1,4 +1,5 @@
 import type { Client } from 'graphql-ws';
+import { withDeadline } from '../../src/domain/deadline.js';
 import { PLACES_PER_EPOCH } from '../../src/domain/queue.js';
 import { keys } from '../../src/redis/keys.js';
 import { QueueRecoveryStore, type Claim, type RestoredPlace } from '../../src/redis/queue-recovery-store.js';
@@ -143,6 +144,16 @@ describe('who holds a token', () => {
     await loseRedis();
     expect((await queue.poll(withToken(buyers[0]!, tokens[0]), concert.id))!.status).toBe('EXPIRED');
     expect(await queue.waitingIds(concert.id)).toEqual([]);
+  });
+
+  test('Q10: a crowd that finds the line lost does not fail with the one of them whose time is over', async () => {
+    const { concert, buyers, tokens } = await line(2);
+    const { queue: service } = frontrow.app.services;
+    const [late, inTime] = await Promise.all(buyers.map(async (buyer) => (await frontrow.app.tokens.verifyAccess(buyer.accessToken))!));
+    await loseRedis();
+    const first = withDeadline(0, () => service.position(late!, concert.id)).catch((error: unknown) => error);
+    expect(await service.position(inTime!, concert.id, tokens[1])).toMatchObject({ status: 'WAITING', position: 1 });
+    expect(await first).toBeNull();
   });
 
   test('Q10: a token of another user or concert brings nothing back, and none a place of the present epoch', async () => {
