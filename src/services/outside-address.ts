@@ -8,7 +8,7 @@ for (const [network, prefix] of [
   ['198.18.0.0', 15], ['224.0.0.0', 4], ['240.0.0.0', 4],
 ] as const) INSIDE.addSubnet(network, prefix, 'ipv4');
 // Besides the private ones, those that carry an IPv4 address which the list above would have to judge.
-for (const [network, prefix] of [['::', 96], ['::ffff:0:0', 96], ['64:ff9b::', 96], ['2002::', 16], ['fc00::', 7], ['fe80::', 10], ['ff00::', 8]] as const) {
+for (const [network, prefix] of [['::', 96], ['::ffff:0:0', 96], ['64:ff9b::', 96], ['64:ff9b:1::', 48], ['2001::', 32], ['2002::', 16], ['fc00::', 7], ['fe80::', 9], ['ff00::', 8]] as const) {
   INSIDE.addSubnet(network, prefix, 'ipv6');
 }
 

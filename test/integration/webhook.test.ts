@@ -96,7 +96,7 @@ test('P3: a webhook whose secret is changed is signed for with both until the ol
 test('P3: where private addresses are refused nothing is sent to them, by whatever name', async () => {
   const outside = new WebhookSender(false);
   const { port } = new URL(receiver.url);
-  for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '169.254.169.254', '10.1.2.3', '2130706433']) {
+  for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '[64:ff9b:1::7f00:1]', '[2001::7f00:1]', '[fec0::1]', '169.254.169.254', '10.1.2.3', '2130706433']) {
     expect({ host, ...(await outside.send({ url: `http://${host}:${port}/`, secret: 's' }, uuid(), '{}', new Date())) }).toEqual({ host, arrived: false, status: null, error: 'EPRIVATE' });
   }
   expect(receiver.received).toHaveLength(0);
