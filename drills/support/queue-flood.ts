@@ -106,7 +106,9 @@ export class QueueFlood {
     const door = attempt.kind === PEEK ? 0 : this.#random.below(3);
     if (door === 0) return this.#knock(attempt, 'seats', operations.SeatsDocument, { scheduleId, status: 'AVAILABLE' }, attempt.refused);
     if (door === 1) return this.#knock(attempt, 'reserve', operations.ReserveDocument, { input: { scheduleId, seatNumbers: [1 + this.#random.below(10)] } }, attempt.refused);
-    const reservationId = this.people.reservations.length > 0 ? this.#random.pick(this.people.reservations) : uuid();
+    const hold = this.people.reservations.length > 0 ? this.#random.pick(this.people.reservations) : null;
+    // One's own hold is paid with a token in any state: the hold stands for the pass.
+    const reservationId = hold && hold.userId !== attempt.userId ? hold.id : uuid();
     return this.#knock(attempt, 'pay', operations.PayDocument, { input: { reservationId } }, REFUSED_PAY);
   }
 

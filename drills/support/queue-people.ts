@@ -45,7 +45,7 @@ export class QueuePeople {
   /** Tokens of places that were given up. */
   readonly outdated: Outdated[] = [];
   /** Holds that others would like to pay for. */
-  readonly reservations: string[] = [];
+  readonly reservations: { id: string; userId: string }[] = [];
   readonly buyers = new Set<DrillBuyer>();
   /** Who were admitted and want nothing more. */
   through = 0;
@@ -171,7 +171,7 @@ export class QueuePeople {
       if (!held.code.startsWith('QUEUE_TOKEN_EXPIRED')) this.#lost('somebody with a pass got no free seat', held.operation);
       return;
     }
-    this.reservations.push(held.value.id);
+    this.reservations.push({ id: held.value.id, userId: buyer.id });
     const paid = await this.client.untilKnown((via) => buyer.pay(held.value.id, via));
     if (paid.outcome === 'ok') this.paid += 1;
     else this.#lost('somebody with a hold could not pay', paid.operation);
