@@ -5,10 +5,11 @@ import type { Handler } from './start-workers.js';
 export const sweepWorker =
   ({ reservations, cancellations, sessions, relay, deliveries }: Pick<Services, 'reservations' | 'cancellations' | 'sessions' | 'relay' | 'deliveries'>): Handler<'sweep'> =>
   async () => {
-    await reservations.sweep();
-    await cancellations.beginUnfinished();
-    await deliveries.beginLate();
-    await sessions.sweep();
-    await relay.sweep();
-    await deliveries.sweep();
+    const steps = [
+      () => reservations.sweep(), () => cancellations.beginUnfinished(), () => deliveries.beginLate(), () => sessions.sweep(), () => relay.sweep(), () => deliveries.sweep(),
+    ];
+    const failures: unknown[] = [];
+    // Each whatever became of the one before: a row that cannot be ended keeps nothing else waiting, however often it fails.
+    for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };

@@ -1,6 +1,8 @@
 import { OutboxEvent } from '../../src/database/entities/outbox-event.entity.js';
 import { Seat } from '../../src/database/entities/seat.entity.js';
+import { keys } from '../../src/redis/keys.js';
 import { topics } from '../../src/redis/pubsub.js';
+import { sweepWorker } from '../../src/workers/sweep.worker.js';
 import * as operations from '../graphql/operations.js';
 import type { AdmittedBuyer, BuiltConcert, Buyer } from '../support/builder.js';
 import { codeOf, websocketClient } from '../support/client.js';
@@ -160,6 +162,21 @@ test('P4: the queue of a concert whose every date is cancelled takes nobody any 
   expect(await joining()).toBeUndefined();
   await cancel(concert.scheduleIds[1]);
   expect(await joining()).toBe('BAD_USER_INPUT');
+});
+
+test('P4: a hold that cannot be ended keeps the sweeper from nothing else: a cancellation without a job is begun', async () => {
+  const [buyer] = await buyersOf(1);
+  const poisoned = await sale.hold(buyer!, concert.scheduleIds[1]!, [1]);
+  await sale.hold(buyer!, concert.scheduleId, [1]);
+  await execute('update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3) where r.id = ?', [poisoned.id]);
+  await execute('update schedule set cancelled_at = sysdate(3) where id = ?', [concert.scheduleId]);
+  await execute(`create trigger poison before update on reservation for each row if new.id = '${poisoned.id}' then signal sqlstate '45000' set message_text = 'poisoned'; end if`);
+  try {
+    await expect(sweepWorker(frontrow.app.services)({}, {} as never, undefined)).rejects.toThrow(/poisoned/);
+  } finally {
+    await execute('drop trigger poison');
+  }
+  expect(await frontrow.app.redis.exists(`${keys.jobs()}:cancellation:${concert.scheduleId}`)).toBe(1);
 });
 
 test('P4: a cancellation whose process died right after its commit, without a job, is found by the sweeper and finished by the worker, batch by batch', async () => {
