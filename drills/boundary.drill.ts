@@ -94,9 +94,9 @@ export async function raceAtBoundary(run: DrillRun, world: World, size: Boundary
   const aims = { send: new Aim(LEAD_FIRST_MS), release: new Aim(RELEASE_FIRST_MS) };
   const race = new BoundaryRace(run, concert, SEATS_PER_DATE, buyers, clock, aims, new Judgements(world.apis), world.app.transactions);
 
-  await run.part('aiming', () => shoot(race, size, isAimed));
-  if (size.besideWorkers > 0) await run.part('paying while workers end holds', () => shoot(race, size, (shots) => isEnough(shots, size, size.besideWorkers)));
-  if (size.alone > 0) await run.part('paying while no worker runs', () => withoutWorkers(world, () => shoot(race, size, (shots) => isEnough(shots, size, target))));
+  await run.part('aiming', () => shoot(run, race, size, isAimed));
+  if (size.besideWorkers > 0) await run.part('paying while workers end holds', () => shoot(run, race, size, (shots) => isEnough(shots, size, size.besideWorkers)));
+  if (size.alone > 0) await run.part('paying while no worker runs', () => withoutWorkers(world, () => shoot(run, race, size, (shots) => isEnough(shots, size, target))));
   return { race, size, aims, clock, buyers: buyers.everyone };
 }
 
@@ -119,14 +119,24 @@ function isEnough(shots: readonly Shot[], size: BoundarySize, count: number): bo
 const isAimed = (shots: readonly Shot[]): boolean => shots.length >= AIMED_SHOTS && bothExceed(shareOfPaid(shots.slice(-AIMED_SHOTS)));
 
 /** Too slow a machine leaves open what would have been. */
-async function shoot(race: BoundaryRace, { lanes, withinMs }: BoundarySize, enough: (shots: readonly Shot[]) => boolean): Promise<void> {
+async function shoot(run: DrillRun, race: BoundaryRace, { lanes, withinMs }: BoundarySize, enough: (shots: readonly Shot[]) => boolean): Promise<void> {
   const endsAt = performance.now() + withinMs;
   let hit = false;
-  await race.until((shots) => (hit = enough(shots)) || performance.now() > endsAt || race.found.length > VIOLATIONS_ENOUGH, lanes);
+  let saidAt = performance.now();
+  const progress = (shots: readonly Shot[]): void => {
+    if (performance.now() - saidAt < SAY_EVERY_MS) return;
+    saidAt = performance.now();
+    run.say(`${shots.length} payments, ${shots.filter(isInWindow).length} of them within ${WINDOW_MS} ms of the end`);
+  };
+  await race.until((shots) => {
+    progress(shots);
+    return (hit = enough(shots)) || performance.now() > endsAt || race.found.length > VIOLATIONS_ENOUGH;
+  }, lanes);
   if (!hit && race.found.length === 0) throw new CannotTell(`Too few payments came within ${WINDOW_MS} ms of the end in ${withinMs / 1000} s: ${histogramOf(race.shots)}.`);
 }
 
 const VIOLATIONS_ENOUGH = 10;
+const SAY_EVERY_MS = 10_000;
 
 async function withoutWorkers(world: World, work: () => Promise<void>): Promise<void> {
   await Promise.all(world.workers.map((worker) => worker.stop()));
