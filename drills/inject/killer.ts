@@ -72,7 +72,7 @@ function surround(owner: Record<string, Method>, name: string, where: string, hi
   owner[name] = around(inner, hits);
 }
 
-/** For a module's own end: its class or function, and what is to take the function's place. */
+/** For a module's own end: its class or function, and what is to take the function's place. @public */
 export function plant(index: number, target: Method): Method {
   const seam = SEAMS[index]!;
   const named = (when: string) => (self: unknown) => hit(`${when} ${labelOf(seam, self)}`);
@@ -90,7 +90,7 @@ const labelOf = ({ label }: Seam, self: unknown): string => (label === 'name of 
 
 type Work = (em: { flush(): Promise<void> }) => Promise<unknown>;
 
-/** Before the commit everything is written; after it nobody was told yet, also not the relay. */
+/** Before the commit everything is written; after it nobody was told yet, also not the relay. @public */
 export function plantInTransactions(transactions: Method): void {
   const prototype = transactions.prototype as { run: (this: object, work: Work) => Promise<unknown> };
   const inner = prototype.run;
@@ -121,7 +121,7 @@ export function plantInTransactions(transactions: Method): void {
   };
 }
 
-/** Each handler runs as its job's own operation. */
+/** Each handler runs as its job's own operation. @public */
 export function plantInWorkers(startWorkers: Method): Method {
   return (handlers, ...rest) => {
     const named = Object.entries(handlers as Record<string, Method>).map(([name, handle]) => [
@@ -132,6 +132,7 @@ export function plantInWorkers(startWorkers: Method): Method {
   };
 }
 
+/** @public */
 export function plantScope(ofModule: Method): void {
   currentScope = ofModule as () => Scope | undefined;
 }
