@@ -62,7 +62,7 @@ const SEATS: Mutant[] = [
   {
     name: 'sweeper-off',
     bug: 'the sweeper does not look for holds whose job was lost',
-    edits: [{ file: 'workers/sweep.worker.ts', find: 'await reservations.sweep();', replace: 'void reservations;' }],
+    edits: [{ file: 'workers/sweep.worker.ts', find: '() => reservations.sweep(), ', replace: '' }],
     catchers: [{ by: 'test/integration/hold.test.ts', only: 'with its job lost, the sweeper alone announces the end' }],
   },
   {

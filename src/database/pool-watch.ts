@@ -187,12 +187,16 @@ async function stillRuns(options: ConnectionOptions, threadId: number | null, pa
       resolve(runs);
     };
     const stop = afterTurns(patienceMs, () => settle(false));
-    asking.on('error', () => settle(false));
+    asking.on('error', (error) => settle(isFull(error)));
     asking.query("select 1 as runs from information_schema.processlist where id = ? and command not in ('Sleep', 'Killed')", [threadId], (error, rows) => {
-      settle(!error && (rows as unknown[]).length > 0);
+      settle(error ? isFull(error) : (rows as unknown[]).length > 0);
     });
   });
 }
+
+/** A server that has no connection left for the question has answered: it is not silent. */
+const NO_CONNECTION_LEFT = new Set([1040, 1203, 1226]);
+const isFull = (error: unknown): boolean => NO_CONNECTION_LEFT.has((error as { errno?: number }).errno ?? 0);
 
 /** The connection is gone or never came, which says more than an answer that is an error. */
 function isLost(error: unknown): boolean {

@@ -29,7 +29,7 @@ export class WebhookResolver {
   }
 
   @Admin()
-  @Query(() => WebhookDeliveryConnection, { description: 'Admin: deliveries in a state, newest first. DELIVERED ones are kept for a day, DEAD ones for 30.' })
+  @Query(() => WebhookDeliveryConnection, { description: 'Admin: deliveries in a state, newest first. DELIVERED ones are kept for a day, DEAD ones for 30. NOT_FOUND without such a webhook.' })
   webhookDeliveries(
     @Arg('state', () => DeliveryStateEnum, { description: 'How far they are.' }) state: DeliveryState,
     @Arg('webhookId', () => ID, { nullable: true, description: 'Only those of this webhook.' }) webhookId: string | null,

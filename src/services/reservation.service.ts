@@ -124,19 +124,39 @@ export class ReservationService {
   /** The sweeper: ends holds whose job was lost. Answers how many. */
   async sweep(): Promise<number> {
     let swept = 0;
+    const failures: unknown[] = [];
     for (let batch = 0; batch < SWEEP_BATCHES_MAX; batch += 1) {
       const ids = await overdueHolds(this.transactions.fork(), SWEEP_BATCH);
-      const ended = ids.length > 0 ? await this.#endOverdue(ids) : [];
+      const ended = ids.length > 0 ? await this.#endOverdue(ids, failures) : [];
       swept += ended.length;
       await this.#announceEnded(ended);
       // Another sweeper may have taken a part of the batch; only a batch with nothing left to take is the last.
       if (ids.length < SWEEP_BATCH || ended.length === 0) break;
     }
+    if (failures.length > 0) throw failures[0];
     return swept;
   }
 
+  /** One that cannot be ended keeps no other of its batch from its end. A database that says nothing is not asked a hundred times. */
+  async #endOverdue(ids: readonly string[], failures: unknown[]): Promise<EndedReservation[]> {
+    try {
+      return await this.#endTogether(ids);
+    } catch (error) {
+      if ((errnoOf(error) ?? 0) <= 0) throw error;
+    }
+    const ended: EndedReservation[] = [];
+    for (const id of ids) {
+      try {
+        ended.push(...(await this.#endTogether([id])));
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    return ended;
+  }
+
   /** Those that someone is just paying or ending are left to them. */
-  #endOverdue(ids: readonly string[]): Promise<EndedReservation[]> {
+  #endTogether(ids: readonly string[]): Promise<EndedReservation[]> {
     return this.transactions.run(async (em) => {
       const locked = await lockReservations(em, ids, LockMode.PESSIMISTIC_PARTIAL_WRITE);
       const now = await databaseNow(em);

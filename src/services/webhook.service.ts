@@ -93,13 +93,14 @@ export class WebhookService {
   async deliveryPage(state: DeliveryState, webhookId: string | null, first: number, after: string | null): Promise<Page<WebhookDelivery>> {
     const size = pageSizeOf('first', first);
     const [ofWebhook, afterId] = [webhookId === null ? null : uuidOf('webhookId', webhookId), after === null ? null : idOfCursor('after', after)];
+    if (ofWebhook !== null) await this.#assertThere(ofWebhook);
     return pageOf(await deliveriesIn(this.transactions.fork(), state, ofWebhook, afterId, size + 1), size);
   }
 
   /** Every DEAD delivery of the webhook; their jobs are the sweeper's. Answers how many. */
   async redeliverAll(id: string): Promise<number> {
     const webhookId = uuidOf('webhookId', id);
-    if ((await this.transactions.fork().count(Webhook, { id: webhookId })) === 0) throw notFound('webhook');
+    await this.#assertThere(webhookId);
     let revived = 0;
     for (let inBatch = REVIVE_BATCH; inBatch === REVIVE_BATCH; revived += inBatch) inBatch = await reviveDead(this.transactions.fork(), webhookId, REVIVE_BATCH);
     return revived;
@@ -117,5 +118,9 @@ export class WebhookService {
     });
     if (revived) await this.deliveries.begin([{ deliveryId, webhookId: delivery.webhookId }]);
     return delivery;
+  }
+
+  async #assertThere(webhookId: string): Promise<void> {
+    if ((await this.transactions.fork().count(Webhook, { id: webhookId })) === 0) throw notFound('webhook');
   }
 }

@@ -1,4 +1,5 @@
 import { OutboxEvent } from '../../src/database/entities/outbox-event.entity.js';
+import { Reservation } from '../../src/database/entities/reservation.entity.js';
 import { Seat } from '../../src/database/entities/seat.entity.js';
 import { keys } from '../../src/redis/keys.js';
 import { topics } from '../../src/redis/pubsub.js';
@@ -164,11 +165,12 @@ test('P4: the queue of a concert whose every date is cancelled takes nobody any 
   expect(await joining()).toBe('BAD_USER_INPUT');
 });
 
-test('P4: a hold that cannot be ended keeps the sweeper from nothing else: a cancellation without a job is begun', async () => {
+test('P4: a hold that cannot be ended keeps the sweeper from nothing else: other holds are ended, a cancellation without a job is begun', async () => {
   const [buyer] = await buyersOf(1);
   const poisoned = await sale.hold(buyer!, concert.scheduleIds[1]!, [1]);
+  const other = await sale.hold(buyer!, concert.scheduleIds[1]!, [2]);
   await sale.hold(buyer!, concert.scheduleId, [1]);
-  await execute('update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3) where r.id = ?', [poisoned.id]);
+  await execute('update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3) where r.id in (?)', [[poisoned.id, other.id]]);
   await execute('update schedule set cancelled_at = sysdate(3) where id = ?', [concert.scheduleId]);
   await execute(`create trigger poison before update on reservation for each row if new.id = '${poisoned.id}' then signal sqlstate '45000' set message_text = 'poisoned'; end if`);
   try {
@@ -176,6 +178,7 @@ test('P4: a hold that cannot be ended keeps the sweeper from nothing else: a can
   } finally {
     await execute('drop trigger poison');
   }
+  expect(await frontrow.app.transactions.fork().count(Reservation, { id: other.id, status: 'EXPIRED' })).toBe(1);
   expect(await frontrow.app.redis.exists(`${keys.jobs()}:cancellation:${concert.scheduleId}`)).toBe(1);
 });
 
