@@ -77,7 +77,7 @@ export const accountMutations: DrilledMutation[] = [
   },
   {
     name: 'signOut',
-    through: ['before revoking a session', 'after revoking a session', 'before telling Redis of a revocation', 'after telling Redis of a revocation'],
+    through: ['after doubting a session', 'before revoking a session', 'after revoking a session', 'before telling Redis of a revocation', 'after telling Redis of a revocation'],
     arrange: async (lane) => {
       const { accessToken, refreshToken } = await newSession(lane);
       return {

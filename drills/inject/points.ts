@@ -23,6 +23,7 @@ export const SEAMS: readonly Seam[] = [
   // What follows a commit.
   { module: 'redis/pubsub.js', target: 'PubSub.publish', when: ['before'], label: 'publishing' },
   { module: 'redis/jobs.js', target: 'Jobs.addDelayed', when: ['before'], label: 'adding a job' },
+  { module: 'redis/session-cache.js', target: 'SessionCache.doubt', when: ['after'], label: 'doubting a session' },
   { module: 'redis/session-cache.js', target: 'SessionCache.revoke', when: ['before', 'after'], label: 'telling Redis of a revocation' },
   { module: 'services/webhook-sender.js', target: 'WebhookSender.send', when: ['before', 'after'], label: 'sending to a webhook' },
   // Rows that are written by one statement, without a transaction around it.

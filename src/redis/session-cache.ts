@@ -11,8 +11,11 @@ import { within } from './within.js';
 
 export type SessionState = 'active' | 'revoked';
 
-/** How long `active` is believed; also the bound on what is lost when a revocation cannot be written and its process ends. */
+/** How long `active` is believed. */
 export const ACTIVE_CACHED_MS = 60_000;
+/** Longer than any reader takes from looking at the row to remembering it. */
+const DOUBTED_MS = 10_000;
+const DOUBTED = 'doubted';
 /** Access tokens are cut to whole seconds; a revocation outlives the longest of them. */
 const REVOKED_MARGIN_MS = 5000;
 
@@ -35,7 +38,8 @@ export class SessionCache {
   async read(sessionId: string): Promise<SessionState | null> {
     if (this.#unsaid.has(sessionId)) return 'revoked';
     try {
-      return (await within(this.#keyOf(sessionId).then((key) => this.redis.get(key)))) as SessionState | null;
+      const known = await within(this.#keyOf(sessionId).then((key) => this.redis.get(key)));
+      return known === DOUBTED ? null : (known as SessionState | null);
     } catch {
       return null;
     }
@@ -47,6 +51,15 @@ export class SessionCache {
     this.#keyOf(sessionId)
       .then((key) => this.redis.set(key, state, 'PX', ttlMs, 'NX'))
       .catch((error: unknown) => this.logger.debug({ err: error }, 'session not cached'));
+  }
+
+  /** Before the row says `revoked`: from here on the row is asked, so that a process that ends before it can tell of the revocation leaves nobody signed in. */
+  async doubt(sessionId: string): Promise<void> {
+    try {
+      await within(this.#keyOf(sessionId).then((key) => this.redis.set(key, DOUBTED, 'PX', DOUBTED_MS)));
+    } catch (error) {
+      this.logger.debug({ err: error, sessionId }, 'session not doubted');
+    }
   }
 
   /** After the row says so. */

@@ -54,22 +54,18 @@ export class SessionService {
       if (!session) return 'dead';
       const now = await databaseNow(em);
       const verdict = refreshVerdict(session, proof.generation, now);
-      if (verdict === 'dead') return verdict;
-      if (verdict === 'reused') {
-        session.revokedAt = now;
-        return verdict;
-      }
+      if (verdict === 'dead' || verdict === 'reused') return verdict;
       if (verdict === 'rotate') Object.assign(session, { generation: session.generation + 1, rotatedAt: now, expiresAt: this.#expiryFrom(now) });
       return this.#issue(session, await em.findOneOrFail(User, session.userId));
     });
-    if (outcome === 'reused') await this.#announceRevoked(proof.sessionId);
+    // Once reused, always: generations only grow.
+    if (outcome === 'reused') await this.#revoke(proof.sessionId);
     if (typeof outcome === 'string') throw unauthenticated();
     return outcome;
   }
 
   async signOut(viewer: Viewer): Promise<boolean> {
-    await revokeSession(this.transactions.fork(), viewer.sessionId);
-    await this.#announceRevoked(viewer.sessionId);
+    await this.#revoke(viewer.sessionId);
     return true;
   }
 
@@ -104,7 +100,9 @@ export class SessionService {
     return state;
   }
 
-  async #announceRevoked(sessionId: string): Promise<void> {
+  async #revoke(sessionId: string): Promise<void> {
+    await this.cache.doubt(sessionId);
+    await revokeSession(this.transactions.fork(), sessionId);
     await this.cache.revoke(sessionId);
     void this.pubsub.publish<'sessionRevoked'>(topics.sessionRevoked(), { sessionId });
   }

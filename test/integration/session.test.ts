@@ -30,6 +30,7 @@ const refresh = (token: string, instance = 0) => frontrow.client(instance).raw(R
 const me = (accessToken: string, instance = 0) => frontrow.client(instance).raw('{ me { id } }', {}, { accessToken });
 const signOut = (accessToken: string, instance = 0) => frontrow.client(instance).raw('mutation { signOut }', {}, { accessToken });
 const sql = (statement: string, params: unknown[]) => frontrow.app.transactions.fork().execute(statement, params);
+const stateInRedis = async (sessionId: string): Promise<string | null> => frontrow.app.redis.get(keys.session(await frontrow.app.redisRun.current(), sessionId));
 const rowOf = (sessionId: string): Promise<Session> => frontrow.app.transactions.fork().findOneOrFail(Session, sessionId);
 
 type SignedIn = Buyer & { refreshToken: string };
@@ -193,7 +194,7 @@ describe('signing out', () => {
   test('U2: Redis keeps the denial for as long as an access token can live', async () => {
     const buyer = await signedIn();
     await signOut(buyer.accessToken);
-    expect(await frontrow.app.redis.get(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId))).toBe('revoked');
+    expect(await stateInRedis(buyer.sessionId)).toBe('revoked');
     expect(await frontrow.app.redis.pttl(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId))).toBeGreaterThan(frontrow.app.config.accessTokenTtlMs);
   });
 
@@ -203,6 +204,27 @@ describe('signing out', () => {
     await signOut(buyer.accessToken);
     cache.remember(buyer.sessionId, 'active', 60_000);
     expect(await cache.read(buyer.sessionId)).toBe('revoked');
+  });
+
+  test('U2: a process that ends after the row, before it can tell Redis, leaves nobody signed in', async () => {
+    const buyer = await signedIn();
+    await me(buyer.accessToken);
+    await eventually(async () => (await stateInRedis(buyer.sessionId)) === 'active', 'the session in Redis');
+    const cache = new SessionCache(frontrow.app.redis, frontrow.app.redisRun, frontrow.app.config.accessTokenTtlMs, frontrow.app.logger);
+    const ended = Promise.withResolvers<never>();
+    cache.revoke = () => ended.promise;
+    void serviceOn(cache).signOut({ userId: buyer.id, sessionId: buyer.sessionId, role: 'USER', tokenExpiresAt: new Date(Date.now() + 60_000) });
+    await eventually(async () => (await rowOf(buyer.sessionId)).revokedAt, 'the row to say so');
+    expect(codeOf(await me(buyer.accessToken, 1))).toBe('UNAUTHENTICATED');
+  });
+
+  test('U2: a sign-out that was cut short before the row leaves the session as it was', async () => {
+    const buyer = await signedIn();
+    await frontrow.app.redis.del(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId));
+    const cache = new SessionCache(frontrow.app.redis, frontrow.app.redisRun, frontrow.app.config.accessTokenTtlMs, frontrow.app.logger);
+    await cache.doubt(buyer.sessionId);
+    expect(await cache.read(buyer.sessionId)).toBeNull();
+    expect((await me(buyer.accessToken, 1)).data.me.id).toBe(buyer.id);
   });
 
   test('every instance hears of it', async () => {
@@ -268,7 +290,7 @@ describe('while Redis is away', () => {
     expect(await sessions.signOut(viewer!)).toBe(true);
     expect(await sessions.authenticate(buyer.accessToken)).toBeNull();
     await proxy.restore();
-    await eventually(async () => (await frontrow.app.redis.get(keys.session(await frontrow.app.redisRun.current(), buyer.sessionId))) === 'revoked', 'Redis to hear of it');
+    await eventually(async () => (await stateInRedis(buyer.sessionId)) === 'revoked', 'Redis to hear of it');
     expect(codeOf(await me(buyer.accessToken, 1))).toBe('UNAUTHENTICATED');
     await close();
   });
