@@ -1,3 +1,5 @@
+import { withoutDeadline } from '../domain/deadline.js';
+
 interface Remembered<T> {
   since: number;
   value: Promise<T>;
@@ -8,27 +10,30 @@ interface Remembered<T> {
  * asked for again: nobody waits for what was known. Bounded; failures are not remembered.
  */
 export class BriefMemo<T> {
+  readonly #load: (key: string) => Promise<T>;
   readonly #remembered = new Map<string, Remembered<T>>();
 
   constructor(
-    private readonly load: (key: string) => Promise<T>,
+    load: (key: string) => Promise<T>,
     private readonly maxAgeMs: number,
     private readonly sizeMax: number,
-  ) {}
+  ) {
+    this.#load = (key) => withoutDeadline(() => load(key));
+  }
 
   get(key: string): Promise<T> {
     const known = this.#remembered.get(key);
     if (!known) return this.refresh(key);
     if (performance.now() - known.since >= this.maxAgeMs) {
       known.since = performance.now();
-      this.load(key).then((answer) => this.#remember(key, Promise.resolve(answer)), () => undefined);
+      this.#load(key).then((answer) => this.#remember(key, Promise.resolve(answer)), () => undefined);
     }
     return known.value;
   }
 
   /** Asks again, whatever is remembered. */
   refresh(key: string): Promise<T> {
-    const value = this.load(key);
+    const value = this.#load(key);
     this.#remember(key, value);
     value.catch(() => this.#forget(key, value));
     return value;

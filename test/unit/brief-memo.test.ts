@@ -1,3 +1,4 @@
+import { remainingMs, withDeadline } from '../../src/domain/deadline.js';
 import { BriefMemo } from '../../src/services/brief-memo.js';
 
 const counting = (maxAgeMs: number, sizeMax = 10) => {
@@ -43,4 +44,12 @@ test('a failure is told to those who wait and then forgotten', async () => {
   for (const one of waiting) await expect(one).rejects.toThrow('away');
   failing = false;
   expect(await memo.get('a')).toBe('back');
+});
+
+test('a question that others share does not end with the deadline of whoever asked first', async () => {
+  const left: number[] = [];
+  const memo = new BriefMemo(async () => left.push(remainingMs()), 0, 10);
+  await withDeadline(1000, () => memo.get('a'));
+  await withDeadline(1000, () => memo.get('a'));
+  expect(left).toEqual([Infinity, Infinity]);
 });
