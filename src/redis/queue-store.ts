@@ -44,6 +44,8 @@ export interface Look {
   heartbeatDue: boolean;
   /** Ticks of this queue so far. */
   beat: number;
+  /** Of this queue now. */
+  epoch: number;
   overdue: Place[];
   absent: Place[];
 }
@@ -63,7 +65,7 @@ const leaveScript = new Script<['WAITING' | 'ACTIVE', string] | ['NONE']>('queue
 const endScript = new Script<string[]>('queue-end');
 const lookScript = new Script<[string[], string[], string[]]>('queue-look');
 const proposeScript = new Script<string[] | [string, string | number][]>('queue-propose');
-const admitScript = new Script<[...AdmitOutcome[], number]>('queue-admit');
+const admitScript = new Script<[...AdmitOutcome[], number, number]>('queue-admit');
 
 const returnScript = new Script<string[]>('queue-return');
 
@@ -139,8 +141,16 @@ export class QueueStore {
   async look(concertId: string, { outageMs, absenceGraceMs, heartbeatMs, seatsMayRemain, saleIsOver }: LookOptions): Promise<Look> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions');
     const options = [outageMs, absenceGraceMs, heartbeatMs, QUEUE_BATCH, flag(seatsMayRemain), flag(saleIsOver)];
-    const [[idle, moved, heartbeat, beat], overdue, absent] = await this.#run(lookScript, concertId, names, options);
-    return { idle: idle === '1', moved: moved === '1', heartbeatDue: heartbeat === '1', beat: Number(beat), overdue: placesOf(overdue), absent: placesOf(absent) };
+    const [[idle, moved, heartbeat, beat, epoch], overdue, absent] = await this.#run(lookScript, concertId, names, options);
+    return {
+      idle: idle === '1',
+      moved: moved === '1',
+      heartbeatDue: heartbeat === '1',
+      beat: Number(beat),
+      epoch: Number(epoch),
+      overdue: placesOf(overdue),
+      absent: placesOf(absent),
+    };
   }
 
   async propose(concertId: string, policy: QueuePolicy): Promise<Place[]> {
@@ -149,11 +159,16 @@ export class QueueStore {
     return placesOf(reply.flat().map(String));
   }
 
-  /** What became of each, and how many are active with them. */
-  async admit(concertId: string, policy: QueuePolicy, passTtlMs: number, places: readonly Place[]): Promise<{ outcomes: AdmitOutcome[]; active: number }> {
+  /** What became of each, how many are active with them, and in which epoch. */
+  async admit(
+    concertId: string,
+    policy: QueuePolicy,
+    passTtlMs: number,
+    places: readonly Place[],
+  ): Promise<{ outcomes: AdmitOutcome[]; active: number; epoch: number }> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events');
     const reply = await this.#run(admitScript, concertId, names, [policy.admitCount, policy.activeMax, passTtlMs, PLACES_PER_EPOCH, ...flat(places)]);
-    return { outcomes: reply.slice(0, -1) as AdmitOutcome[], active: Number(reply.at(-1)) };
+    return { outcomes: reply.slice(0, -2) as AdmitOutcome[], active: Number(reply.at(-2)), epoch: Number(reply.at(-1)) };
   }
 
   /** For each whether its user stands at it now, and the newer place that was given up for it. */

@@ -68,7 +68,7 @@ export class QueueAdmission {
     const changed: string[] = [];
     try {
       changed.push(...(await this.#endWhatIsOver(concertId, facts, look)));
-      if (look.heartbeatDue) changed.push(...(await this.#mendActive(concertId)));
+      if (look.heartbeatDue) changed.push(...(await this.#mendActive(concertId, look.epoch)));
       // An idle queue has no pace: to propose now would begin one that the next crowd's estimate counts as empty intervals.
       if (!look.idle) changed.push(...(await this.#admit(concertId, facts)));
     } finally {
@@ -120,12 +120,12 @@ export class QueueAdmission {
   }
 
   /** What a process that died left undone: a pass handed over but not noted as such, a pass paid but still open here. */
-  async #mendActive(concertId: string): Promise<string[]> {
+  async #mendActive(concertId: string, epoch: number): Promise<string[]> {
     const ended: string[] = [];
     for await (const active of this.store.activePlaces(concertId)) {
       if (active.length === 0) continue;
       const unnoted = await unnotedPassesOf(this.transactions.fork(), concertId, active);
-      if (unnoted.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, unnoted));
+      if (unnoted.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, unnoted, epoch));
       const paid = await paidPassesOf(this.transactions.fork(), concertId, active.map(({ userId }) => userId));
       ended.push(...(await this.#end(concertId, 'PAID', paid)));
     }
@@ -150,14 +150,14 @@ export class QueueAdmission {
       if (ended.length > 0) admitted.push(...(await this.#end(concertId, 'KNOWN', ended)));
       const open = proposed.filter((place) => !ended.includes(place));
       if (open.length === 0) continue;
-      const { outcomes, active } = await this.store.admit(concertId, policy, this.config.passTtlMs, open);
+      const { outcomes, active, epoch } = await this.store.admit(concertId, policy, this.config.passTtlMs, open);
       const of = (...wanted: AdmitOutcome[]): Place[] => open.filter((_, index) => wanted.includes(outcomes[index]!));
       const taken = of('ADMITTED');
       admitted.push(...taken.map(({ userId }) => userId));
       this.counters.admitted(taken.length);
-      if (taken.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, taken, { active, activeMax: policy.activeMax }));
+      if (taken.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, taken, epoch, { active, activeMax: policy.activeMax }));
       const before = of('ALREADY');
-      if (before.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, before));
+      if (before.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, before, epoch));
       const gone = of('GONE');
       if (gone.length > 0) await this.transactions.run((em) => withdrawPasses(em, concertId, gone));
       const lost = of('LOST');

@@ -102,7 +102,7 @@ export class QueueRecovery {
       });
       if (!(await this.store.restore(concertId, claim, places))) return null;
       const handedOver = places.filter(({ status }) => status === 'ADMITTED');
-      if (handedOver.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, handedOver));
+      if (handedOver.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, handedOver, null));
       open += places.filter(({ status }) => status === 'ACTIVE' || status === 'ADMITTED').length;
       if (rows.length < QUEUE_BATCH) return open;
       after = rows.at(-1)!;

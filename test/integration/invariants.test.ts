@@ -175,7 +175,7 @@ const VIOLATIONS: Record<InvariantName, () => Violation[]> = {
   'passes-end': () => [{ write: [ofUser('queue_pass', 'held', `expires_at = ${LONG_AGO}`)] }],
   'outbox-flows': () => [{ write: [`update outbox_event set occurred_at = ${LONG_AGO} limit 1`] }],
   'one-open-pass': () => [
-    { write: [`insert into queue_pass select concert_id, user_id, place + 1000, admitted_at, expires_at, null, null, null, null from queue_pass where user_id = '${buyers.held.id}'`] },
+    { write: [`insert into queue_pass select concert_id, user_id, place + 1000, admitted_at, expires_at, null, null, null, null, null from queue_pass where user_id = '${buyers.held.id}'`] },
   ],
 };
 

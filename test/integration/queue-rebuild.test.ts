@@ -146,6 +146,43 @@ describe('who holds a token', () => {
     expect(await queue.waitingIds(concert.id)).toEqual([]);
   });
 
+  test.each([{ by: 'its admission' }, { by: 'the heartbeat, after the worker that admitted died' }])(
+    'Q10: of two places that one user was given, Redis being lost after each, one is admitted (noted by $by)',
+    async ({ by }) => {
+      const { concert, buyers, tokens } = await line(1);
+      const [buyer] = buyers;
+      await loseRedis();
+      const { token: newer } = await queue.join(buyer!, concert.id);
+      await loseRedis();
+      // Nobody knows of the newer place now, so that it is not given up.
+      expect(sequenceOf((await queue.join(withToken(buyer!, tokens[0]), concert.id)).token)).toBe(1);
+      await queue.setPolicy(concert.id, { activeMax: 5 });
+      await queue.endPause(concert.id);
+      await queue.tick();
+      expect((await queue.poll(buyer!, concert.id))!.status).toBe('ACTIVE');
+      if (by !== 'its admission') {
+        await frontrow.app.transactions.fork().execute(
+          'update queue_pass set admitted_at = null, admitted_epoch = null, active_count = null, active_max = null where concert_id = ?',
+          [concert.id],
+        );
+        await frontrow.app.redis.hdel(keys.queueState(concert.id), 'heartbeat_at');
+        await queue.tick();
+      }
+      await queue.agePass(concert.id, buyer!.id, 3_600_000);
+      await queue.tick();
+      expect((await queue.poll(withToken(buyer!, newer), concert.id))!.status).toBe('EXPIRED');
+      expect(await queue.seatsCode(buyer!, newer, concert.scheduleId)).toBe('QUEUE_TOKEN_EXPIRED');
+      await queue.ageInterval(concert.id, 10_000);
+      await queue.tick();
+      expect((await queue.passesOf(concert.id)).map(({ place, admittedEpoch, endedBy }) => ({ place, admittedEpoch, endedBy }))).toEqual([
+        { place: 1, admittedEpoch: (await epochsOf(concert.id)) - 1, endedBy: 'TIME' },
+      ]);
+      // The line is open to them as to any newcomer.
+      const anew = await queue.join(withToken(buyer!, newer), concert.id);
+      expect((await frontrow.app.tokens.verifyQueue(anew.token))!.place).toBe(((await epochsOf(concert.id)) - 1) * PLACES_PER_EPOCH + 1);
+    },
+  );
+
   test('Q10: a crowd that finds the line lost does not fail with the one of them whose time is over', async () => {
     const { concert, buyers, tokens } = await line(2);
     const { queue: service } = frontrow.app.services;

@@ -3,8 +3,9 @@ import type { PassEnding } from '../../domain/states.js';
 
 /**
  * A pass, written before anyone is told of it; `admittedAt` follows once it was handed over, and is null while its place still waits. `activeCount` is
- * how many were active right after it was handed over, with it, and `activeMax` how many might be then. A place that ended while it still waited has a row
- * as well, so that no queue token brings it back.
+ * how many were active right after it was handed over, with it, and `activeMax` how many might be then. `admittedEpoch` is an epoch of the queue in which its
+ * user had the pass, null where that is not known: places from before that epoch were gone by then. A place that ended while it still waited has a row as well,
+ * so that no queue token brings it back.
  */
 const schema = defineEntity({
   name: 'QueuePass',
@@ -19,6 +20,7 @@ const schema = defineEntity({
     endedBy: p.string().length(6).$type<PassEnding>().nullable(),
     activeCount: p.integer().nullable(),
     activeMax: p.integer().nullable(),
+    admittedEpoch: p.integer().nullable(),
   },
   indexes: [
     { name: 'queue_pass_open_index', properties: ['endedAt', 'expiresAt'] },

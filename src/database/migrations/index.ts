@@ -4,6 +4,7 @@ import { Outbox } from './002-outbox.js';
 import { QueueLine } from './003-queue-line.js';
 import { Cancellation } from './004-cancellation.js';
 import { Rotation } from './005-rotation.js';
+import { AdmittedEpoch } from './006-admitted-epoch.js';
 import { resumable } from './resumable.js';
 
 /** In the order they are applied. A released migration is never changed. */
@@ -13,4 +14,5 @@ export const migrations: MigrationObject[] = [
   { name: '003-queue-line', class: resumable(QueueLine) },
   { name: '004-cancellation', class: resumable(Cancellation) },
   { name: '005-rotation', class: resumable(Rotation) },
+  { name: '006-admitted-epoch', class: resumable(AdmittedEpoch) },
 ];

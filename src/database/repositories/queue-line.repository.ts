@@ -44,14 +44,15 @@ export async function forgetQueueLine(em: EntityManager, concertId: string): Pro
   await em.execute('update queue_line set looked_after = 0 where concert_id = ?', [concertId]);
 }
 
-const PASS_COLUMNS = `user_id as userId, place, admitted_at is not null as admitted, ended_by as endedBy,
+const PASS_COLUMNS = `user_id as userId, place, admitted_at is not null as admitted, admitted_epoch as admittedEpoch, ended_by as endedBy,
   timestampdiff(microsecond, sysdate(3), expires_at) div 1000 as remainingMs`;
-type RawPass = { userId: string; place: number | string; admitted: number; endedBy: PassEnding | null; remainingMs: number | string };
+type RawPass = { userId: string; place: number | string; admitted: number; admittedEpoch: number | null; endedBy: PassEnding | null; remainingMs: number | string };
 
-const passOf = ({ userId, place, admitted, endedBy, remainingMs }: RawPass): PassRow => ({
+const passOf = ({ userId, place, admitted, admittedEpoch, endedBy, remainingMs }: RawPass): PassRow => ({
   userId,
   place: Number(place),
   admitted: Number(admitted) === 1,
+  admittedEpoch,
   endedBy,
   remainingMs: Number(remainingMs),
 });

@@ -45,12 +45,21 @@ export async function endedPlacesOf(em: EntityManager, concertId: string, places
   return places.filter(({ userId, place }) => ended.has(`${userId} ${place}`));
 }
 
-/** The passes that were handed over; `room` is known where they were handed over just now: how many were active then, and might be. */
-export async function notePassesGiven(em: EntityManager, concertId: string, places: readonly Place[], room?: { active: number; activeMax: number }): Promise<void> {
+/**
+ * The passes that were handed over; `epoch` is one in which Redis had them, null where that is not known. `room` is known where they were handed over just
+ * now: how many were active then, and might be.
+ */
+export async function notePassesGiven(
+  em: EntityManager,
+  concertId: string,
+  places: readonly Place[],
+  epoch: number | null,
+  room?: { active: number; activeMax: number },
+): Promise<void> {
   await em.execute(
-    `update queue_pass set admitted_at = sysdate(3), active_count = ?, active_max = ?
+    `update queue_pass set admitted_at = sysdate(3), admitted_epoch = ?, active_count = ?, active_max = ?
      where concert_id = ? and admitted_at is null and (${places.map(() => '(user_id = ? and place = ?)').join(' or ')})`,
-    [room?.active ?? null, room?.activeMax ?? null, concertId, ...places.flatMap(({ userId, place }) => [userId, place])],
+    [epoch, room?.active ?? null, room?.activeMax ?? null, concertId, ...places.flatMap(({ userId, place }) => [userId, place])],
   );
 }
 

@@ -2,7 +2,7 @@
 -- KEYS: waiting, active, seen, places, attempts, state, events
 -- ARGV: run of the server, N of the interval, most active at once, ms a pass lasts, places of an epoch, then user and place of each
 -- Replies: for each 'ADMITTED' | 'ALREADY' this place is active | 'WAITING' no room left | 'GONE' the place ended meanwhile |
---          'LOST' the same of a place older than the queue's last recovery: it may have been lost; and how many are active now;
+--          'LOST' the same of a place older than the queue's last recovery: it may have been lost; then how many are active now, and the queue's epoch;
 --          error UNREADY: the queue is to be recovered first
 local waiting, active, seen, places, attempts, state, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
@@ -37,4 +37,5 @@ for index = 5, #ARGV, 2 do
 end
 if admitted > 0 then redis.call('HSET', state, 'count', count + admitted, 'admitted_at', now) end
 replies[#replies + 1] = redis.call('ZCOUNT', active, '(' .. now, '+inf')
+replies[#replies + 1] = epoch
 return replies

@@ -2,7 +2,8 @@
 -- KEYS: waiting, active, seen, places, state, admissions
 -- ARGV: run of the server, ms without a tick after which nobody counts as absent, ms a waiter may be absent, ms between two heartbeats, the most of each kind to tell,
 --       '1' if some seat may remain, '1' if the sale is over
--- Replies: { '1' if nobody is here or may come back, and the last interval admitted nobody, '1' if the line moved, '1' if a heartbeat is due, ticks so far },
+-- Replies: { '1' if nobody is here or may come back, and the last interval admitted nobody, '1' if the line moved, '1' if a heartbeat is due, ticks so far,
+--            the queue's epoch },
 --          { user, place, … } of passes whose end has come, { user, place, … } of absent waiters;
 --          error UNREADY: the queue is to be recovered first
 local waiting, active, seen, places, state, admissions = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -12,7 +13,7 @@ local seats, over = ARGV[5], ARGV[6] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local known = redis.call('HMGET', state, 'tick_at', 'grace_from', 'heartbeat_at', 'dirty', 'seats', 'count', 'rebuild_until')
+local known = redis.call('HMGET', state, 'tick_at', 'grace_from', 'heartbeat_at', 'dirty', 'seats', 'count', 'rebuild_until', 'epoch')
 -- Nobody could be seen while no tick asked for a sign of life: after an outage, or when the clock went back, everyone's absence starts anew.
 local graceFrom = tonumber(known[2] or 0)
 local sinceTick, sinceHeartbeat = now - (known[1] or 0), now - (known[3] or 0)
@@ -43,4 +44,4 @@ if graceFrom <= now - absentMs then
     absent[#absent + 1] = redis.call('ZSCORE', waiting, user) or '0'
   end
 end
-return { { idle and '1' or '0', moved and '1' or '0', heartbeat and '1' or '0', tostring(beat) }, overdue, absent }
+return { { idle and '1' or '0', moved and '1' or '0', heartbeat and '1' or '0', tostring(beat), known[8] }, overdue, absent }
