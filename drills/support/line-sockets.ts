@@ -141,11 +141,11 @@ export class LineSockets {
   #watch(buyer: DrillBuyer): void {
     const { history } = this.run;
     const targets: readonly Target[] = this.world.apis;
-    let turn = this.#random.below(targets.length);
     let current: Connection | undefined;
     const client = createClient({
       url: () => {
-        const { name, url } = targets[(turn += 1) % targets.length]!;
+        // Any other than the last, as a load balancer does: in turn, all would end at the process that is the next to be restarted.
+        const { name, url } = this.#random.pick(targets.filter((target) => target.name !== current?.node));
         current = { node: name, beganAt: history.now(), acknowledgedAt: null, firstMessageAt: null, closedAt: null, code: 0 };
         socket.connections.push(current);
         return `${url.replace('http', 'ws')}/graphql`;
