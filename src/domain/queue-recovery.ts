@@ -26,7 +26,7 @@ export function rememberedAs({ admitted, endedBy, remainingMs }: PassRow): Remem
  * A user has one place at a time, and whoever was admitted at a newer one has given up the older. One who was admitted at whatever place in an epoch after that
  * of this place had lost this one by then, and comes back to it no more: or two losses of Redis would admit somebody twice.
  */
-const isGivenUp = (place: number, rowsOfUser: readonly PassRow[]): boolean =>
+export const isGivenUp = ({ place }: Pick<Place, 'place'>, rowsOfUser: readonly PassRow[]): boolean =>
   rowsOfUser.some(
     (row) => row.admitted && row.place !== place && (row.place > place || (row.admittedEpoch !== null && row.admittedEpoch > Math.floor(place / PLACES_PER_EPOCH))),
   );
@@ -36,6 +36,6 @@ export function lostPlace({ place }: Place, rowsOfUser: readonly PassRow[]): { s
   const own = rowsOfUser.find((row) => row.place === place);
   const status = own ? rememberedAs(own) : 'WAITING';
   const waits = status === 'WAITING' || status === 'ADMITTED';
-  if (waits && isGivenUp(place, rowsOfUser)) return { status: 'EXPIRED', remainingMs: 0 };
+  if (waits && isGivenUp({ place }, rowsOfUser)) return { status: 'EXPIRED', remainingMs: 0 };
   return { status: status === 'ADMITTED' ? 'WAITING' : status, remainingMs: own?.remainingMs ?? 0 };
 }

@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import {
-  endPassesByTime, endedPlacesOf, givePasses, notePassesGiven, overduePasses, paidPassesOf, queueFactsOf, unnotedPassesOf, withdrawPasses, type QueueFacts,
+  endPassesByTime, givePasses, notePassesGiven, overduePasses, paidPassesOf, queueFactsOf, unnotedPassesOf, withdrawPasses, type QueueFacts,
 } from '../database/repositories/queue.repository.js';
-import { endPlaces, forgetQueueLine, lookedAfterQueues, noteBeats, takeBackPasses } from '../database/repositories/queue-line.repository.js';
+import { endPlaces, forgetQueueLine, lookedAfterQueues, noteBeats, passesOfUsers, takeBackPasses } from '../database/repositories/queue-line.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { queuePolicyOf } from '../domain/queue-policy.js';
+import { isGivenUp, rememberedAs } from '../domain/queue-recovery.js';
 import { ENDED_KEPT_MS, saleHasOpened, saleIsOver, type Place } from '../domain/queue.js';
 import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
 import { QUEUE_BATCH, type AdmitOutcome, type EndCause, type Look, type QueueStore } from '../redis/queue-store.js';
@@ -145,8 +146,7 @@ export class QueueAdmission {
       const proposed = await this.store.propose(concertId, policy);
       if (proposed.length === 0) break;
       await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));
-      const ended = await endedPlacesOf(this.transactions.fork(), concertId, proposed);
-      // A Redis that is older than the rows does not know it yet.
+      const ended = await this.#endedBefore(concertId, proposed);
       if (ended.length > 0) admitted.push(...(await this.#end(concertId, 'KNOWN', ended)));
       const open = proposed.filter((place) => !ended.includes(place));
       if (open.length === 0) continue;
@@ -165,6 +165,16 @@ export class QueueAdmission {
       if (proposed.length < QUEUE_BATCH) break;
     }
     return admitted;
+  }
+
+  /** Those of the places that have ended or were given up, of which a Redis that is older than the rows does not know: nobody is admitted twice. */
+  async #endedBefore(concertId: string, places: readonly Place[]): Promise<Place[]> {
+    const rows = await passesOfUsers(this.transactions.fork(), concertId, places.map(({ userId }) => userId));
+    const rowsOf = Map.groupBy(rows, ({ userId }) => userId);
+    const givenUp = places.filter((place) => isGivenUp(place, rowsOf.get(place.userId) ?? []));
+    if (givenUp.length > 0) await this.transactions.run((em) => endPlaces(em, concertId, givenUp, 'LEFT'));
+    const isOver = ({ userId, place }: Place): boolean => rowsOf.get(userId)?.some((row) => row.place === place && ['COMPLETED', 'EXPIRED'].includes(rememberedAs(row))) ?? false;
+    return places.filter((place) => givenUp.includes(place) || isOver(place));
   }
 
   async #tell(concertId: string, users: string[], moved: boolean, heartbeat: boolean): Promise<void> {

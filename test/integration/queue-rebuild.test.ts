@@ -254,6 +254,22 @@ describe('what had ended', () => {
     expect(new Set(await queue.activeIds(concert.id))).toEqual(new Set(idsOf(buyers.slice(1))));
     expect((await queue.poll(buyers[0]!, concert.id))!.status).toBe('EXPIRED');
   });
+
+  test('Q10: one who was admitted at a newer place is not admitted at the older one, though an old dump of Redis has it waiting', async () => {
+    const { concert, buyers } = await line(3);
+    await frontrow.app.transactions.fork().execute('update concert set next_queue_epoch = next_queue_epoch + 1 where id = ?', [concert.id]);
+    await frontrow.app.transactions.fork().execute(
+      "insert into queue_pass (concert_id, user_id, place, admitted_at, expires_at, ended_at, ended_by) values (?, ?, ?, sysdate(3), sysdate(3), sysdate(3), 'TIME')",
+      [concert.id, buyers[0]!.id, PLACES_PER_EPOCH + 1],
+    );
+    await queue.setPolicy(concert.id, { activeMax: 2 });
+    await queue.tick();
+    await queue.tick();
+    expect(new Set(await queue.activeIds(concert.id))).toEqual(new Set(idsOf(buyers.slice(1))));
+    expect((await queue.poll(buyers[0]!, concert.id))!.status).toBe('EXPIRED');
+    const passes = (await queue.passesOf(concert.id)).filter(({ userId }) => userId === buyers[0]!.id);
+    expect(passes.map(({ endedBy, admittedAt }) => ({ endedBy, admitted: admittedAt !== null }))).toEqual([{ endedBy: 'LEFT', admitted: false }, { endedBy: 'TIME', admitted: true }]);
+  });
 });
 
 describe('the pause', () => {

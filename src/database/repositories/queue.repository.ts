@@ -35,16 +35,6 @@ export async function givePasses(em: EntityManager, concertId: string, places: r
   );
 }
 
-/** Those of the places that have ended before, whatever Redis knows: nobody is admitted twice at one place. */
-export async function endedPlacesOf(em: EntityManager, concertId: string, places: readonly Place[]): Promise<Place[]> {
-  const rows = await em.execute<{ userId: string; place: number | string }[]>(
-    'select user_id as userId, place from queue_pass where concert_id = ? and user_id in (?) and (ended_at is not null or expires_at <= sysdate(3))',
-    [concertId, places.map(({ userId }) => userId)],
-  );
-  const ended = new Set(rows.map(({ userId, place }) => `${userId} ${place}`));
-  return places.filter(({ userId, place }) => ended.has(`${userId} ${place}`));
-}
-
 /**
  * The passes that were handed over; `epoch` is one in which Redis had them, null where that is not known. `room` is known where they were handed over just
  * now: how many were active then, and might be.
