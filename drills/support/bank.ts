@@ -109,5 +109,6 @@ const AUDIT = `select w.user_id as user, w.balance,
 /** Asked more often, the server goes on answering what it has answered before. */
 const LEVELS_KEPT_MS = 150;
 
-/** Of transactions that may write: those that audit do not. */
-const LEVELS = 'select distinct trx_isolation_level as level from information_schema.innodb_trx where trx_is_read_only = 0';
+/** Of transactions of clients that may write: those that audit do not, and the server's own are at its own level. */
+const LEVELS =
+  'select distinct trx_isolation_level as level from information_schema.innodb_trx where trx_is_read_only = 0 and trx_autocommit_non_locking = 0 and trx_mysql_thread_id <> 0';
