@@ -8,6 +8,7 @@ import type { Operation } from './history.js';
 import { Line } from './line.js';
 import { Prober } from './prober.js';
 import { judgeSale } from './settle.js';
+import { decidedOf } from './trials.js';
 import type { World } from './world.js';
 
 /** A sale that goes on while something is broken: people who buy and change their minds, a line that moves slowly, and a prober who tells when everything works again. */
@@ -26,7 +27,7 @@ export interface LoadSizes {
   refunds?: number;
 }
 
-const CHANGES = new Set(['reserve', 'cancel', 'charge', 'pay', 'refund']);
+const CHANGES = ['reserve', 'cancel', 'charge', 'pay', 'refund'];
 const PRICE = 10_000;
 /** Money goes to and fro as long as the faults go on. */
 const HABITS: Habits = { ...USUAL_HABITS, wantsHotSeat: 0.2, hotSeats: 4, walksAway: 0.15, cancels: 0.15, givesUp: 0, refunds: 0.9 };
@@ -74,12 +75,10 @@ export class MixedLoad {
   async judge(cutOff: (operation: Operation) => boolean = () => false): Promise<void> {
     const { run, world } = this;
     await run.part('the line', () => this.line.finish());
-    await run.part('judgement', async () => {
-      await judgeSale(run, world, { buyers: this.buyers });
-      expectAnswersInTime(run, { operations: run.history.operations.filter((operation) => !cutOff(operation)) });
-    });
+    await run.part('judgement', () => judgeSale(run, world, { buyers: this.buyers }));
     this.prober.figures();
     run.figure('payments acknowledged', this.crowd.payments);
-    run.figure('trials', run.history.operations.filter(({ name }) => CHANGES.has(name)).length);
+    run.figure('trials', decidedOf(run.history.operations, CHANGES));
+    expectAnswersInTime(run, { operations: run.history.operations.filter((operation) => !cutOff(operation)) });
   }
 }
