@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scale } from '../drill.js';
@@ -18,6 +19,8 @@ export interface Report {
   proves: string;
   seed: number;
   scale: Scale;
+  /** What was drilled. */
+  commit: string;
   verdict: Verdict;
   startedAt: string;
   tookSeconds: number;
@@ -38,6 +41,14 @@ const FOLDER = join(import.meta.dirname, '..', 'reports');
 
 export const fileOf = ({ drill, seed, scale }: Pick<Report, 'drill' | 'seed' | 'scale'>): string =>
   join(FOLDER, `${drill}-seed${seed}${scale === 'small' ? '-small' : ''}.json`);
+
+/** The commit of the working tree, `+changes` if there are any; `unknown` where there is no git. */
+export function commitOf(folder = import.meta.dirname): string {
+  const git = (...args: string[]) => spawnSync('git', args, { cwd: folder, encoding: 'utf8' });
+  const [head, changes] = [git('rev-parse', '--short', 'HEAD'), git('status', '--porcelain')];
+  if (head.status !== 0 || changes.status !== 0) return 'unknown';
+  return `${head.stdout.trim()}${changes.stdout === '' ? '' : '+changes'}`;
+}
 
 export function saveReport(report: Report): string {
   mkdirSync(FOLDER, { recursive: true });

@@ -2,7 +2,7 @@ import type { Drill, DrillRun, Scale } from '../drill.js';
 import { History, lineOf } from './history.js';
 import type { Violation } from './model.js';
 import { Random } from './random.js';
-import { linesOf, saveReport, type Report, type Verdict } from './report.js';
+import { commitOf, linesOf, saveReport, type Report, type Verdict } from './report.js';
 import { watchStarvation } from './starvation.js';
 import { startWorld, type World, type WorldOptions } from './world.js';
 
@@ -35,6 +35,7 @@ class Run implements DrillRun {
   readonly random: Random;
   readonly history = new History();
   readonly #startedAt = new Date();
+  readonly #commit = commitOf();
   readonly #ending = new AbortController();
   readonly #worlds: Promise<World>[] = [];
   readonly #closings: (() => Promise<void> | void)[] = [];
@@ -126,6 +127,7 @@ class Run implements DrillRun {
       proves: this.drill.proves,
       seed: this.seed,
       scale: this.scale,
+      commit: this.#commit,
       verdict: this.#verdict(),
       startedAt: this.#startedAt.toISOString(),
       tookSeconds: this.#elapsed(),

@@ -3,7 +3,7 @@ import { violationLines, type Report } from './report.js';
 /** The reports as a markdown table: one row for each drill and scale, over all its seeds. */
 export function summaryOf(reports: readonly Report[]): string {
   const rows = [...Map.groupBy(reports, ({ drill, scale }) => `${drill} ${scale}`).values()].map(rowOf);
-  const head = ['| drill | scale | seeds | trials | 0 in n: rate below | took | figures | verdict |', '|---|---|---|---|---|---|---|---|'];
+  const head = ['| drill | scale | seeds | commit | trials | 0 in n: rate below | took | figures | verdict |', '|---|---|---|---|---|---|---|---|---|'];
   return [...head, ...rows].join('\n');
 }
 
@@ -15,7 +15,9 @@ function rowOf(runs: Report[]): string {
   const bound = passed && trials > 0 ? (3 / trials).toExponential(1) : '–';
   const took = runs.map(({ tookSeconds }) => Math.round(tookSeconds)).sort((a, b) => a - b);
   const verdicts = passed ? 'PASSED' : runs.map(({ seed, verdict }) => `seed ${seed}: ${verdict}`).join(', ');
-  const cells = [drill, scale, seeds, trials > 0 ? trials.toLocaleString('en') : '–', bound, `${rangeOf(took)} s`, figuresOf(runs), verdicts];
+  // Older reports do not say.
+  const commits = rangeOf(runs.map(({ commit = 'unknown' }: Partial<Report>) => commit));
+  const cells = [drill, scale, seeds, commits, trials > 0 ? trials.toLocaleString('en') : '–', bound, `${rangeOf(took)} s`, figuresOf(runs), verdicts];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 

@@ -1,5 +1,6 @@
 import { CannotTell, type Drill, type DrillRun } from '../../drills/drill.js';
 import { command } from '../../drills/support/command.js';
+import { commitOf } from '../../drills/support/report.js';
 import { runDrill } from '../../drills/support/run-drill.js';
 import { complaintOf, summaryOf } from '../../drills/support/summary.js';
 
@@ -74,11 +75,16 @@ test('an interrupted drill ends at once and is unknown, even if it does not list
 
 test('the table has a row for each drill and scale, with the ranges over its seeds and the bound that no failure leaves', async () => {
   const sample = await outcome(async (run) => run.figure('trials', 1500));
-  const runs = [1, 2].map((seed) => ({ ...sample, seed, tookSeconds: seed * 10, figures: { trials: 1500, kills: seed } }));
+  const runs = [1, 2].map((seed) => ({ ...sample, seed, commit: 'abc1234', tookSeconds: seed * 10, figures: { trials: 1500, kills: seed } }));
   const [, , row, ...others] = summaryOf(runs).split('\n');
-  expect(row).toBe('| sample | small | 1, 2 | 3,000 | 1.0e-3 | 10–20 s | kills: 1–2 | PASSED |');
+  expect(row).toBe('| sample | small | 1, 2 | abc1234 | 3,000 | 1.0e-3 | 10–20 s | kills: 1–2 | PASSED |');
   expect(others).toEqual([]);
   expect(summaryOf([{ ...sample, verdict: 'FAILED' }])).toContain('| seed 1: FAILED |');
+});
+
+test('a report says which commit was drilled, if there is one', async () => {
+  expect((await outcome(async () => undefined)).commit).toMatch(/^([0-9a-f]{7,}(\+changes)?|unknown)$/);
+  expect(commitOf('/')).toBe('unknown');
 });
 
 describe('the command', () => {
