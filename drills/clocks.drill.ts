@@ -47,6 +47,7 @@ const ENDS_WITHIN_MS = 10_000;
 const APPLICATION_CLOCK = {
   name: 'the clock of the process deciding whether a hold is over',
   edits: [{ file: 'database/clock.ts', find: 'return instantOf(row!.now);', replace: 'void row;\n  return new Date();' }],
+  kinds: ['freed-early'],
 };
 
 export const clocks: Drill = {

@@ -59,6 +59,7 @@ const GUARD_OFF = {
     { file: 'database/repositories/wallet.repository.ts', find: 'em.findOneOrFail(Wallet, { userId }, { lockMode: LockMode.PESSIMISTIC_WRITE })', replace: 'em.findOneOrFail(Wallet, { userId })' },
     { file: 'database/entities/wallet.entity.ts', find: 'p.integer().version()', replace: 'p.integer().default(1)' },
   ],
+  kinds: ['bank', 'balance'],
 };
 
 export const isolation: Drill = {
@@ -97,9 +98,10 @@ async function drillSetting(run: DrillRun, { level, snapshot }: Setting, { apis,
     const raced = await raceAtBoundary(sub, world, boundary);
     const final = await sub.part('judging', () => judgeSale(sub, world, { buyers: [...contenders, ...bank.buyers, ...raced.buyers.slice(0, 100)], withinMs: SETTLED_WITHIN_MS }));
     judgeRace(sub, raced, final);
-    run.violations(sub.found.map((violation) => ({ ...violation, what: `${name}: ${violation.what}` })));
     report(run, sub, name, bank.reads);
   } finally {
+    // Also what was found before it could not go on.
+    run.violations(sub.found.map((violation) => ({ ...violation, what: `${name}: ${violation.what}` })));
     await sub.close();
   }
 }

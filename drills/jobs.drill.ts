@@ -11,6 +11,7 @@ import { judgeSale, violatedInvariants } from './support/settle.js';
 import { negativeControl } from './support/sub-run.js';
 import { expectEndsInTime, takeOver } from './support/takeover.js';
 import { judgeTold, openWebhook, type Webhook } from './support/told.js';
+import { decidedOf } from './support/trials.js';
 import type { World } from './support/world.js';
 
 /** Jobs are lost, done again, early, late and left lying; what they stand for is in the rows and comes about all the same. */
@@ -54,7 +55,7 @@ const environmentOf = ({ holdTtlMs, rooms }: Sizes): Record<string, string> => (
   QUEUE_ADMIT_COUNT: '1000', QUEUE_ADMIT_INTERVAL_MS: '200', QUEUE_ACTIVE_MAX: '10000', QUEUE_TICK_MS: '100', ...(rooms && { QUEUE_PASS_TTL_MS: String(rooms.passTtlMs) }),
 });
 
-const GUARD_OFF = { name: 'a job that does not look whose the seats are now', edits: mutantNamed('job-without-identity').edits };
+const GUARD_OFF = { name: 'a job that does not look whose the seats are now', edits: mutantNamed('job-without-identity').edits, kinds: ['wrong-end', 'freed-early', 'invariant reserved-is-held'] };
 
 export const jobs: Drill = {
   name: 'jobs',
@@ -95,7 +96,7 @@ async function drillJobs(run: DrillRun, sizes: Sizes): Promise<void> {
   await run.part('judgement', () => judge(run, world, sizes, [...buyers, ...(cancelled?.buyers ?? [])], cancelled?.scheduleId, webhook));
   meddler.figures();
   run.expect(meddler.count('lost') >= sizes.lostMin, `at least ${sizes.lostMin} jobs are lost: ${meddler.count('lost')}`);
-  run.figure('trials', run.history.named('reserve').length);
+  run.figure('trials', decidedOf(run.history.operations, ['reserve']));
 }
 
 interface Paid {
