@@ -121,6 +121,7 @@ const SMALL_MUTATIONS: [string, string][] = [
 const SMALL_JOBS: [string, string][] = [['relay', 'after relay-publish'], ['admission', 'after queue-admit'], ['admission', 'after commit']];
 
 async function small(run: DrillRun): Promise<void> {
+  expectComplete(run);
   const lane = await Lane.open(run, 'small', { apis: 2, workers: 1, env: { ...JOB_ENV, HOLD_TTL_MS: '3000' } });
   const asked = ([operation, point]: [string, string]): Case => ({ operation, point, hit: 1 });
   await run.part('mutations', () => runMutations(lane, run.random.sample(SMALL_MUTATIONS, 3).map(asked)));
