@@ -4,8 +4,9 @@ import { FAULTS, type Place } from './support/any-fault.js';
 import { Clocks } from './support/clocks.js';
 import type { Operation } from './support/history.js';
 import { environmentOf, MixedLoad } from './support/load.js';
-import { Residence } from './support/residence.js';
-import { watchStarvation } from './support/starvation.js';
+import { expectSameProcesses } from './support/outage.js';
+import type { FrontrowNode } from './support/processes.js';
+import { GROWTH_IS_JUDGED_AFTER_MINUTES, Residence } from './support/residence.js';
 import { SubRun } from './support/sub-run.js';
 import type { World } from './support/world.js';
 
@@ -15,7 +16,9 @@ const SIZES = {
 };
 type Sizes = (typeof SIZES)[DrillRun['scale']];
 
-const MINUTES = { full: 10, small: 0.03 };
+const MINUTES = { full: 15, small: 0.03 };
+/** Memory comes and goes with garbage: many looks tell a trend. */
+const LOOK_EVERY_MS = 5000;
 /** A round is judged in its end, and the next begins with new stores and processes. */
 const ROUND_MINUTES_MAX = 60;
 /** A clock that is an hour ahead ends no token of the round. */
@@ -49,15 +52,21 @@ async function drillRound(run: DrillRun, sizes: Sizes, minutes: number): Promise
   const clocks = await Clocks.make(run, { 'api-1': 0, 'worker-1': 0 });
   const env = { ...environmentOf(sizes.load), ACCESS_TOKEN_TTL_MS: String(ACCESS_TOKEN_TTL_MS) };
   const world = await run.part('start', () => run.world({ apis: sizes.apis, workers: sizes.workers, env, nodeEnv: clocks.env }));
-  run.closing(watchStarvation(run.history, world.nodes));
   const load = await run.part('people', () => MixedLoad.open(run, world, sizes.load));
   const residence = new Residence();
+  const spared = sparedOf(world);
+  const unharmed = expectSameProcesses(run, { ...world, nodes: spared });
   const cutOff: ((operation: Operation) => boolean)[] = [];
-  const place: Place = { run, world, clocks, random: run.random.fork('faults'), lastsMaxMs: sizes.faultMaxMs };
+  const place: Place = { run, world, spared, clocks, random: run.random.fork('faults'), lastsMaxMs: sizes.faultMaxMs };
   await run.part(`${minutes} minutes`, () => load.during(() => breakThings(place, load, sizes, minutes, residence, cutOff)));
+  unharmed();
   residence.judge(run);
   await load.judge((operation) => cutOff.some((was) => was(operation)));
+  if (minutes >= GROWTH_IS_JUDGED_AFTER_MINUTES) residence.requireTrend(spared);
 }
+
+/** The last of each role, where others are left to be killed; their clocks are right, too. */
+const sparedOf = ({ apis, workers }: World): FrontrowNode[] => [apis, workers].flatMap((nodes) => (nodes.length > 1 ? nodes.slice(-1) : []));
 
 async function breakThings(place: Place, load: MixedLoad, sizes: Sizes, minutes: number, residence: Residence, cutOff: ((operation: Operation) => boolean)[]): Promise<void> {
   const { run, world, random } = place;
@@ -78,8 +87,10 @@ async function breakThings(place: Place, load: MixedLoad, sizes: Sizes, minutes:
   run.figure('faults', faults);
 }
 
-/** Until the next fault; at its end everything is as quiet as it gets. */
+/** Until the next fault. */
 async function rest(run: DrillRun, world: World, residence: Residence, until: number): Promise<void> {
-  await delay(Math.max(0, until - performance.now()), undefined, { signal: run.signal });
-  residence.sample(world.nodes);
+  do {
+    await delay(Math.max(0, Math.min(LOOK_EVERY_MS, until - performance.now())), undefined, { signal: run.signal });
+    residence.sample(world.nodes);
+  } while (performance.now() < until);
 }

@@ -13,6 +13,8 @@ import type { World } from './world.js';
 export interface Place {
   run: DrillRun;
   world: World;
+  /** These are never killed or restarted: whether a process grows is seen only while it lives. */
+  spared: readonly FrontrowNode[];
   clocks: Clocks;
   random: Random;
   /** How long a fault lasts at most. */
@@ -30,6 +32,8 @@ const ROUTES = ['front', 'toDatabase', 'toRedis'] as const;
 const MODES: ProxyMode[] = [{ kind: 'blackHole' }, { kind: 'reset' }, { kind: 'dropReplies' }, { kind: 'delay', ms: 30 }];
 
 const lasts = ({ random, run, lastsMaxMs }: Place): Promise<void> => delay(random.between(lastsMaxMs / 4, lastsMaxMs), undefined, { signal: run.signal });
+
+const mortal = ({ spared }: Place, nodes: readonly FrontrowNode[]): FrontrowNode[] => nodes.filter((node) => !spared.includes(node));
 
 async function restarted(place: Place, server: Pick<FrontrowNode | StoreServer, 'kill' | 'start'>): Promise<void> {
   await server.kill();
@@ -53,12 +57,12 @@ async function cutOff({ run, world, random, ...place }: Place): Promise<((operat
 }
 
 export const FAULTS: readonly Fault[] = [
-  { name: 'kill -9 of an API process', happen: (place) => restarted(place, place.random.pick(place.world.apis)) },
-  { name: 'kill -9 of a worker', happen: (place) => restarted(place, place.random.pick(place.world.workers)) },
+  { name: 'kill -9 of an API process', happen: (place) => restarted(place, place.random.pick(mortal(place, place.world.apis))) },
+  { name: 'kill -9 of a worker', happen: (place) => restarted(place, place.random.pick(mortal(place, place.world.workers))) },
   {
     name: 'rolling restart',
-    happen: async ({ world }) => {
-      for (const node of world.nodes) {
+    happen: async (place) => {
+      for (const node of mortal(place, place.world.nodes)) {
         await node.stop();
         await node.start();
       }

@@ -1,13 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { DrillRun } from '../drill.js';
+import { CannotTell, type DrillRun } from '../drill.js';
 import type { FrontrowNode } from './processes.js';
 
 /** Memory and descriptors of each process over its life: what grows for ever is a leak. */
 
 /** A process has read its modules, filled its pools and compiled what it runs often. */
-const WARM_AFTER_MINUTES = 5;
+const WARM_AFTER_MINUTES = 3;
 /** Only so long a look tells growth from the coming and going of garbage. */
-const TREND_AFTER_MINUTES = 10;
+const TREND_AFTER_MINUTES = 6;
+/** Of a look that must show growth or its absence. */
+export const GROWTH_IS_JUDGED_AFTER_MINUTES = 10;
 const SLOPE_MAX_MB_A_MINUTE = 2;
 const GROWTH_MAX_MB = 250;
 const DESCRIPTORS_GROWTH_MAX = 100;
@@ -22,12 +24,13 @@ export class Residence {
   readonly #startedAt = performance.now();
   /** By process and pid: one that was started again begins anew. */
   readonly #series = new Map<string, Sample[]>();
+  readonly #judged = new Set<string>();
 
   /** When nothing is broken. */
   sample(nodes: readonly FrontrowNode[]): void {
     for (const { name, pid } of nodes) {
       if (pid === 0) continue;
-      const key = `${name} (${pid})`;
+      const key = keyOf({ name, pid });
       const series = this.#series.get(key) ?? [];
       this.#series.set(key, series);
       series.push({ minutes: (performance.now() - this.#startedAt) / 60_000, mb: residentMb(pid), descriptors: readdirSync(`/proc/${pid}/fd`).length });
@@ -46,6 +49,7 @@ export class Residence {
       if (warm.length < 2 || warm.at(-1)!.minutes - warm[0]!.minutes < TREND_AFTER_MINUTES) continue;
       const slope = slopeOf(warm);
       worstSlope = Math.max(worstSlope, slope);
+      this.#judged.add(name);
       run.expect(slope <= SLOPE_MAX_MB_A_MINUTE, `the memory of ${name} is flat: it grows by ${slope.toFixed(2)} MB a minute`);
     }
     const samples = [...this.#series.values()].flat();
@@ -53,9 +57,17 @@ export class Residence {
     run.figure('memory of a process, from and to, MB', `${Math.min(...samples.map(({ mb }) => mb))}, ${Math.max(...samples.map(({ mb }) => mb))}`);
     run.figure('descriptors of a process, from and to', `${Math.min(...samples.map(({ descriptors }) => descriptors))}, ${Math.max(...samples.map(({ descriptors }) => descriptors))}`);
     run.figure('longest life that was watched, minutes', Number(longest.toFixed(1)));
-    run.figure('steepest growth of memory of a warm process, MB a minute', worstSlope === -Infinity ? 'none lived for long enough' : Number(worstSlope.toFixed(2)));
+    run.figure('steepest growth of memory of a warm process, MB a minute', worstSlope === -Infinity ? 'not judged: none lived for long enough' : Number(worstSlope.toFixed(2)));
+  }
+
+  /** Each of these must have been watched for long enough to tell. */
+  requireTrend(nodes: readonly FrontrowNode[]): void {
+    const missing = nodes.map(keyOf).filter((key) => !this.#judged.has(key));
+    if (nodes.length === 0 || missing.length > 0) throw new CannotTell(`Whether memory is flat was not seen: no process, or too few looks at ${missing.join(', ') || 'all'} over ${TREND_AFTER_MINUTES} minutes after a warm-up of ${WARM_AFTER_MINUTES}.`);
   }
 }
+
+const keyOf = ({ name, pid }: { name: string; pid: number }): string => `${name} (${pid})`;
 
 const residentMb = (pid: number): number => Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
 
