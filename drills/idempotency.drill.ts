@@ -22,12 +22,13 @@ interface Sizes {
   joiners: number;
   repeats: Repeats;
   kills: Kills | null;
+  killsMin: number;
 }
 
 /** Full: 500 + 100 + 3 × 100 + 100 keys. */
 const SIZES: Record<DrillRun['scale'], Sizes> = {
-  full: { chargers: 100, chargesEach: 5, contested: 100, holders: 100, joiners: 100, repeats: { sends: 50, together: 5, keys: 20 }, kills: { count: Infinity, everyMs: 6000, deadMaxMs: 500, aliveMin: 2 } },
-  small: { chargers: 5, chargesEach: 4, contested: 5, holders: 6, joiners: 6, repeats: { sends: 10, together: 5, keys: 8 }, kills: { count: 2, everyMs: 700, deadMaxMs: 100, aliveMin: 1 } },
+  full: { chargers: 100, chargesEach: 5, contested: 100, holders: 100, joiners: 100, repeats: { sends: 50, together: 5, keys: 20 }, kills: { count: Infinity, everyMs: 6000, deadMaxMs: 500, aliveMin: 2 }, killsMin: 5 },
+  small: { chargers: 5, chargesEach: 4, contested: 5, holders: 6, joiners: 6, repeats: { sends: 10, together: 5, keys: 8 }, kills: { count: 2, everyMs: 700, deadMaxMs: 100, aliveMin: 1 }, killsMin: 0 },
 };
 
 const ENV = { HOLD_TTL_MS: '3600000', ACCESS_TOKEN_TTL_MS: '7200000', QUEUE_PASS_ATTEMPTS_MAX: '1000000', QUEUE_PASS_TTL_MS: '7200000', QUEUE_ACTIVE_MAX: '100000' };
@@ -40,6 +41,7 @@ const GUARD_OFF = {
     { file: 'services/wallet.service.ts', find: 'em.findOne(Charge, { userId, idempotencyKey })', replace: 'em.findOne(Charge, { userId, idempotencyKey: uuid() })' },
     { file: 'services/wallet.service.ts', find: 'em.create(Charge, { id, userId, idempotencyKey, amount,', replace: 'em.create(Charge, { id, userId, idempotencyKey: id, amount,' },
   ],
+  kinds: ['two-results', 'key-reused'],
 };
 
 export const idempotency: Drill = {
@@ -57,7 +59,7 @@ export const idempotency: Drill = {
 export const controlIdempotency = (run: DrillRun): Promise<void> =>
   negativeControl(run, GUARD_OFF, async (control) => {
     const world = await control.world({ apis: 1, workers: 1, env: ENV });
-    await drillRepeats(control, world, { chargers: 4, chargesEach: 2, contested: 2, holders: 0, joiners: 0, repeats: { sends: 4, together: 2, keys: 4 }, kills: null });
+    await drillRepeats(control, world, { chargers: 4, chargesEach: 2, contested: 2, holders: 0, joiners: 0, repeats: { sends: 4, together: 2, keys: 4 }, kills: null, killsMin: 0 });
   });
 
 async function drillRepeats(run: DrillRun, world: World, sizes: Sizes): Promise<void> {
@@ -132,7 +134,7 @@ async function countEffects(run: DrillRun, { app }: World, { charges, reservatio
   for (const [what, is, should] of expected) run.expect(is === should, `there are ${is} ${what} for ${should} keys`);
 }
 
-function report(run: DrillRun, { chargers, chargesEach, contested, holders, joiners, repeats }: Sizes, kills: number): void {
+function report(run: DrillRun, { chargers, chargesEach, contested, holders, joiners, repeats, killsMin }: Sizes, kills: number): void {
   const all = run.history.named('charge', 'join', 'reserve', 'pay', 'refund');
   const unknown = all.filter(({ outcome }) => outcome === 'unknown');
   const keysSent = chargers * chargesEach + contested + 3 * holders + joiners;
@@ -141,6 +143,7 @@ function report(run: DrillRun, { chargers, chargesEach, contested, holders, join
   run.figure('sends of each', repeats.sends);
   run.figure('sends', all.length);
   run.figure('kills', kills);
+  run.expect(kills >= killsMin, `at least ${killsMin} processes are killed: ${kills}`);
   run.figure('sends of unknown outcome, each known in the end', unknown.length);
   if (run.scale === 'full') run.expect(unknown.length > 0, 'the kills must leave some sends unknown');
 }

@@ -8,7 +8,7 @@ import { DrillBuyer } from './support/buyer.js';
 import { DrillClient } from './support/client.js';
 import { killInTurn, type Kills } from './support/killer.js';
 import { QueueFlood } from './support/queue-flood.js';
-import { checkMovingLine, checkPlaces, readLine, type LineEvent, type LineRules, type Maximum } from './support/queue-model.js';
+import { checkMovingLine, checkPlaces, maximumAt, readLine, type LineEvent, type LineRules, type Maximum } from './support/queue-model.js';
 import { QueuePeople, type PeopleSizes } from './support/queue-people.js';
 import { judgeSale } from './support/settle.js';
 import { negativeControl } from './support/sub-run.js';
@@ -26,12 +26,13 @@ interface Sizes {
   admitCount: number;
   admitIntervalMs: number;
   activeMax: number;
-  /** In force from the first moment to the second, in milliseconds since the line moves. */
+  /** In force from the first moment to the second, in milliseconds since the line moves; judged from five seconds after the first. */
   lowered: { activeMax: number; from: number; to: number };
   passTtlMs: number;
   absenceGraceMs: number;
   habits: PeopleSizes;
   kills: Kills | null;
+  killsMin: number;
   withinMs: number;
 }
 
@@ -40,19 +41,20 @@ const SIZES: Record<DrillRun['scale'], Sizes> = {
     apis: 3, workers: 2, people: 10_000, flood: 100_000, floodAtOnce: 24, intruders: 100,
     admitCount: 100, admitIntervalMs: 1000, activeMax: 800, lowered: { activeMax: 300, from: 15_000, to: 35_000 }, passTtlMs: 8000, absenceGraceMs: 60_000,
     habits: { watchers: 300, joinsAtOnce: 40, lookEveryMs: 25_000, lookNearMs: 2500, perSecond: 90, leaveWithinMs: 20_000, endToldWithinMs: 40_000 },
-    kills: { count: Infinity, everyMs: 9000, deadMaxMs: 500, aliveMin: 1 }, withinMs: 900_000,
+    kills: { count: Infinity, everyMs: 9000, deadMaxMs: 500, aliveMin: 1 }, killsMin: 5, withinMs: 900_000,
   },
   small: {
     apis: 2, workers: 1, people: 200, flood: 2000, floodAtOnce: 12, intruders: 10,
-    admitCount: 15, admitIntervalMs: 250, activeMax: 60, lowered: { activeMax: 20, from: 500, to: 1500 }, passTtlMs: 1500, absenceGraceMs: 5000,
+    admitCount: 15, admitIntervalMs: 250, activeMax: 60, lowered: { activeMax: 12, from: 500, to: 6500 }, passTtlMs: 1500, absenceGraceMs: 20_000,
     habits: { watchers: 10, joinsAtOnce: 20, lookEveryMs: 1500, lookNearMs: 600, perSecond: 50, leaveWithinMs: 1000, endToldWithinMs: 20_000 },
-    kills: { count: 2, everyMs: 800, deadMaxMs: 100, aliveMin: 1 }, withinMs: 60_000,
+    kills: { count: 2, everyMs: 800, deadMaxMs: 100, aliveMin: 1 }, killsMin: 0, withinMs: 60_000,
   },
 };
 
 const GUARD_OFF = {
   name: 'places that come from a clock',
   edits: [{ file: 'redis/scripts/queue-join.lua', find: "redis.call('HINCRBY', state, 'sequence', 1)", replace: 'math.floor(now / 1000)' }],
+  kinds: ['line-order', 'invariant place-of-epoch'],
 };
 
 const environmentOf = ({ admitCount, admitIntervalMs, activeMax, passTtlMs, absenceGraceMs }: Sizes): Record<string, string> => ({
@@ -139,7 +141,9 @@ async function moving({ run, world, sizes, open }: Stage, people: QueuePeople, f
   await policies;
   run.expect(outcome === 'done', `everybody is through the line within ${sizes.withinMs / 1000} s: ${people.arrived.length} joined, ${people.through} are through, ${flood.answered} of the flood were answered`);
   run.figure('seconds from the first join to the last pass', Math.round((performance.now() - startedAt) / 1000));
-  run.figure('kills', await kills);
+  const killed = await kills;
+  run.figure('kills', killed);
+  run.expect(killed >= sizes.killsMin, `at least ${sizes.killsMin} processes are killed: ${killed}`);
   return maxima;
 }
 
@@ -150,11 +154,14 @@ async function judge({ run, world, sizes, open, shut }: Stage, people: QueuePeop
   const { admitCount, admitIntervalMs, passTtlMs } = sizes;
   const rules: LineRules = { admitCount, admitIntervalMs, passTtlMs, maxima };
   run.violations(checkMovingLine(run.history, open.id, events, rules));
+  const underLowered = events.filter(({ type, at }) => type === 'QUEUE_ADMITTED' && maximumAt(maxima, at) === sizes.lowered.activeMax).length;
+  run.figure('admissions judged by the lowered maximum', underLowered);
+  run.expect(underLowered > 0, 'some are admitted while only the lowered maximum may be in force');
   run.violations(checkPlaces(elsewhere).filter(({ kind }) => kind !== 'never-admitted'));
   run.expect(elsewhere.length === sizes.intruders, `where nobody is admitted ${sizes.intruders} got one place each, however often they joined: ${elsewhere.length}`);
   flood.judgePeeks(events);
-  expectAnswersInTime(run);
   figures(run, events, people, flood);
+  expectAnswersInTime(run);
 }
 
 /** The events of a line, once all of them are published. */
