@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'graphql';
+import pLimit from 'p-limit';
 import type { AdmittedBuyer, BuiltConcert, Buyer } from '../../test/support/builder.js';
 import type { Credentials } from '../../test/support/client.js';
 import type { DrillRun } from '../drill.js';
@@ -36,6 +37,7 @@ export class Lane {
   readonly client: DrillClient;
   /** Dates that an admin has cancelled. */
   readonly cancelledDates = new Set<string>();
+  readonly #asking = pLimit(1);
   #nextSeat = 0;
   #names = 0;
 
@@ -116,14 +118,17 @@ export class Lane {
     return must(await this.client.untilKnown((via) => buyer.pay(reservationId, via))).id;
   }
 
-  /** Whether somebody else gets the seat; it is given back at once. */
-  async isFreeForOthers(seat: number): Promise<boolean> {
-    const other = new DrillBuyer(this.client, this.bystander);
-    const reply = await other.reserve(this.concert.scheduleId, [seat], this.well);
-    if (reply.outcome !== 'ok' && reply.code !== 'SeatsUnavailable') this.run.say(`whether seat ${seat} is free was answered ${reply.code}`);
-    if (reply.outcome !== 'ok') return false;
-    must(await this.client.untilKnown((via) => other.cancel(reply.value.id, via)));
-    return true;
+  /** Whether somebody else gets the seat; it is given back at once. Asked until it is known, and one question at a time: the limit of seats would be no answer. */
+  isFreeForOthers(seat: number): Promise<boolean> {
+    return this.#asking(async () => {
+      const other = new DrillBuyer(this.client, this.bystander);
+      const reply = await this.client.untilKnown((via) => other.reserve(this.concert.scheduleId, [seat], via));
+      this.run.expect(reply.outcome === 'ok' || reply.code === 'SeatsUnavailable', `whether seat ${seat} is free is answered, and not with ${'code' in reply ? reply.code : ''}`);
+      if (reply.outcome !== 'ok') return false;
+      // It may have run out by now.
+      await this.client.untilKnown((via) => other.cancel(reply.value.id, via));
+      return true;
+    });
   }
 
   async rows<Row>(sql: string, params: readonly unknown[]): Promise<Row[]> {

@@ -54,6 +54,14 @@ const PAUSE_MIN_MS = 20;
 const PAUSE_MAX_MS = 500;
 /** Codes behind which a commit may hide. */
 const INDEFINITE = new Set(['SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
+const NO_CODE = 'an error without a code';
+const NO_ANSWER = 'neither data nor errors';
+/** Of a proxy whose upstream is gone. */
+const OF_A_PROXY = new Set(['HTTP 502', 'HTTP 503', 'HTTP 504']);
+
+/** What only a mistake of the server's own answers; whether there is a commit behind it is unknown all the same. */
+export const isServerFault = (code: string): boolean =>
+  code === 'INTERNAL_SERVER_ERROR' || code === NO_CODE || code === NO_ANSWER || (code.startsWith('HTTP ') && !OF_A_PROXY.has(code));
 
 interface Body {
   data?: Record<string, unknown> | null;
@@ -122,12 +130,12 @@ export class DrillClient {
     if (typeof answer === 'string') return unknown(answer);
     const error = answer.errors?.[0];
     if (error) {
-      const code = error.extensions?.code ?? 'an error without a code';
+      const code = error.extensions?.code ?? NO_CODE;
       if (INDEFINITE.has(code) || !error.extensions?.code) return unknown(code);
       this.#history.fail(operation, code);
       return { outcome: 'fail', code, refusal: null, operation };
     }
-    if (!answer.data) return unknown('neither data nor errors');
+    if (!answer.data) return unknown(NO_ANSWER);
     const value = call.read(answer.data as Data);
     const member = (value as { __typename?: string } | null)?.__typename;
     if (call.succeeds && member !== call.succeeds) {

@@ -19,7 +19,7 @@ export function explainRows(index: OperationIndex, final: FinalState, rules: Sal
 /** Of the money that the builder gives. */
 const SETUP_KEY = 'built';
 /** Between the clocks of the database and of the drill. */
-const CLOCKS_APART_MS = 1000;
+export const CLOCKS_APART_MS = 1000;
 
 const violation = (kind: string, what: string, operations: readonly Operation[]): Violation => ({ kind, what, operations });
 

@@ -1,3 +1,4 @@
+import { isServerFault } from './client.js';
 import { explainRows } from './explain.js';
 import type { FinalPayment, FinalReservation, FinalState } from './final-state.js';
 import type { History, Operation } from './history.js';
@@ -31,8 +32,14 @@ export function checkSale(history: History, final: FinalState, rules: SaleRules)
     ...chargedWithoutSeat(index, final),
     ...ledgerTwice(index, final),
     ...explainRefusals(index, final, rules),
+    ...serverFaults(history),
     ...staleReads(index),
   ];
+}
+
+/** Nothing that is injected excuses them: a store that is away is SERVICE_UNAVAILABLE, a process that dies gives no answer. */
+function serverFaults({ operations }: History): Violation[] {
+  return operations.filter(({ code }) => code !== undefined && isServerFault(code)).map((operation) => ({ kind: 'server-fault', what: `${operation.name} was answered ${operation.code}`, operations: [operation] }));
 }
 
 function replayed(index: OperationIndex, final: FinalState, rules: SaleRules): Violation[] {

@@ -128,6 +128,7 @@ export class SaleModel {
   #judgeEnd({ kind, at, reservation: { id, expiresAt } }: Extract<SaleEvent, { kind: 'cancel' | 'expire' }>): Refused | null {
     const status = this.reservations.get(id)?.status;
     if (kind === 'expire' && at < expiresAt) return refused('ended-early', `reservation ${id} expired ${expiresAt - at} ms before its end`, id);
+    if (kind === 'cancel' && at >= expiresAt) return refused('late-cancel', `reservation ${id} was cancelled ${at - expiresAt} ms after its end`, id);
     const may = kind === 'expire' ? ['HELD', 'EXPIRED'] : ['HELD'];
     if (!status || !may.includes(status)) return refused('wrong-end', `reservation ${id}: ${kind} while it was ${status ?? 'not made'}`, id);
     return null;

@@ -88,11 +88,13 @@ async function readRows(world: World): Promise<FinalState> {
 /** What the API shows at the end is what the rows say. */
 export function compareShown(shown: ReadonlyMap<string, KeptMe>, { balances, reservations, payments }: FinalState): Violation[] {
   const statuses = new Map<string, string>([...reservations, ...payments].map(({ id, status }) => [id, status]));
-  const ofUser = Map.groupBy(reservations, ({ userId }) => userId);
+  const of = { reservations: Map.groupBy(reservations, ({ userId }) => userId), payments: Map.groupBy(payments, ({ userId }) => userId) };
   return [...shown].flatMap(([userId, me]): Violation[] => {
     const wrong = [...me.reservations, ...me.payments].filter(({ id, status }) => statuses.get(id) !== status).map(({ id, status }) => `${id} as ${status}, which is ${statuses.get(id) ?? 'not there'}`);
-    const missing = Math.min(PAGE_MAX, ofUser.get(userId)?.length ?? 0) - me.reservations.length;
-    if (missing !== 0) wrong.push(`${me.reservations.length} reservations, ${missing} too few`);
+    for (const what of ['reservations', 'payments'] as const) {
+      const [is, should] = [new Set(me[what].map(({ id }) => id)).size, Math.min(PAGE_MAX, of[what].get(userId)?.length ?? 0)];
+      if (is !== should) wrong.push(`${is} ${what}, ${should - is} too few`);
+    }
     if (me.balance !== balances.get(userId)) wrong.push(`a balance of ${me.balance}, which is ${balances.get(userId)}`);
     return wrong.map((what) => ({ kind: 'api-differs', what: `user ${userId} is shown ${what}`, operations: [] }));
   });

@@ -1,3 +1,4 @@
+import { compareShown } from '../../drills/support/settle.js';
 import { PRICE, Story } from './story.js';
 
 /** The checker of the drills finds each kind of violation: these are the negative controls of every drill that passes. */
@@ -80,6 +81,12 @@ describe('seats', () => {
     expect(story.kinds()).toEqual(['ended-early']);
   });
 
+  test('a hold that its buyer gave back when it was over', () => {
+    story.cancel(story.hold('ann', [1], 20), 1020);
+    story.cancel(story.hold('ben', [2], 20), 1019);
+    expect(story.kinds()).toEqual(['late-cancel']);
+  });
+
   test('a payment after the end of the hold', () => {
     story.charge('ann', PRICE, 10);
     story.pay(story.hold('ann', [1], 20), 1020);
@@ -137,6 +144,32 @@ describe('acknowledged results', () => {
     const { hold } = sold();
     story.call('reservation', 'ann', hold.id, { id: hold.id }, 'ok', null);
     expect(story.kinds()).toEqual(['stale-read']);
+  });
+});
+
+describe('faults of the server', () => {
+  test.each(['INTERNAL_SERVER_ERROR', 'an error without a code', 'neither data nor errors', 'HTTP 500', 'HTTP 200'])('%s, whatever was asked', (code) => {
+    story.call('me', 'ann', '', {}, 'unknown', { code });
+    expect(story.kinds()).toEqual(['server-fault']);
+  });
+
+  test.each(['SERVICE_UNAVAILABLE', 'HTTP 502', 'HTTP 503', 'ECONNRESET', 'TIMEOUT'])('%s is none', (code) => {
+    story.call('me', 'ann', '', {}, 'unknown', { code });
+    expect(story.kinds()).toEqual([]);
+  });
+});
+
+describe('the API at the end', () => {
+  test('shows all payments, at most a page of them', () => {
+    const { hold, payment } = sold();
+    const me = { balance: story.balanceOf('ann'), reservations: [{ ...hold }], payments: [payment] };
+    const differences = (shown: typeof me): string[] => compareShown(new Map([['ann', shown]]), story.final).map(({ what }) => what);
+    expect(differences(me)).toEqual([]);
+    expect(differences({ ...me, payments: [] })).toEqual([expect.stringContaining('0 payments, 1 too few')]);
+    story.final.payments.push({ ...payment, id: 'another' });
+    expect(differences({ ...me, payments: [payment, payment] })).toEqual([expect.stringContaining('1 payments, 1 too few')]);
+    story.final.payments = Array.from({ length: 101 }, (_, index) => ({ ...payment, id: `payment ${index}` }));
+    expect(differences({ ...me, payments: story.final.payments.slice(1) })).toEqual([]);
   });
 });
 

@@ -5,17 +5,20 @@ import { checkSale } from '../../drills/support/model.js';
 import { seatsKey } from '../../drills/support/operation-index.js';
 
 const CONCERT = 'concert';
-const DATE = 'date';
+export const DATE = 'date';
 export const PRICE = 100;
-const HOLD_MS = 1000;
+export const HOLD_MS = 1000;
 const SEATS = 4;
+const CALL_MS = 10;
 const AFTER_ALL_MS = 100_000;
 
 /** A sale told by hand: what clients saw and what the database has, which agree until a test makes them disagree. Times are ms since it began. */
 export class Story {
   readonly history = new History();
   readonly final: FinalState;
+  readonly cancelledDates = new Set<string>();
   #names = 0;
+  #callsAt: number | null = null;
 
   constructor() {
     const seats = Array.from({ length: SEATS }, (_, index) => ({ scheduleId: DATE, number: index + 1, price: PRICE, status: 'AVAILABLE' as const, reservationId: null }));
@@ -27,8 +30,15 @@ export class Story {
   }
 
   kinds(): string[] {
-    const violations = checkSale(this.history, this.final, { seatsPerUserMax: 2 });
+    const violations = checkSale(this.history, this.final, { seatsPerUserMax: 2, cancelledDates: this.cancelledDates });
     return [...new Set(violations.map(({ kind }) => kind))];
+  }
+
+  /** The calls in it are made at that time; all others at once as the story is told. */
+  when(ms: number, tell: () => void): void {
+    this.#callsAt = ms;
+    tell();
+    this.#callsAt = null;
   }
 
   /** Only what the client saw. */
@@ -36,7 +46,8 @@ export class Story {
     const operation = this.history.invoke({ process: user, node: 'api-1', name, key, args });
     if (outcome === 'ok') this.history.ok(operation, told);
     else if (outcome === 'fail') this.history.fail(operation, (told as { code: string }).code, told);
-    else this.history.unknown(operation, 'ECONNRESET');
+    else this.history.unknown(operation, (told as { code: string } | undefined)?.code ?? 'ECONNRESET');
+    if (this.#callsAt !== null) Object.assign(operation, { invokedAt: this.#callsAt, endedAt: this.#callsAt + CALL_MS });
   }
 
   callReserve(user: string, seatNumbers: number[], outcome: Outcome, told?: unknown): void {
@@ -56,14 +67,14 @@ export class Story {
     this.#move(user, 'CHARGE', amount, row.id);
   }
 
-  hold(user: string, seatNumbers: number[], ms: number, outcome: Outcome = 'ok'): FinalReservation {
+  hold(user: string, seatNumbers: number[], ms: number, outcome: Outcome = 'ok', { concertId = CONCERT, scheduleId = DATE, lastsMs = HOLD_MS } = {}): FinalReservation {
     const row: FinalReservation = {
-      id: this.#name('reservation'), userId: user, concertId: CONCERT, scheduleId: DATE, status: 'EXPIRED', seatNumbers, totalPrice: PRICE * seatNumbers.length,
-      createdAt: this.at(ms), expiresAt: this.at(ms + HOLD_MS), updatedAt: this.at(ms + HOLD_MS),
+      id: this.#name('reservation'), userId: user, concertId, scheduleId, status: 'EXPIRED', seatNumbers, totalPrice: PRICE * seatNumbers.length,
+      createdAt: this.at(ms), expiresAt: this.at(ms + lastsMs), updatedAt: this.at(ms + lastsMs),
     };
-    const { id, scheduleId, totalPrice, createdAt, expiresAt } = row;
+    const { id, totalPrice, createdAt, expiresAt } = row;
     const told: KeptReservation = { id, status: 'HELD', scheduleId, seatNumbers, totalPrice, createdAt, expiresAt };
-    this.callReserve(user, seatNumbers, outcome, told);
+    this.call('reserve', user, seatsKey(scheduleId, seatNumbers), { scheduleId, seatNumbers }, outcome, told);
     this.final.reservations.push(row);
     return row;
   }
