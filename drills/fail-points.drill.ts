@@ -61,12 +61,12 @@ async function fullMutations(run: DrillRun): Promise<void> {
   const lane = await Lane.open(run, 'mutations', { apis: 2, workers: 1, env: MUTATION_ENV });
   const hits = await run.part('every mutation once, recording its points', () => recordMutations(lane, mutations));
   const cases = casesOf(lane, hits, mutations, BEFORE_REPLY);
-  run.figure('mutation cases', cases.length);
   await run.part('mutations', () => runMutations(lane, cases));
   await judge(lane);
 }
 
 async function runMutations(lane: Lane, cases: readonly Case[]): Promise<void> {
+  lane.run.figure('mutation cases', cases.length);
   const healing: Promise<void>[] = [];
   for (const [index, aim] of cases.entries()) {
     healing.push((await dieInMutation(lane, mutations.find(({ name }) => name === aim.operation)!, aim)).work);
@@ -79,12 +79,12 @@ async function fullJobs(run: DrillRun): Promise<void> {
   const lane = await Lane.open(run, 'jobs', { apis: 1, workers: 1, env: JOB_ENV });
   const hits = await run.part('every job once, recording its points', () => recordJobs(lane, drilledJobs));
   const cases = casesOf(lane, hits, drilledJobs, BEFORE_DONE);
-  run.figure('job cases', cases.length);
   await run.part('jobs', () => runJobs(lane, cases));
   await judge(lane);
 }
 
 async function runJobs(lane: Lane, cases: readonly Case[]): Promise<void> {
+  lane.run.figure('job cases', cases.length);
   const left: LeftBehind[] = [];
   let slowestMs = 0;
   for (const [index, aim] of cases.entries()) {

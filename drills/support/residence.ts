@@ -62,8 +62,9 @@ export class Residence {
 
   /** Each of these must have been watched for long enough to tell. */
   requireTrend(nodes: readonly FrontrowNode[]): void {
+    if (nodes.length === 0) throw new CannotTell('Whether memory is flat was not seen: no process was left alone all the time.');
     const missing = nodes.map(keyOf).filter((key) => !this.#judged.has(key));
-    if (nodes.length === 0 || missing.length > 0) throw new CannotTell(`Whether memory is flat was not seen: no process, or too few looks at ${missing.join(', ') || 'all'} over ${TREND_AFTER_MINUTES} minutes after a warm-up of ${WARM_AFTER_MINUTES}.`);
+    if (missing.length > 0) throw new CannotTell(`Whether memory is flat was not seen: ${missing.join(', ')} was not watched for ${TREND_AFTER_MINUTES} minutes after a warm-up of ${WARM_AFTER_MINUTES}.`);
   }
 }
 
