@@ -40,6 +40,8 @@ const say = (line: string): void => console.log(`${process.uptime().toFixed(0).p
 
 class Runs {
   readonly #healthy = new Map<string, Promise<Outcome>>();
+  /** Catchers that were not green at once without a mutant. */
+  readonly #doubtful = new Set<string>();
 
   constructor(
     private readonly stores: CatcherStores,
@@ -50,7 +52,9 @@ class Runs {
   async try(mutant: Mutant, catcher: Catcher): Promise<{ verdict: Verdict; says: string }> {
     const healthy = await this.#withoutMutant(catcher);
     if (healthy.verdict !== 'green') return { verdict: 'broken', says: `not green without a mutant: ${healthy.says}` };
-    const { verdict, says } = await runCatcher(catcher, mutant.name, this.stores, this.folder);
+    const first = await runCatcher(catcher, mutant.name, this.stores, this.folder);
+    // One that was once red without a reason may be so again.
+    const { verdict, says } = first.verdict === 'red' && this.#doubtful.has(nameOfCatcher(catcher)) ? await runCatcher(catcher, mutant.name, this.stores, this.folder) : first;
     return { verdict: verdict === 'red' ? 'caught' : verdict === 'green' ? 'escaped' : 'broken', says };
   }
 
@@ -64,7 +68,10 @@ class Runs {
   /** On a busy machine a test may be too late once. */
   async #greenAtLast(catcher: Catcher): Promise<Outcome> {
     let outcome = await runCatcher(catcher, null, this.stores, this.folder);
-    for (let again = 1; again < HEALTHY_TRIES_MAX && outcome.verdict !== 'green'; again += 1) outcome = await runCatcher(catcher, null, this.stores, this.folder);
+    for (let again = 1; again < HEALTHY_TRIES_MAX && outcome.verdict !== 'green'; again += 1) {
+      this.#doubtful.add(nameOfCatcher(catcher));
+      outcome = await runCatcher(catcher, null, this.stores, this.folder);
+    }
     return outcome;
   }
 }

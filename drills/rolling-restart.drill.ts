@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { jobCatalogue } from '../src/redis/jobs.js';
 import { keys } from '../src/redis/keys.js';
 import type { Drill, DrillRun } from './drill.js';
@@ -18,11 +19,13 @@ interface Sizes extends SocketSizes {
   workers: number;
   rounds: number;
   load: LoadRate;
+  /** Between one restart and the next, after everybody is served again. */
+  restMs: number;
 }
 
 const SIZES: Record<DrillRun['scale'], Sizes> = {
-  full: { apis: 3, workers: 2, rounds: 10, load: { perSecond: 200, buyers: 300, seats: 400 }, sockets: 1000, movesEveryMs: 3000 },
-  small: { apis: 2, workers: 1, rounds: 1, load: { perSecond: 30, buyers: 30, seats: 60 }, sockets: 30, movesEveryMs: 700 },
+  full: { apis: 3, workers: 2, rounds: 10, load: { perSecond: 200, buyers: 300, seats: 400 }, sockets: 1000, movesEveryMs: 3000, restMs: 3000 },
+  small: { apis: 2, workers: 1, rounds: 1, load: { perSecond: 30, buyers: 30, seats: 60 }, sockets: 30, movesEveryMs: 700, restMs: 0 },
 };
 
 const ENV = {
@@ -65,8 +68,11 @@ async function drillRestarts(run: DrillRun, sizes: Sizes, signal: 'SIGTERM' | 'S
   const sockets = await run.part('sockets', () => LineSockets.open(run, world, client, sizes));
   await load.during(async () => {
     for (let round = 1; round <= sizes.rounds; round += 1) {
-      await run.part(`round ${round}`, () => restarts.round(signal === 'SIGTERM' ? world.nodes : world.apis));
-      await sockets.expectLive(`after round ${round}`);
+      const wellAgain = async (): Promise<void> => {
+        await sockets.expectLive(`in round ${round}`);
+        await delay(sizes.restMs, undefined, { signal: run.signal });
+      };
+      await run.part(`round ${round}`, () => restarts.round(signal === 'SIGTERM' ? world.nodes : world.apis, wellAgain));
     }
   });
   await sockets.stop();
@@ -79,6 +85,7 @@ async function drillRestarts(run: DrillRun, sizes: Sizes, signal: 'SIGTERM' | 'S
   });
   restarts.figures();
   sockets.figures();
+  run.figure('requests per second, asked for', sizes.load.perSecond);
   run.figure('requests per second', Number((load.sent / load.seconds).toFixed(1)));
   run.figure('requests that nobody was free to send', load.skipped);
   run.figure('closed connections', run.history.operations.filter(({ outcome }) => outcome === 'unknown').length);

@@ -15,16 +15,28 @@ export interface Mutant {
   catchers: readonly Catcher[];
 }
 
+/** Neither the status of a seat nor the unique key keeps a second hold from it. */
+const BLIND_HOLD: readonly Edit[] = [
+  { file: 'services/hold.ts', find: 'const taken = seats.filter((seat) => isTaken(seat, now));\n  if (taken.length > 0) throw new SeatsFoundTaken', replace: 'const taken: Seat[] = [];\n  if (taken.length > 0) throw new SeatsFoundTaken' },
+  { file: 'services/hold.ts', find: "number: { $in: [...numbers] }, status: 'AVAILABLE' },", replace: 'number: { $in: [...numbers] } },' },
+  { file: 'database/migrations/001-initial.ts', find: 'add unique reservation_seat_live_unique (live_seat_id)', replace: 'add index reservation_seat_live_unique (live_seat_id)' },
+];
+
 const SEATS: Mutant[] = [
   {
     name: 'status-guard-off',
     bug: 'a hold does not look whether its seats are free, and the unique key of live seats is an ordinary index',
-    edits: [
-      { file: 'services/hold.ts', find: 'const taken = seats.filter((seat) => isTaken(seat, now));\n  if (taken.length > 0) throw new SeatsFoundTaken', replace: 'const taken: Seat[] = [];\n  if (taken.length > 0) throw new SeatsFoundTaken' },
-      { file: 'services/hold.ts', find: "number: { $in: [...numbers] }, status: 'AVAILABLE' },", replace: 'number: { $in: [...numbers] } },' },
-      { file: 'database/migrations/001-initial.ts', find: 'add unique reservation_seat_live_unique (live_seat_id)', replace: 'add index reservation_seat_live_unique (live_seat_id)' },
-    ],
+    edits: BLIND_HOLD,
     catchers: [{ by: 'test/concurrency/reserve.test.ts', only: 'with a gate that lets everyone pass the database alone' }],
+  },
+  {
+    name: 'seats-unguarded',
+    bug: 'the same, and the gate in Redis lets everybody pass',
+    edits: [
+      ...BLIND_HOLD,
+      { file: 'redis/scripts/seat-take.lua', find: 'if #taken > 1 then return taken end', replace: '' },
+    ],
+    catchers: [{ by: 'drill oversell' }],
   },
   {
     name: 'status-only',
@@ -39,7 +51,10 @@ const SEATS: Mutant[] = [
     name: 'application-clock',
     bug: 'whether a hold is over is judged by the clock of the process instead of that of the database',
     edits: [{ file: 'database/clock.ts', find: 'return instantOf(row!.now);', replace: 'void row;\n  return new Date();' }],
-    catchers: [{ by: 'test/integration/skewed-clock.test.ts' }],
+    catchers: [
+      { by: 'test/integration/skewed-clock.test.ts' },
+      { by: 'drill clocks' },
+    ],
   },
   {
     name: 'job-without-identity',
@@ -57,13 +72,19 @@ const SEATS: Mutant[] = [
     edits: [
       { file: 'services/reservation.service.ts', find: 'if (!isOver(reservation, now)) return { remainingMs: reservation.expiresAt', replace: 'if (false as boolean) return { remainingMs: reservation.expiresAt' },
     ],
-    catchers: [{ by: 'test/integration/hold.test.ts', only: 'a job that comes early, late or for what is no longer a hold' }],
+    catchers: [
+      { by: 'test/integration/hold.test.ts', only: 'a job that comes early, late or for what is no longer a hold' },
+      { by: 'drill jobs' },
+    ],
   },
   {
     name: 'sweeper-off',
     bug: 'the sweeper does not look for holds whose job was lost',
     edits: [{ file: 'workers/sweep.worker.ts', find: '() => reservations.sweep(), ', replace: '' }],
-    catchers: [{ by: 'test/integration/hold.test.ts', only: 'with its job lost, the sweeper alone announces the end' }],
+    catchers: [
+      { by: 'test/integration/hold.test.ts', only: 'with its job lost, the sweeper alone announces the end' },
+      { by: 'drill jobs' },
+    ],
   },
   {
     name: 'gate-never-dies',
@@ -95,6 +116,7 @@ const MONEY: Mutant[] = [
     catchers: [
       { by: 'test/concurrency/wallet.test.ts', only: 'the same idempotency key 50 times' },
       { by: 'test/integration/wallet.test.ts', only: 'the same key and amount give the same answer' },
+      { by: 'drill idempotency' },
     ],
   },
   {
@@ -121,7 +143,10 @@ const MONEY: Mutant[] = [
     name: 'pay-too-late',
     bug: 'a payment does not look whether the hold is over',
     edits: [{ file: 'services/payment.service.ts', find: "if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');", replace: '' }],
-    catchers: [{ by: 'test/integration/hold.test.ts', only: 'another hold is payable until its own end' }],
+    catchers: [
+      { by: 'test/integration/hold.test.ts', only: 'another hold is payable until its own end' },
+      { by: 'drill boundary' },
+    ],
   },
   {
     name: 'pay-what-was-given-back',
@@ -214,7 +239,10 @@ const QUEUE: Mutant[] = [
     name: 'place-from-a-clock',
     bug: 'the order of the line is the time of joining instead of one counter',
     edits: [{ file: 'redis/scripts/queue-join.lua', find: "redis.call('HINCRBY', state, 'sequence', 1)", replace: 'math.floor(now / 1000)' }],
-    catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'places are 1 to n' }],
+    catchers: [
+      { by: 'test/concurrency/queue.test.ts', only: 'places are 1 to n' },
+      { by: 'drill queue' },
+    ],
   },
   {
     name: 'admission-not-atomic',
@@ -251,7 +279,10 @@ const QUEUE: Mutant[] = [
     name: 'token-place-ignored',
     bug: 'the place in a queue token is not believed after Redis was lost: its owner stands at the end',
     edits: [{ file: 'services/queue-returns.ts', find: "typeof place === 'number' && !isLive(standing) &&", replace: "typeof place === 'number' && false && !isLive(standing) &&" }],
-    catchers: [{ by: 'test/integration/queue-rebuild.test.ts', only: 'bring places back in the old order, whoever comes first' }],
+    catchers: [
+      { by: 'test/integration/queue-rebuild.test.ts', only: 'bring places back in the old order, whoever comes first' },
+      { by: 'drill redis' },
+    ],
   },
   {
     name: 'ended-pass-comes-back',
@@ -265,7 +296,7 @@ const DOORS: Mutant[] = [
   {
     name: 'sign-out-in-redis-only',
     bug: 'signing out is told to Redis and not written to the session’s row',
-    edits: [{ file: 'services/session.service.ts', find: 'await revokeSession(this.transactions.fork(), viewer.sessionId);', replace: 'void revokeSession;' }],
+    edits: [{ file: 'services/session.service.ts', find: 'await revokeSession(this.transactions.fork(), sessionId);', replace: 'void revokeSession;' }],
     catchers: [{ by: 'test/integration/session.test.ts', only: 'stays dead when Redis forgets everything' }],
   },
   {

@@ -55,9 +55,12 @@ export class Restarts {
     return new Restarts(run, world, signal, patients);
   }
 
-  /** Each of them once, one after the other. */
-  async round(nodes: readonly FrontrowNode[]): Promise<void> {
-    for (const node of nodes) await (node.role === 'api' ? this.#withRequestsUnderWay(node) : this.#restart(node, async () => undefined));
+  /** Each of them once, one after the other; the next when all is `wellAgain`, as rollouts do. */
+  async round(nodes: readonly FrontrowNode[], wellAgain: () => Promise<void>): Promise<void> {
+    for (const node of nodes) {
+      await (node.role === 'api' ? this.#withRequestsUnderWay(node) : this.#restart(node, async () => undefined));
+      await wellAgain();
+    }
   }
 
   figures(): void {

@@ -89,10 +89,10 @@ export class SteadyLoad {
   async #request(shopper: Shopper): Promise<void> {
     const { buyer } = shopper;
     const kind = this.#random.next();
-    if (kind < 0.2) await this.#known((via) => this.client.call(CATALOGUE, via));
-    else if (kind < 0.3) await this.#behindTheQueue(shopper, (via) => buyer.seats(this.concert.scheduleId, 'AVAILABLE', via));
-    else if (kind < 0.4) await this.#known((via) => buyer.me(via));
-    else if (kind < 0.55) await this.#charge(buyer);
+    if (kind < 0.5) await this.#known((via) => this.client.call(CATALOGUE, via));
+    else if (kind < 0.55) await this.#behindTheQueue(shopper, (via) => buyer.seats(this.concert.scheduleId, 'AVAILABLE', via));
+    else if (kind < 0.65) await this.#known((via) => buyer.me(via));
+    else if (kind < 0.75) await this.#charge(buyer);
     else await this.#trade(shopper);
   }
 
