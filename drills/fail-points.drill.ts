@@ -37,7 +37,8 @@ export const failPoints: Drill = {
 
 async function full(run: DrillRun): Promise<void> {
   expectComplete(run);
-  await Promise.all([fullMutations(run), fullJobs(run)]);
+  const cases = await Promise.all([fullMutations(run), fullJobs(run)]);
+  run.figure('trials', cases[0] + cases[1]);
 }
 
 /** A mutation or job that nobody makes die is not proven. */
@@ -57,30 +58,33 @@ function casesOf(lane: Lane, hits: readonly Hit[], operations: readonly { name: 
   return lane.run.random.fork(always).shuffle(pairs.flatMap(([operation, point]) => HITS.map((hit): Case => ({ operation, point, hit }))));
 }
 
-async function fullMutations(run: DrillRun): Promise<void> {
-  const lane = await Lane.open(run, 'mutations', { apis: 2, workers: 1, env: MUTATION_ENV });
-  const hits = await run.part('every mutation once, recording its points', () => recordMutations(lane, mutations));
-  const cases = casesOf(lane, hits, mutations, BEFORE_REPLY);
-  await run.part('mutations', () => runMutations(lane, cases));
-  await judge(lane);
+/** Answers how many cases there were. */
+async function fullMutations(run: DrillRun): Promise<number> {
+  const lanes = await Promise.all(['mutations', 'more mutations'].map((name) => Lane.open(run, name, { apis: 2, workers: 1, env: MUTATION_ENV })));
+  const hits = await run.part('every mutation once, recording its points', () => recordMutations(lanes[0]!, mutations));
+  const cases = casesOf(lanes[0]!, hits, mutations, BEFORE_REPLY);
+  run.figure('mutation cases', cases.length);
+  await run.part('mutations', () => Promise.all(lanes.map((lane, turn) => runMutations(lane, cases.filter((_, index) => index % lanes.length === turn)))));
+  for (const lane of lanes) await judge(lane);
+  return cases.length;
 }
 
 async function runMutations(lane: Lane, cases: readonly Case[]): Promise<void> {
-  lane.run.figure('mutation cases', cases.length);
   const healing: Promise<void>[] = [];
   for (const [index, aim] of cases.entries()) {
     healing.push((await dieInMutation(lane, mutations.find(({ name }) => name === aim.operation)!, aim)).work);
-    if (index % 25 === 24) lane.run.say(`${index + 1} of ${cases.length} mutation cases`);
+    if (index % 25 === 24) lane.run.say(`${lane.name}: ${index + 1} of ${cases.length} cases`);
   }
   await Promise.all(healing);
 }
 
-async function fullJobs(run: DrillRun): Promise<void> {
+async function fullJobs(run: DrillRun): Promise<number> {
   const lane = await Lane.open(run, 'jobs', { apis: 1, workers: 1, env: JOB_ENV });
   const hits = await run.part('every job once, recording its points', () => recordJobs(lane, drilledJobs));
   const cases = casesOf(lane, hits, drilledJobs, BEFORE_DONE);
   await run.part('jobs', () => runJobs(lane, cases));
   await judge(lane);
+  return cases.length;
 }
 
 async function runJobs(lane: Lane, cases: readonly Case[]): Promise<void> {
@@ -124,7 +128,9 @@ async function small(run: DrillRun): Promise<void> {
   expectComplete(run);
   const lane = await Lane.open(run, 'small', { apis: 2, workers: 1, env: { ...JOB_ENV, HOLD_TTL_MS: '3000' } });
   const asked = ([operation, point]: [string, string]): Case => ({ operation, point, hit: 1 });
-  await run.part('mutations', () => runMutations(lane, run.random.sample(SMALL_MUTATIONS, 3).map(asked)));
+  const cases = run.random.sample(SMALL_MUTATIONS, 3).map(asked);
+  run.figure('mutation cases', cases.length);
+  await run.part('mutations', () => runMutations(lane, cases));
   await run.part('a job', () => runJobs(lane, run.random.sample(SMALL_JOBS, 1).map(asked)));
   await judge(lane);
 }

@@ -49,7 +49,7 @@ export class Lane {
     readonly concert: BuiltConcert,
     readonly bystander: AdmittedBuyer,
     readonly admin: Buyer,
-    private readonly name: string,
+    readonly name: string,
   ) {
     this.client = new DrillClient({ history: this.history, targets: [well], random: run.random.fork(name), signal: run.signal });
   }
