@@ -5,10 +5,8 @@ import { Clocks } from './support/clocks.js';
 import type { Operation } from './support/history.js';
 import { environmentOf, MixedLoad } from './support/load.js';
 import { expectSameProcesses } from './support/outage.js';
-import type { FrontrowNode } from './support/processes.js';
-import { GROWTH_IS_JUDGED_AFTER_MINUTES, Residence } from './support/residence.js';
+import { GROWTH_IS_JUDGED_AFTER_MINUTES, keptMemoryEnv, Residence } from './support/residence.js';
 import { SubRun } from './support/sub-run.js';
-import type { World } from './support/world.js';
 
 const SIZES = {
   full: { apis: 3, workers: 2, load: { buyers: 120, seats: 300, atOnce: 10, inLine: 30, holdTtlMs: 3000, lookEveryMs: 1000, refunds: 1 }, faultEveryMs: 60_000, faultMaxMs: 10_000, faults: FAULTS },
@@ -17,8 +15,6 @@ const SIZES = {
 type Sizes = (typeof SIZES)[DrillRun['scale']];
 
 const MINUTES = { full: 15, small: 0.03 };
-/** Memory comes and goes with garbage: many looks tell a trend. */
-const LOOK_EVERY_MS = 5000;
 /** A round is judged in its end, and the next begins with new stores and processes. */
 const ROUND_MINUTES_MAX = 60;
 /** A clock that is an hour ahead ends no token of the round. */
@@ -51,29 +47,31 @@ async function soakOnce(run: DrillRun, sizes: Sizes, minutes: number, name: stri
 async function drillRound(run: DrillRun, sizes: Sizes, minutes: number): Promise<void> {
   const clocks = await Clocks.make(run, { 'api-1': 0, 'worker-1': 0 });
   const env = { ...environmentOf(sizes.load), ACCESS_TOKEN_TTL_MS: String(ACCESS_TOKEN_TTL_MS) };
-  const world = await run.part('start', () => run.world({ apis: sizes.apis, workers: sizes.workers, env, nodeEnv: clocks.env }));
+  const sparedNames = sparedOf(sizes);
+  const nodeEnv = (name: string): Record<string, string> => ({ ...clocks.env(name), ...(sparedNames.includes(name) && keptMemoryEnv()) });
+  const world = await run.part('start', () => run.world({ apis: sizes.apis, workers: sizes.workers, env, nodeEnv }));
   const load = await run.part('people', () => MixedLoad.open(run, world, sizes.load));
-  const residence = new Residence();
-  const spared = sparedOf(world);
+  const spared = world.nodes.filter(({ name }) => sparedNames.includes(name));
+  const residence = new Residence(run, spared);
   const unharmed = expectSameProcesses(run, { ...world, nodes: spared });
   const cutOff: ((operation: Operation) => boolean)[] = [];
   const place: Place = { run, world, spared, clocks, random: run.random.fork('faults'), lastsMaxMs: sizes.faultMaxMs };
   await run.part(`${minutes} minutes`, () => load.during(() => breakThings(place, load, sizes, minutes, residence, cutOff)));
   unharmed();
-  residence.judge(run);
+  residence.judge();
   await load.judge((operation) => cutOff.some((was) => was(operation)));
-  if (minutes >= GROWTH_IS_JUDGED_AFTER_MINUTES) residence.requireTrend(spared);
+  if (minutes >= GROWTH_IS_JUDGED_AFTER_MINUTES) residence.requireTrend();
 }
 
 /** The last of each role, where others are left to be killed; their clocks are right, too. */
-const sparedOf = ({ apis, workers }: World): FrontrowNode[] => [apis, workers].flatMap((nodes) => (nodes.length > 1 ? nodes.slice(-1) : []));
+const sparedOf = ({ apis, workers }: Sizes): string[] => [...(apis > 1 ? [`api-${apis}`] : []), ...(workers > 1 ? [`worker-${workers}`] : [])];
 
 async function breakThings(place: Place, load: MixedLoad, sizes: Sizes, minutes: number, residence: Residence, cutOff: ((operation: Operation) => boolean)[]): Promise<void> {
   const { run, world, random } = place;
   const endsAt = performance.now() + minutes * 60_000;
   let faults = 0;
   let turn = random.shuffle(sizes.faults);
-  residence.sample(world.nodes);
+  await residence.sample(world.nodes);
   for (let next = performance.now(); next < endsAt; next += sizes.faultEveryMs) {
     if (turn.length === 0) turn = random.shuffle(sizes.faults);
     const fault = turn.pop()!;
@@ -82,15 +80,8 @@ async function breakThings(place: Place, load: MixedLoad, sizes: Sizes, minutes:
     if (was) cutOff.push(was);
     await load.prober.back(fault.name, performance.now());
     faults += 1;
-    await rest(run, world, residence, next + sizes.faultEveryMs);
+    await delay(Math.max(0, next + sizes.faultEveryMs - performance.now()), undefined, { signal: run.signal });
+    await residence.sample(world.nodes);
   }
   run.figure('faults', faults);
-}
-
-/** Until the next fault. */
-async function rest(run: DrillRun, world: World, residence: Residence, until: number): Promise<void> {
-  do {
-    await delay(Math.max(0, Math.min(LOOK_EVERY_MS, until - performance.now())), undefined, { signal: run.signal });
-    residence.sample(world.nodes);
-  } while (performance.now() < until);
 }
