@@ -39,9 +39,10 @@ const GIVEN_UP_AFTER_MS = 1000;
 export class Restarts {
   readonly done: Restart[] = [];
   finished = 0;
+  /** Calls that were given up for want of a processor. */
+  givenUp = 0;
   #longestStopMs = 0;
   #keys = 0;
-  #givenUp = 0;
 
   private constructor(
     private readonly run: DrillRun,
@@ -66,7 +67,7 @@ export class Restarts {
   figures(): void {
     this.run.figure('restarts', this.done.length);
     this.run.figure('requests under way when told to stop, finished', this.finished);
-    this.run.figure('given up for want of a processor', this.#givenUp);
+    this.run.figure('given up for want of a processor', this.givenUp);
     this.run.figure('longest stop, ms', Math.round(this.#longestStopMs));
     this.run.figure('longest restart, ms', Math.round(Math.max(...this.done.map(({ stoppingAt, readyAt }) => readyAt - stoppingAt))));
   }
@@ -87,7 +88,7 @@ export class Restarts {
       if (outcome === 'ok' || (outcome === 'fail' && EXPECTED_REFUSALS.has(code))) return [];
       const end = endedAt ?? Infinity;
       if ((code === 'SERVICE_UNAVAILABLE' || code === 'TIMEOUT') && starvation.during(node, invokedAt, end) > GIVEN_UP_AFTER_MS && end - invokedAt > GIVEN_UP_AFTER_MS) {
-        this.#givenUp += 1;
+        this.givenUp += 1;
         return [];
       }
       const violation = (kind: string, what: string): Violation[] => [{ kind, what, operations: [operation] }];
