@@ -1,6 +1,6 @@
 import type { WebhookDelivery } from '../database/entities/webhook-delivery.entity.js';
 import {
-  claimDelivery, deleteDeliveriesOf, deleteOverDeliveries, enabledWebhooks, nextInOrder, overdueDeliveries, removedWebhooks, settleDelivery, type Attempted, type Claim,
+  claimDelivery, deleteDeliveriesOf, deleteOverDeliveries, enabledWebhooks, nextInOrder, overdueDeliveries, removedWebhooks, settleDelivery, type Attempted,
   type DueDelivery,
 } from '../database/repositories/webhook.repository.js';
 import type { Transactions } from '../database/transaction.js';
@@ -64,11 +64,18 @@ export class DeliveryService {
 
   /** The webhook job: one attempt. Answers how long it is to be put off, 0 when nothing more is to be done. */
   async deliver({ deliveryId, webhookId }: DueDelivery): Promise<{ remainingMs: number }> {
-    if ((this.#inFlight.get(webhookId) ?? 0) >= IN_FLIGHT_MAX) return { remainingMs: CROWDED_DELAY_MS };
-    const claim = await this.transactions.run((em) => claimDelivery(em, deliveryId, CLAIM_MS));
-    if ('remainingMs' in claim) return claim;
-    const sent = await this.#send(claim);
-    return this.#settle(claim.delivery, sent);
+    const inFlight = this.#inFlight.get(webhookId) ?? 0;
+    if (inFlight >= IN_FLIGHT_MAX) return { remainingMs: CROWDED_DELAY_MS };
+    this.#inFlight.set(webhookId, inFlight + 1);
+    try {
+      const claim = await this.transactions.run((em) => claimDelivery(em, deliveryId, CLAIM_MS));
+      if ('remainingMs' in claim) return claim;
+      return await this.#settle(claim.delivery, await this.sender.send(claim.webhook, claim.delivery.eventId, claim.delivery.body, claim.at));
+    } finally {
+      const others = this.#inFlight.get(webhookId)! - 1;
+      if (others > 0) this.#inFlight.set(webhookId, others);
+      else this.#inFlight.delete(webhookId);
+    }
   }
 
   /** The sweeper. */
@@ -76,17 +83,6 @@ export class DeliveryService {
     await inBatches(() => deleteOverDeliveries(this.transactions.fork(), 'DELIVERED', DELIVERED_KEPT_MS, SWEEP_BATCH));
     await inBatches(() => deleteOverDeliveries(this.transactions.fork(), 'DEAD', DEAD_KEPT_MS, SWEEP_BATCH));
     for (const id of await removedWebhooks(this.transactions.fork())) await inBatches(() => deleteDeliveriesOf(this.transactions.fork(), id, SWEEP_BATCH));
-  }
-
-  async #send({ webhook, delivery, at }: Claim): Promise<Sent> {
-    this.#inFlight.set(webhook.id, (this.#inFlight.get(webhook.id) ?? 0) + 1);
-    try {
-      return await this.sender.send(webhook, delivery.eventId, delivery.body, at);
-    } finally {
-      const others = this.#inFlight.get(webhook.id)! - 1;
-      if (others > 0) this.#inFlight.set(webhook.id, others);
-      else this.#inFlight.delete(webhook.id);
-    }
   }
 
   async #settle(delivery: WebhookDelivery, { arrived, status, error }: Sent): Promise<{ remainingMs: number }> {
