@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { closeDatabase } from '../../src/database/close.js';
 import { connectDatabase, LOCK_WAIT_TIMEOUT_S } from '../../src/database/orm.config.js';
 import { DatabaseSigns, STATEMENT_PATIENCE_MS, watchPool } from '../../src/database/pool-watch.js';
@@ -44,6 +46,26 @@ test('a statement that only takes long is waited for: the server says that it st
   expect(slow.result).toEqual([{ slept: 0 }]);
   expect(slow.ms).toBeGreaterThan(STATEMENT_PATIENCE_MS);
   await closeDatabase(orm);
+});
+
+test('a server that has no connection left for the question has answered: what it runs is waited for', async () => {
+  const { name } = database;
+  const root = frontrow.app.orm.em.fork();
+  await root.execute("create user if not exists only_one@localhost with max_user_connections 1");
+  await root.execute('grant select on `' + name + '`.* to only_one@localhost');
+  const { socketPath } = frontrow.app.stores.database as { socketPath: string };
+  const gate = createServer((client) => {
+    const server = connect(socketPath);
+    for (const [side, other] of [[client, server], [server, client]] as const) side.on('error', () => other.destroy()).pipe(other);
+  }).listen(0, '127.0.0.1');
+  await once(gate, 'listening');
+  const orm = await connectDatabase({ url: `mysql://only_one@127.0.0.1:${(gate.address() as AddressInfo).port}/${name}` }, { poolMax: 1 });
+  await watchPool(orm, new DatabaseSigns(), () => undefined);
+  const slow = await timed(asRequest(() => orm.em.fork().execute('select sleep(?) as slept', [STATEMENT_PATIENCE_MS / 1000 + 0.3])));
+  expect(slow.result).toEqual([{ slept: 0 }]);
+  await closeDatabase(orm);
+  gate.close();
+  await root.execute('drop user only_one@localhost');
 });
 
 test('thousands wait when the database falls silent: each is told by its deadline, none runs later, and who comes after the return is served at once', async () => {
