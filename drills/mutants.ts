@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,13 +19,13 @@ const HEALTHY_TRIES_MAX = 3;
 
 const USAGE = `npm run mutants -- [<name>...] [--quick]
 
-  <name>     only these mutants (default: all, and then ${TABLE} is written anew)
+  <name>     only these mutants (default: all); their rows of ${TABLE} are written anew
   --quick    three of them: ${QUICK.join(', ')}
   --list     what mutants there are
 
 Exit code: 0 every catcher caught its mutant, 1 one let it pass, 2 one failed for another reason: without the mutant, or because it could not be planted.`;
 
-function chosen(): { mutants: readonly Mutant[]; all: boolean } | null {
+function chosen(): { mutants: readonly Mutant[]; keeps: boolean } | null {
   const options = { quick: { type: 'boolean' }, list: { type: 'boolean' }, help: { type: 'boolean' } } as const;
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   if (values.list || values.help) {
@@ -33,7 +33,7 @@ function chosen(): { mutants: readonly Mutant[]; all: boolean } | null {
     return null;
   }
   const names = values.quick ? QUICK : positionals;
-  return { mutants: names.length > 0 ? names.map(mutantNamed) : MUTANTS, all: names.length === 0 };
+  return { mutants: names.length > 0 ? names.map(mutantNamed) : MUTANTS, keeps: !values.quick };
 }
 
 const say = (line: string): void => console.log(`${process.uptime().toFixed(0).padStart(5)} s  ${line}`);
@@ -100,7 +100,7 @@ async function main(): Promise<number> {
   const stores = await startOwnStores(join(folder, 'stores'), say);
   try {
     const { caught, worst } = await runAll(asked.mutants, new Runs({ database: stores.database, redis: stores.redis }, join(folder, 'tmp')));
-    if (asked.all && worst === 'caught') writeFileSync(TABLE, mutantTable(caught));
+    if (asked.keeps && worst === 'caught') writeFileSync(TABLE, mutantTable(MUTANTS, caught, readFileSync(TABLE, 'utf8')));
     say(`${worst === 'caught' ? 'Each was caught' : worst === 'escaped' ? 'Some escaped' : 'Some could not be judged'}: ${asked.mutants.length} mutants.`);
     return EXIT_CODES[worst];
   } finally {

@@ -1,6 +1,6 @@
 import type { Catcher, Mutant } from '../inject/mutants.js';
 
-/** docs/mutants.md: what the last full run has shown. */
+/** docs/mutants.md: what the last run of each has shown. */
 
 /** A mutant, and what each of its catchers said. */
 export interface Caught {
@@ -21,6 +21,11 @@ export const nameOfCatcher = ({ by, only }: Catcher): string => (only === undefi
 
 const cell = (texts: readonly string[]): string => texts.map((text) => text.replaceAll('|', String.raw`\|`)).join('<br>');
 
-export function mutantTable(all: readonly Caught[]): string {
-  return `${HEAD}${all.map(({ mutant, said }) => `| ${mutant.name} | ${cell([mutant.bug])} | ${cell(mutant.catchers.map(nameOfCatcher))} | ${cell(said)} |\n`).join('')}`;
+/** Of mutants that were not run now the rows stay as they are in `before`. */
+export function mutantTable(mutants: readonly Mutant[], caught: readonly Caught[], before: string): string {
+  const now = new Map(caught.map((one) => [one.mutant.name, rowOf(one)]));
+  const known = new Map(before.split('\n').map((row) => [row.split(' | ')[0]!.slice(2), row]));
+  return HEAD + mutants.flatMap(({ name }) => now.get(name) ?? known.get(name) ?? []).map((row) => `${row}\n`).join('');
 }
+
+const rowOf = ({ mutant, said }: Caught): string => `| ${mutant.name} | ${cell([mutant.bug])} | ${cell(mutant.catchers.map(nameOfCatcher))} | ${cell(said)} |`;

@@ -15,7 +15,8 @@ const WORK_STATEMENT_PATIENCE_MS = 5000;
 const WORK_STILL_RUNNING_PATIENCE_MS = 3000;
 /** A connection that answered a moment ago is taken as it is. */
 const IDLE_TRUSTED_MS = 1000;
-const PING_PATIENCE_MS = 1000;
+/** Less than it takes to count as silent, so that a dead connection is no reason to think so. */
+const PING_PATIENCE_MS = 500;
 /** A job waits this long for a connection; a request until its deadline. */
 const POOL_PATIENCE_MS = 15_000;
 

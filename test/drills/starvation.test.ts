@@ -4,6 +4,7 @@ import { runDrill } from '../../drills/support/run-drill.js';
 import { starvationOf, Waits, watchStarvation } from '../../drills/support/starvation.js';
 import { negativeControl } from '../../drills/support/sub-run.js';
 import { decidedOf } from '../../drills/support/trials.js';
+import { eventually } from '../support/eventually.js';
 
 /** What excuses a call is what was waited for, and no more than passed meanwhile; what is proof is what was looked for. */
 
@@ -59,12 +60,11 @@ test('a machine on which too many answers wait for a processor does not tell', a
     const operation = run.history.invoke({ process: 'ann', node: 'api-1', name: 'pay' });
     const until = performance.now() + 500;
     while (performance.now() < until);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const keptMs = (): number => starvationOf(run.history).during('api-1', 0, run.history.now());
+    await eventually(() => keptMs() > 200, 'the wait to be seen');
     unwatch();
-    const keptMs = starvationOf(run.history).during('api-1', 0, run.history.now());
-    expect(keptMs).toBeGreaterThan(200);
     // One that would have been in time but for that.
-    const late = { ...operation, invokedAt: run.history.now() - 6001 - keptMs / 2, endedAt: run.history.now(), outcome: 'ok' as const };
+    const late = { ...operation, invokedAt: run.history.now() - 6001 - keptMs() / 2, endedAt: run.history.now(), outcome: 'ok' as const };
     expectAnswersInTime(run, { operations: [late] });
   });
   expect([report.verdict, report.figures['late or silent for want of a processor']]).toEqual(['UNKNOWN', 1]);
