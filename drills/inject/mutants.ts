@@ -241,11 +241,11 @@ const QUEUE: Mutant[] = [
     name: 'pass-told-before-written',
     bug: 'a pass is handed over first and written to the database afterwards',
     edits: [
-      { file: 'services/queue-admission.ts', find: 'await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));\n', replace: '\n' },
+      { file: 'services/queue-admission.ts', find: 'await this.transactions.run((em) => givePasses(em, concertId, open, this.config.passTtlMs));\n', replace: '\n' },
       {
         file: 'services/queue-admission.ts',
         find: 'const of = (...wanted: AdmitOutcome[])',
-        replace: 'await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));\n      const of = (...wanted: AdmitOutcome[])',
+        replace: 'await this.transactions.run((em) => givePasses(em, concertId, open, this.config.passTtlMs));\n      const of = (...wanted: AdmitOutcome[])',
       },
     ],
     catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'who leaves between the proposal and the admission' }],
@@ -283,7 +283,7 @@ const DOORS: Mutant[] = [
   {
     name: 'sign-out-in-redis-only',
     bug: 'signing out is told to Redis and not written to the session’s row',
-    edits: [{ file: 'services/session.service.ts', find: 'await revokeSession(this.transactions.fork(), sessionId);', replace: 'void revokeSession;' }],
+    edits: [{ file: 'services/session.service.ts', find: 'await this.transactions.run((em) => revokeSession(em, sessionId));', replace: 'void revokeSession;' }],
     catchers: [{ by: 'test/integration/session.test.ts', only: 'stays dead when Redis forgets everything' }],
   },
   {

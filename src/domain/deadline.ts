@@ -15,6 +15,17 @@ export function remainingMs(): number {
   return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now());
 }
 
+/** Waits for what others share for as long as the caller has; the work itself goes on. */
+export async function untilDeadline<T>(work: Promise<T>, tooLate: () => Error): Promise<T> {
+  const ms = remainingMs();
+  if (ms === Infinity) return work;
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLate()), ms);
+  });
+  return Promise.race([work, over]).finally(() => clearTimeout(timer));
+}
+
 const TURNS = 10;
 
 /**

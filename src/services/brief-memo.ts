@@ -1,4 +1,5 @@
-import { withoutDeadline } from '../domain/deadline.js';
+import { untilDeadline, withoutDeadline } from '../domain/deadline.js';
+import { serviceUnavailable } from '../domain/errors.js';
 
 interface Remembered<T> {
   since: number;
@@ -7,7 +8,7 @@ interface Remembered<T> {
 
 /**
  * Remembers answers, so that a crowd asking the same thing is one question a moment. An answer that has grown old is still given while it is
- * asked for again: nobody waits for what was known. Bounded; failures are not remembered.
+ * asked for again: nobody waits for what was known. Each waits only as long as there is time. Bounded; failures are not remembered.
  */
 export class BriefMemo<T> {
   readonly #load: (key: string) => Promise<T>;
@@ -28,7 +29,7 @@ export class BriefMemo<T> {
       known.since = performance.now();
       this.#load(key).then((answer) => this.#remember(key, Promise.resolve(answer)), () => undefined);
     }
-    return known.value;
+    return untilDeadline(known.value, serviceUnavailable);
   }
 
   /** Asks again, whatever is remembered. */
@@ -36,7 +37,7 @@ export class BriefMemo<T> {
     const value = this.#load(key);
     this.#remember(key, value);
     value.catch(() => this.#forget(key, value));
-    return value;
+    return untilDeadline(value, serviceUnavailable);
   }
 
   #remember(key: string, value: Promise<T>): void {

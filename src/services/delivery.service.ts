@@ -67,15 +67,8 @@ export class DeliveryService {
     const inFlight = this.#inFlight.get(webhookId) ?? 0;
     if (inFlight >= IN_FLIGHT_MAX) return { remainingMs: CROWDED_DELAY_MS };
     this.#inFlight.set(webhookId, inFlight + 1);
-    try {
-      const claim = await this.transactions.run((em) => claimDelivery(em, deliveryId, CLAIM_MS));
-      if ('remainingMs' in claim) return claim;
-      return await this.#settle(claim.delivery, await this.sender.send(claim.webhook, claim.delivery.eventId, claim.delivery.body, claim.at));
-    } finally {
-      const others = this.#inFlight.get(webhookId)! - 1;
-      if (others > 0) this.#inFlight.set(webhookId, others);
-      else this.#inFlight.delete(webhookId);
-    }
+    const attempt = await this.#attempt(deliveryId).finally(() => this.#leave(webhookId));
+    return 'remainingMs' in attempt ? attempt : this.#settle(attempt.delivery, attempt.sent);
   }
 
   /** The sweeper. */
@@ -83,6 +76,19 @@ export class DeliveryService {
     await inBatches(() => deleteOverDeliveries(this.transactions.fork(), 'DELIVERED', DELIVERED_KEPT_MS, SWEEP_BATCH));
     await inBatches(() => deleteOverDeliveries(this.transactions.fork(), 'DEAD', DEAD_KEPT_MS, SWEEP_BATCH));
     for (const id of await removedWebhooks(this.transactions.fork())) await inBatches(() => deleteDeliveriesOf(this.transactions.fork(), id, SWEEP_BATCH));
+  }
+
+  async #attempt(deliveryId: string): Promise<{ remainingMs: number } | { delivery: WebhookDelivery; sent: Sent }> {
+    const claim = await this.transactions.run((em) => claimDelivery(em, deliveryId, CLAIM_MS));
+    if ('remainingMs' in claim) return claim;
+    const { webhook, delivery, at } = claim;
+    return { delivery, sent: await this.sender.send(webhook, delivery.eventId, delivery.body, at) };
+  }
+
+  #leave(webhookId: string): void {
+    const others = this.#inFlight.get(webhookId)! - 1;
+    if (others > 0) this.#inFlight.set(webhookId, others);
+    else this.#inFlight.delete(webhookId);
   }
 
   async #settle(delivery: WebhookDelivery, { arrived, status, error }: Sent): Promise<{ remainingMs: number }> {

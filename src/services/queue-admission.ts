@@ -145,11 +145,11 @@ export class QueueAdmission {
     for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
       const proposed = await this.store.propose(concertId, policy);
       if (proposed.length === 0) break;
-      await this.transactions.run((em) => givePasses(em, concertId, proposed, this.config.passTtlMs));
       const ended = await this.#endedBefore(concertId, proposed);
       if (ended.length > 0) admitted.push(...(await this.#end(concertId, 'KNOWN', ended)));
       const open = proposed.filter((place) => !ended.includes(place));
       if (open.length === 0) continue;
+      await this.transactions.run((em) => givePasses(em, concertId, open, this.config.passTtlMs));
       const { outcomes, active, epoch } = await this.store.admit(concertId, policy, this.config.passTtlMs, open);
       const of = (...wanted: AdmitOutcome[]): Place[] => open.filter((_, index) => wanted.includes(outcomes[index]!));
       const taken = of('ADMITTED');

@@ -102,7 +102,7 @@ export class SessionService {
 
   async #revoke(sessionId: string): Promise<void> {
     await this.cache.doubt(sessionId);
-    await revokeSession(this.transactions.fork(), sessionId);
+    await this.transactions.run((em) => revokeSession(em, sessionId));
     await this.cache.revoke(sessionId);
     void this.pubsub.publish<'sessionRevoked'>(topics.sessionRevoked(), { sessionId });
   }

@@ -53,3 +53,13 @@ test('a question that others share does not end with the deadline of whoever ask
   await withDeadline(1000, () => memo.get('a'));
   expect(left).toEqual([Infinity, Infinity]);
 });
+
+test('each waits only as long as there is time: what came too late is told to those who have more', async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const memo = new BriefMemo(() => promise, 60_000, 10);
+  const [hurried, patient] = [withDeadline(20, () => memo.get('a')), memo.get('a')];
+  await expect(hurried).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  await expect(withDeadline(0, () => memo.refresh('b'))).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  resolve('late');
+  expect(await patient).toBe('late');
+});
