@@ -277,6 +277,18 @@ const QUEUE: Mutant[] = [
     edits: [{ file: 'domain/queue-recovery.ts', find: "const status = own ? rememberedAs(own) : 'WAITING';", replace: "const status: Remembered = 'WAITING';" }],
     catchers: [{ by: 'test/integration/queue-rebuild.test.ts', only: 'paid, left, absent and timed-out places are not' }],
   },
+  {
+    name: 'given-up-place-admitted',
+    bug: 'an admission does not look whether a place that an old Redis has waiting was given up since',
+    edits: [{ file: 'services/queue-admission.ts', find: 'places.filter((place) => isGivenUp(place, rowsOf.get(place.userId) ?? []))', replace: 'places.filter((place) => isGivenUp(place, []))' }],
+    catchers: [{ by: 'test/integration/queue-rebuild.test.ts', only: 'though an old dump of Redis has it waiting' }],
+  },
+  {
+    name: 'admission-without-its-epoch',
+    bug: 'an admission in a later epoch does not end the places that were lost before it',
+    edits: [{ file: 'domain/queue-recovery.ts', find: 'row.admittedEpoch > Math.floor(place / PLACES_PER_EPOCH)', replace: 'row.admittedEpoch > Math.floor(place * PLACES_PER_EPOCH)' }],
+    catchers: [{ by: 'test/integration/queue-rebuild.test.ts', only: 'of two places that one user was given' }],
+  },
 ];
 
 const DOORS: Mutant[] = [
@@ -285,6 +297,12 @@ const DOORS: Mutant[] = [
     bug: 'signing out is told to Redis and not written to the session’s row',
     edits: [{ file: 'services/session.service.ts', find: 'await this.transactions.run((em) => revokeSession(em, sessionId));', replace: 'void revokeSession;' }],
     catchers: [{ by: 'test/integration/session.test.ts', only: 'stays dead when Redis forgets everything' }],
+  },
+  {
+    name: 'sign-out-not-doubted',
+    bug: 'Redis believes in a session until it is told of the sign-out, also when nobody lives to tell it',
+    edits: [{ file: 'services/session.service.ts', find: 'await this.cache.doubt(sessionId);', replace: '' }],
+    catchers: [{ by: 'test/integration/session.test.ts', only: 'a process that ends after the row' }],
   },
   {
     name: 'refresh-token-for-ever',
