@@ -32,5 +32,6 @@ async function main(): Promise<void> {
 main().catch(async (error: unknown) => {
   console.error(explain(error, config));
   await own?.stop();
+  // Whatever a start that failed half-way has opened would keep the process alive.
   process.exit(1);
 });

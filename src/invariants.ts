@@ -46,5 +46,5 @@ function optionsOf(): { settled: boolean; redis: boolean } {
 
 main().catch((error: unknown) => {
   console.error(explain(error, config));
-  process.exit(2);
+  process.exitCode = 2;
 });

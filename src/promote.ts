@@ -29,5 +29,5 @@ async function main(given: string | undefined): Promise<void> {
 
 main(process.argv[2]).catch((error: unknown) => {
   console.error(error instanceof RequestError ? error.message : explain(error, config));
-  process.exit(1);
+  process.exitCode = 1;
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/mysql';
 
 /** A database that does not say good-bye in this time is left without. */
@@ -18,8 +19,6 @@ export async function closeDatabase(orm: MikroORM): Promise<void> {
   connection.createKysely = () => {
     throw new Error('The database is closed.');
   };
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_PATIENCE_MS)));
-  await Promise.race([orm.close(), patience]).finally(() => clearTimeout(timer));
+  await Promise.race([orm.close(), delay(CLOSE_PATIENCE_MS, undefined, { ref: false })]);
   for (let index = 0; index < pool._allConnections.length; index += 1) pool._allConnections.get(index).stream.destroy();
 }

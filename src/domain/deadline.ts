@@ -15,17 +15,6 @@ export function remainingMs(): number {
   return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now());
 }
 
-/** Waits for what others share for as long as the caller has; the work itself goes on. */
-export async function untilDeadline<T>(work: Promise<T>, tooLate: () => Error): Promise<T> {
-  const ms = remainingMs();
-  if (ms === Infinity) return work;
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLate()), ms);
-  });
-  return Promise.race([work, over]).finally(() => clearTimeout(timer));
-}
-
 const TURNS = 10;
 
 /**
@@ -43,4 +32,29 @@ export function afterTurns(ms: number, then: () => void): () => void {
   };
   turn();
   return () => clearTimeout(timer);
+}
+
+/** Nothing is known of what was asked: it may still happen. */
+export class NoAnswer extends Error {}
+
+/** The outcome, or an error after so long by the clock, for who was promised an answer however busy the process was. The work itself goes on. */
+export const byDeadline = <T>(work: Promise<T>, ms: number): Promise<T> =>
+  ms === Infinity
+    ? work
+    : orElse(work, ms, (tooLate) => {
+        const timer = setTimeout(tooLate, ms);
+        return () => clearTimeout(timer);
+      });
+
+/** The same by a wait of one's own; `after` answers how to stop it. */
+export async function orElse<T>(work: Promise<T>, ms: number, after: (tooLate: () => void) => () => void): Promise<T> {
+  let stop: (() => void) | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    stop = after(() => reject(new NoAnswer(`No answer within ${ms} ms`)));
+  });
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    stop?.();
+  }
 }

@@ -14,6 +14,7 @@ export function stopOnSignal(stop: () => Promise<void>, say: (line: string) => v
     stoppingSince = performance.now();
     say('Stopping: what runs is finished first. Again to stop at once.');
     stop().then(
+      // Everything is closed in order: nothing that a library still holds open may keep the process from its end.
       () => process.exit(0),
       (error: unknown) => {
         console.error(error);

@@ -13,7 +13,7 @@ export class ServerRun {
     if (redis.status === 'ready') void this.current().catch(() => undefined);
   }
 
-  /** Rejects as any other command does while Redis is away. */
+  /** While Redis is away it rejects, as commands do. */
   current(): Promise<string> {
     if (this.#current) return this.#current;
     const asked = this.#ask();

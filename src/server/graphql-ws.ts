@@ -1,9 +1,8 @@
 import { getOperationAST, GraphQLError, type ExecutionArgs, type GraphQLSchema } from 'graphql';
 import { makeServer, type Context as Connection, type Server, type SubscribePayload } from 'graphql-ws';
 import type { App } from '../app.js';
-import { withDeadline } from '../domain/deadline.js';
+import { byDeadline, withDeadline } from '../domain/deadline.js';
 import { badInput, RequestError } from '../domain/errors.js';
-import { byDeadline } from '../redis/within.js';
 import type { ErrorEdge } from './errors.js';
 import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
 import { checkedDocument, labelOf } from './operation-rules.js';

@@ -1,5 +1,5 @@
 import { NOT_SERVING } from '../redis/unavailable.js';
-import { NoAnswer } from '../redis/within.js';
+import { NoAnswer } from '../domain/deadline.js';
 
 /** Tells that a store is away, or too busy, from what its driver throws: such an answer is worth another try, a fault of ours is not. */
 

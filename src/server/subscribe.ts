@@ -1,9 +1,8 @@
 import { createSourceEventStream, execute, GraphQLError, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import type { Loaders } from '../database/loaders.js';
 import type { Context } from '../context.js';
-import { withDeadline } from '../domain/deadline.js';
+import { byDeadline, withDeadline } from '../domain/deadline.js';
 import { mapIterator } from '../domain/map-iterator.js';
-import { byDeadline } from '../redis/within.js';
 import { GIVEN_UP_AFTER_MS } from './limits.js';
 import { currentScope, leftOf } from './request-scope.js';
 

@@ -1,5 +1,4 @@
-import { untilDeadline, withoutDeadline } from '../domain/deadline.js';
-import { serviceUnavailable } from '../domain/errors.js';
+import { byDeadline, remainingMs, withoutDeadline } from '../domain/deadline.js';
 
 interface Remembered<T> {
   since: number;
@@ -29,7 +28,7 @@ export class BriefMemo<T> {
       known.since = performance.now();
       this.#load(key).then((answer) => this.#remember(key, Promise.resolve(answer)), () => undefined);
     }
-    return untilDeadline(known.value, serviceUnavailable);
+    return byDeadline(known.value, remainingMs());
   }
 
   /** Asks again, whatever is remembered. */
@@ -37,7 +36,7 @@ export class BriefMemo<T> {
     const value = this.#load(key);
     this.#remember(key, value);
     value.catch(() => this.#forget(key, value));
-    return untilDeadline(value, serviceUnavailable);
+    return byDeadline(value, remainingMs());
   }
 
   #remember(key: string, value: Promise<T>): void {

@@ -41,7 +41,7 @@ export interface Cancellation {
 
 /**
  * From the commit of a cancellation on nothing of the date is reserved or paid, and everything held or paid is given back, each in a transaction of its own.
- * What is left to do is what the rows say: any number of jobs may work at it, and any of them may die.
+ * What is left to do is what the rows say, so that several jobs may work at it at once, and each may die.
  */
 export class CancellationService {
   constructor(

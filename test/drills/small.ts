@@ -8,5 +8,5 @@ export async function complaintOfSmall(drill: Drill, seed = 1): Promise<string> 
   return complaintOf(await runDrill(drill, { seed, scale: 'small', ...write }));
 }
 
-/** A small drill takes up to ten seconds on a machine that does nothing else. */
+/** A small drill takes up to forty seconds on a machine that does nothing else. */
 export const SMALL_TIMEOUT_MS = 90_000;

@@ -166,7 +166,7 @@ test('a port in use is one clear line, and no server is left behind', async () =
   const { code, output } = await failingStart({ DATA_DIR: data, PORT: port });
   taken.close();
   expect(code).toBe(1);
-  expect(output).toContain(`Port ${port} is in use by another program. Stop that, or set PORT to another port (0: any free one).\n`);
+  expect(output).toContain(`Port ${port} is in use by another program. Stop that, or set PORT to another port (0 takes a free one).\n`);
   expect(output).not.toContain('    at ');
   // The lock is free again: the servers have ended before the exit.
   const again = await startProcess({ DATA_DIR: data });

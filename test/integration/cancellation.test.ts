@@ -92,7 +92,7 @@ test('P4: from the cancellation on nothing of the date is reserved or paid, whil
   await work();
   expect(await progress()).toMatchObject({ status: 'DONE', paymentsTotal: 1, paymentsRefunded: 1, refundedAmount: PRICE, holdsCancelled: 2, reservationsLeft: 0 });
   expect((await sale.ledgerOf(payer!.id)).filter(({ kind }) => kind === 'REFUND')).toHaveLength(1);
-  const dates = dataOf(await frontrow.client().raw('query ($id: ID!) { schedules(concertId: $id, availableOnly: true) { id } }', { id: concert.id })) as any;
+  const dates = dataOf(await frontrow.client().raw('query ($id: ID!) { schedules(concertId: $id, availableOnly: true) { id } }', { id: concert.id })) as { schedules: { id: string }[] };
   expect(dates.schedules).toEqual([{ id: concert.scheduleIds[1] }]);
 });
 

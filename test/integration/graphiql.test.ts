@@ -72,7 +72,7 @@ async function send(tab: Example, known: Known): Promise<any> {
     headers: { 'content-type': 'application/json', ...fillHeaders(tab.headers, known) },
     body: JSON.stringify({ query: tab.query, variables: fill(tab.variables, known) }),
   });
-  const { data, errors } = (await response.json()) as any;
+  const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: unknown };
   expect({ tab: tab.file, errors }).toEqual({ tab: tab.file, errors: undefined });
   return data;
 }
