@@ -4,7 +4,7 @@ import { Schedule } from './schedule.entity.js';
 
 /**
  * A seat of a date. The key (date, number) keeps a date's seats side by side on disk. `status` HELD counts only until `heldUntil`:
- * from that instant on the seat is AVAILABLE, whatever the row says.
+ * from that instant on the seat is AVAILABLE, whatever the row says. `version` grows with every change of `status`.
  */
 const schema = defineEntity({
   name: 'Seat',
@@ -20,6 +20,7 @@ const schema = defineEntity({
     status: p.string().length(9).$type<SeatStatus>(),
     reservationId: p.uuid().nullable(),
     heldUntil: p.datetime(3).nullable(),
+    version: p.integer().unsigned().default(0),
   },
   indexes: [
     { name: 'seat_status_index', properties: ['scheduleId', 'status', 'heldUntil'] },

@@ -5,6 +5,7 @@ import { QueueLine } from './003-queue-line.js';
 import { Cancellation } from './004-cancellation.js';
 import { Rotation } from './005-rotation.js';
 import { AdmittedEpoch } from './006-admitted-epoch.js';
+import { SeatVersion } from './007-seat-version.js';
 import { resumable } from './resumable.js';
 
 /** In the order they are applied. A released migration is never changed. */
@@ -15,4 +16,5 @@ export const migrations: MigrationObject[] = [
   { name: '004-cancellation', class: resumable(Cancellation) },
   { name: '005-rotation', class: resumable(Rotation) },
   { name: '006-admitted-epoch', class: resumable(AdmittedEpoch) },
+  { name: '007-seat-version', class: resumable(SeatVersion) },
 ];
