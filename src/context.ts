@@ -1,4 +1,5 @@
 import type { Loaders } from './database/loaders.js';
+import type { ReadSet } from './domain/read-set.js';
 import type { Viewer } from './domain/viewer.js';
 import type { CancellationService } from './services/cancellation.service.js';
 import type { ClockService } from './services/clock.service.js';
@@ -44,4 +45,6 @@ export interface Context {
   address: string;
   services: Services;
   loaders: Loaders;
+  /** Where reads note what they read from, for who keeps answers. */
+  reads?: ReadSet;
 }
