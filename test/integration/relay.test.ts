@@ -57,6 +57,17 @@ test('P3: events that nobody was nudged for are published by the next run, with 
   expect(await frontrow.app.services.relay.run()).toBe(0);
 });
 
+test('P3: events are published in the order of their rows, whatever the clocks of the processes that made their ids', async () => {
+  const em = frontrow.app.transactions.fork();
+  const [reservationId] = await write(1, 4);
+  const rows = await em.find(OutboxEvent, { reservationId }, { orderBy: { id: 'asc' } });
+  // Each process was a little behind the one before.
+  for (const [step, row] of rows.entries()) row.eventId = `0000000${9 - step}-0000-7000-8000-${reservationId!.slice(-12)}`;
+  await em.flush();
+  await frontrow.app.services.relay.run();
+  expect(await stepsOf(reservationId!)).toEqual([0, 1, 2, 3]);
+});
+
 test('P3: several relays at once publish each event once, and those of a reservation in their order', async () => {
   const ids = await write(60, 5);
   const more = write(20, 5);
@@ -178,7 +189,7 @@ test('P3: an event that is committed after later ones were published comes all t
 describe('a Redis that lost data', () => {
   const idsIn = async (): Promise<string[]> => (await streamed(frontrow.app.redis)).map(({ id }) => id);
   const publishedIds = async (): Promise<string[]> =>
-    (await frontrow.app.transactions.fork().execute<{ id: string }[]>('select event_id as id from outbox_event where published_at is not null order by published_at, id')).map(({ id }) => id);
+    (await frontrow.app.transactions.fork().execute<{ id: string }[]>('select event_id as id from outbox_event where published_at is not null order by published_at, outbox_event.id')).map(({ id }) => id);
   /** As from a dump: the stream and the mark, as they were. */
   const dump = async (): Promise<() => Promise<void>> => {
     const names = [keys.events(), keys.relayReached()];

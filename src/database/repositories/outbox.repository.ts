@@ -33,6 +33,7 @@ interface EventRow {
   occurredAt: RawInstant;
 }
 
+/** To be ordered by `outbox_event.id`: a bare `id` is the name given here, an id that other processes' clocks have a part in. */
 const EVENT_COLUMNS = `id as sequence, event_id as id, type, user_id as userId, concert_id as concertId, reservation_id as reservationId, payload,
   occurred_at as occurredAt`;
 const eventOf = (row: EventRow): OutgoingEvent => ({ ...row, sequence: Number(row.sequence), occurredAt: instantOf(row.occurredAt) });
@@ -42,7 +43,7 @@ const eventOf = (row: EventRow): OutgoingEvent => ({ ...row, sequence: Number(ro
  * the same, because what is asked for is the missing mark. Of one reservation that cannot be: its next event waits for the lock that the first one's commit frees.
  */
 export async function unpublishedEvents(em: EntityManager, limit: number): Promise<OutgoingEvent[]> {
-  return (await em.execute<EventRow[]>(`select ${EVENT_COLUMNS} from outbox_event where published_at is null order by id limit ?`, [limit])).map(eventOf);
+  return (await em.execute<EventRow[]>(`select ${EVENT_COLUMNS} from outbox_event where published_at is null order by outbox_event.id limit ?`, [limit])).map(eventOf);
 }
 
 export async function markPublished(em: EntityManager, sequences: readonly number[], at: Date): Promise<void> {
@@ -68,7 +69,7 @@ export async function lastPublished(em: EntityManager, before = 0): Promise<Outb
 export async function publishedAfter(em: EntityManager, mark: OutboxMark, limit: number): Promise<{ events: OutgoingEvent[]; reached: OutboxMark }> {
   const rows = await em.execute<(EventRow & { publishedAt: RawInstant })[]>(
     `select ${EVENT_COLUMNS}, published_at as publishedAt from outbox_event
-     where published_at >= ? and (published_at > ? or id > ?) order by published_at, id limit ?`,
+     where published_at >= ? and (published_at > ? or id > ?) order by published_at, outbox_event.id limit ?`,
     [mark.publishedAt, mark.publishedAt, mark.sequence, limit],
   );
   return { events: rows.map(eventOf), reached: rows.length > 0 ? markOfRow(rows.at(-1)!) : mark };
