@@ -71,7 +71,7 @@ export class SessionService {
 
   /** The viewer of an access token, or null when it is forged, expired or revoked. */
   async authenticate(accessToken: string): Promise<Viewer | null> {
-    const viewer = await this.tokens.verifyAccess(accessToken);
+    const viewer = this.tokens.verifyAccess(accessToken);
     if (!viewer) return null;
     const state = (await this.cache.read(viewer.sessionId)) ?? (await this.#stateInDatabase(viewer));
     return state === 'active' ? viewer : null;
@@ -109,7 +109,7 @@ export class SessionService {
 
   /** From the row alone, so that repeating a refresh gives the very same tokens. */
   async #issue(session: Pick<Session, 'id' | 'generation' | 'rotatedAt'>, user: User): Promise<IssuedSession> {
-    const { token, expiresAt } = await this.tokens.signAccess(user, session.id, session.rotatedAt);
+    const { token, expiresAt } = this.tokens.signAccess(user, session.id, session.rotatedAt);
     return { accessToken: token, accessTokenExpiresAt: expiresAt, refreshToken: this.tokens.signRefresh(session.id, session.generation), user };
   }
 
