@@ -1,0 +1,76 @@
+import type { BenchWorld, WorldOptions } from './support/world.js';
+
+/** What a bench is, and what it is given. */
+
+/** Quick: all benches within three minutes, for everybody; full: more rounds, longer ones, larger numbers. */
+export type Mode = 'quick' | 'full';
+
+export interface Bench {
+  name: string;
+  /** One line. */
+  asks: string;
+  run(run: BenchRun): Promise<void>;
+}
+
+/** A line of figures of the report; numbers are rounded for people when it is shown. */
+export interface Table {
+  title: string;
+  columns: string[];
+  rows: (string | number)[][];
+  /** What has to be known to read it. */
+  note?: string;
+}
+
+export interface Series {
+  name: string;
+  points: [x: number, y: number][];
+}
+
+/** A horizontal line to compare with: a figure that was published, a limit. */
+export interface ReferenceLine {
+  name: string;
+  value: number;
+}
+
+export type Plot = { title: string; note?: string } & (
+  | { kind: 'lines'; x: string; y: string; logarithmic?: 'x' | 'y' | 'both'; series: Series[]; references?: ReferenceLine[] }
+  | { kind: 'bars'; unit: string; bars: { name: string; value: number; min?: number; max?: number }[]; references?: ReferenceLine[] }
+);
+
+/** A figure that the bench must show. Exactly one of `atLeast` and `atMost`. */
+export interface Gate {
+  name: string;
+  value: number;
+  /** Of the values that `value` is the median of. */
+  min?: number;
+  max?: number;
+  atLeast?: number;
+  atMost?: number;
+  /** What would be better still. */
+  aim?: number;
+  unit?: string;
+  /** The side that is compared with was itself not steady; see `isNoisy`. */
+  noisy?: boolean;
+}
+
+export interface BenchRun {
+  readonly mode: Mode;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  sized<T>(sizes: Record<Mode, T>): T;
+  /** Progress, for people. */
+  say(line: string): void;
+  /** What the report has to say of how it was measured. */
+  note(text: string): void;
+  table(table: Table): void;
+  plot(plot: Plot): void;
+  gate(gate: Gate): void;
+  /** Something that is right or wrong and no figure: no errors, no seat sold twice. */
+  expect(ok: boolean, what: string): void;
+  /** Private stores, and servers on request; ended when the bench is over. */
+  world(options?: WorldOptions): Promise<BenchWorld>;
+  /** Called at the end, the last one first. */
+  closing(close: () => Promise<unknown> | void): void;
+  /** A step by its name, with its time in the report. */
+  part<T>(name: string, work: () => Promise<T>): Promise<T>;
+}

@@ -1,0 +1,5 @@
+import type { Bench } from './bench.js';
+import { reads } from './reads.bench.js';
+
+/** In the order in which they are run. */
+export const catalogue: readonly Bench[] = [reads];

@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+import type { Bench, Mode } from '../bench.js';
+import type { Report } from './report.js';
+
+/** What the command line asks for. */
+
+export interface Surroundings {
+  catalogue: readonly Bench[];
+  write(line: string): void;
+  complain(line: string): void;
+  run(bench: Bench, mode: Mode): Promise<Report>;
+  /** After the last bench; the answer is printed. */
+  finish(mode: Mode): string;
+  interrupted(): boolean;
+}
+
+const WRONG_USAGE = 64;
+export const EXIT_CODES = { met: 0, short: 1, failed: 1, inconclusive: 2 } as const;
+
+const USAGE = `npm run bench [-- <name>...] [--quick]
+
+  <name>     one or more benches; all of them when none is named
+  --quick    all benches within three minutes: fewer rounds, smaller numbers
+  --list     what benches there are
+  --help     this
+
+Exit code: 0 everything that must be shown was shown, 1 something falls short or failed, 2 the machine was too noisy to tell, ${WRONG_USAGE} wrong usage.
+Reports go to bench/reports: a JSON file for each bench, and one page with the plots.`;
+
+class WrongUsage extends Error {}
+
+/** The exit code. */
+export async function command(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { catalogue, write, complain } = surroundings;
+  try {
+    const { values, positionals } = parse(args);
+    if (values.help || values.list) {
+      write(values.help ? USAGE : listOf(catalogue));
+      return 0;
+    }
+    return await runAll(named(positionals, catalogue), values.quick ? 'quick' : 'full', surroundings);
+  } catch (error) {
+    if (!(error instanceof WrongUsage)) throw error;
+    complain(`${error.message}\n\n${USAGE}`);
+    return WRONG_USAGE;
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    const flag = { type: 'boolean', default: false } as const;
+    return parseArgs({ args: [...args], allowPositionals: true, options: { quick: flag, list: flag, help: flag } });
+  } catch (error) {
+    throw new WrongUsage(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function listOf(catalogue: readonly Bench[]): string {
+  const width = Math.max(...catalogue.map(({ name }) => name.length));
+  return catalogue.map(({ name, asks }) => `${name.padEnd(width)}  ${asks}`).join('\n');
+}
+
+function named(names: readonly string[], catalogue: readonly Bench[]): readonly Bench[] {
+  if (names.length === 0) return catalogue;
+  return [...new Set(names)].map((name) => {
+    const bench = catalogue.find((one) => one.name === name);
+    if (!bench) throw new WrongUsage(`There is no bench "${name}". There are: ${catalogue.map((one) => one.name).join(', ')}.`);
+    return bench;
+  });
+}
+
+async function runAll(benches: readonly Bench[], mode: Mode, { run, write, finish, interrupted }: Surroundings): Promise<number> {
+  const reports: Report[] = [];
+  for (const bench of benches) {
+    if (interrupted()) break;
+    reports.push(await run(bench, mode));
+  }
+  if (benches.length > 1) for (const { bench, verdict, tookSeconds } of reports) write(`${verdict.padEnd(12)} ${bench} (${tookSeconds.toFixed(0)} s)`);
+  write(finish(mode));
+  if (interrupted()) return EXIT_CODES.inconclusive;
+  const verdicts = reports.map(({ verdict }) => verdict);
+  const worst = (['failed', 'short', 'inconclusive'] as const).find((verdict) => verdicts.includes(verdict)) ?? 'met';
+  return EXIT_CODES[worst];
+}

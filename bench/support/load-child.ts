@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { cpuUsOf } from './cpu.js';
+import { Histogram } from './histogram.js';
+import { HttpConnection, type Answer } from './http-connection.js';
+import type { RequestsJob, RequestsResult } from './load-jobs.js';
+
+/** A load process: takes one job at a time, by the path of its file, and answers what came of it. */
+
+const ERRORS_SHOWN = 3;
+const ERRORS_MAX = 1000;
+
+class Tally {
+  readonly times = new Histogram();
+  readonly firstErrors: string[] = [];
+  answered = 0;
+  errors = 0;
+
+  error(what: string): void {
+    this.errors += 1;
+    if (this.firstErrors.length < ERRORS_SHOWN) this.firstErrors.push(what);
+  }
+}
+
+function mistakeOf({ status, body }: Answer, { expectBytes, mayContain }: RequestsJob): string | null {
+  if (expectBytes !== undefined && status === 200 && body.length === expectBytes) return null;
+  if (mayContain !== undefined && body.includes(mayContain)) return null;
+  if (expectBytes === undefined && status === 200 && !body.includes('"errors"')) return null;
+  return `${status} ${body.subarray(0, 300).toString()} (${body.length} bytes)`;
+}
+
+async function sendAll(job: RequestsJob): Promise<RequestsResult> {
+  const connections = await Promise.all(Array.from({ length: job.connections }, () => HttpConnection.open(job.port)));
+  const requests = job.requests.map((request) => Buffer.from(request));
+  const tally = new Tally();
+  const before = job.pids.map(cpuUsOf);
+  const startedAt = performance.now();
+  const endsAt = job.durationMs === undefined ? Infinity : startedAt + job.durationMs;
+  let taken = 0;
+  const next = (): Buffer | undefined => {
+    if (performance.now() >= endsAt || tally.errors > ERRORS_MAX) return undefined;
+    taken += 1;
+    return job.durationMs === undefined ? requests[taken - 1] : requests[(taken - 1) % requests.length];
+  };
+  const work = async (connection: HttpConnection): Promise<void> => {
+    for (let request = next(); request; request = next()) {
+      const sentAt = performance.now();
+      const answer = await connection.send(request);
+      tally.times.add(performance.now() - sentAt);
+      tally.answered += 1;
+      const mistake = mistakeOf(answer, job);
+      if (mistake) tally.error(mistake);
+    }
+  };
+  await Promise.all(connections.map((connection) => work(connection).catch((error: unknown) => tally.error(String(error)))));
+  const seconds = (performance.now() - startedAt) / 1000;
+  const cpuUs = job.pids.map((pid, index) => cpuUsOf(pid) - before[index]!);
+  for (const connection of connections) connection.close();
+  return { answered: tally.answered, errors: tally.errors, firstErrors: tally.firstErrors, seconds, cpuUs, times: tally.times.times() };
+}
+
+process.on('message', (file: string) => {
+  const job = JSON.parse(readFileSync(file, 'utf8')) as RequestsJob;
+  sendAll(job).then(
+    (result) => process.send!({ result }),
+    (error: unknown) => process.send!({ error: error instanceof Error ? error.stack : String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit());
+process.send!('ready');
