@@ -9,6 +9,7 @@ import { createLoaders, type Loaders } from './database/loaders.js';
 import { connectDatabase, type DatabaseAddress } from './database/orm.config.js';
 import { DatabaseSigns } from './database/pool-watch.js';
 import { Transactions } from './database/transaction.js';
+import { heartbeatMsOf, NEAR_POSITIONS, presenceMsOf } from './domain/queue.js';
 import { Metrics } from './metrics.js';
 import { connectFailFast, connectPatient } from './redis/client.js';
 import { EventStream } from './redis/event-stream.js';
@@ -33,7 +34,7 @@ import { QueueAdmission } from './services/queue-admission.js';
 import { QueuePositions } from './services/queue-positions.js';
 import { QueueRecovery } from './services/queue-recovery.js';
 import { QueueReturns } from './services/queue-returns.js';
-import { QueueRooms } from './services/queue-room.js';
+import { QueueRooms } from './services/queue-rooms.js';
 import { QueueService } from './services/queue.service.js';
 import { RelayService } from './services/relay.service.js';
 import { ReservationService } from './services/reservation.service.js';
@@ -76,8 +77,14 @@ export interface App {
 
 const CLOSE_PATIENCE_MS = 1000;
 
+/** What only tests and benches change. */
+export interface AppOptions {
+  /** Whom a moving line is told at once. */
+  nearPositions?: number;
+}
+
 /** Composition root: the only place that makes clients, stores and services. */
-export async function createApp(config: Config, stores: StoreAddresses, logger: Logger): Promise<App> {
+export async function createApp(config: Config, stores: StoreAddresses, logger: Logger, options: AppOptions = {}): Promise<App> {
   const metrics = new Metrics(logger);
   const orm = await connectDatabase(stores.database, { poolMax: config.databasePoolMax });
   const databaseSigns = new DatabaseSigns();
@@ -95,7 +102,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const limiter = new RateLimiter(redis, config.rateLimit);
   const passwords = new PasswordService();
   const sessions = new SessionService(transactions, new SessionCache(redis, redisRun, config.accessTokenTtlMs, logger), pubsub, tokens, config);
-  const queue = createQueue(redis, redisRun, pubsub, { transactions, tokens, metrics, config, logger });
+  const queue = createQueue(redis, redisRun, pubsub, { transactions, tokens, metrics, config, logger }, options);
   const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(config.webhookPrivateAddresses), metrics);
   const relay = new RelayService(transactions, new EventStream(redis), deliveries, new FollowUps(gate, pubsub, metrics), metrics);
   metrics.watchQueues(() => queue.totals());
@@ -146,12 +153,19 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
 }
 
 /** The waiting room over one connection to Redis. */
-export function createQueue(redis: Redis, redisRun: ServerRun, pubsub: PubSub, { transactions, tokens, metrics, config, logger }: Pick<App, 'transactions' | 'tokens' | 'metrics' | 'config' | 'logger'>): QueueService {
+export function createQueue(
+  redis: Redis,
+  redisRun: ServerRun,
+  pubsub: PubSub,
+  { transactions, tokens, metrics, config, logger }: Pick<App, 'transactions' | 'tokens' | 'metrics' | 'config' | 'logger'>,
+  { nearPositions = NEAR_POSITIONS }: AppOptions = {},
+): QueueService {
   const recovery = new QueueRecovery(new QueueRecoveryStore(redis, redisRun), transactions, pubsub, metrics, config.queue, logger);
   const store = new QueueStore(redis, redisRun, (concertId) => recovery.recover(concertId));
   const returns = new QueueReturns(store, transactions);
   const positions = new QueuePositions(store, returns);
-  const rooms = new QueueRooms(pubsub, positions, logger);
+  const { absenceGraceMs } = config.queue;
+  const rooms = new QueueRooms(pubsub, positions, { nearPositions, heartbeatMs: heartbeatMsOf(absenceGraceMs), presenceMs: presenceMsOf(absenceGraceMs) }, logger);
   redis.on('ready', () => rooms.refresh());
   const admission = new QueueAdmission(store, transactions, pubsub, metrics, config.queue, logger);
   return new QueueService(transactions, store, positions, returns, rooms, admission, pubsub, tokens, config.queue, logger);

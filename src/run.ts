@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createApp, type App, type StoreAddresses } from './app.js';
+import { createApp, type App, type AppOptions, type StoreAddresses } from './app.js';
 import type { Config } from './config.js';
 import { migrate } from './database/migrate.js';
 import { watchPool } from './database/pool-watch.js';
@@ -25,8 +25,8 @@ export interface Running {
   close(): Promise<void>;
 }
 
-export async function run(config: Config, stores: StoreAddresses, logger: Logger): Promise<Running> {
-  const app = await createApp(config, stores, logger);
+export async function run(config: Config, stores: StoreAddresses, logger: Logger, options: AppOptions = {}): Promise<Running> {
+  const app = await createApp(config, stores, logger, options);
   await migrate(app.orm);
   await watchPool(app.orm, app.databaseSigns, (seconds) => app.metrics.poolWaited(seconds));
   if (config.seedDemo) await seedDemo(app.transactions, (password) => app.passwords.hash(password));

@@ -33,6 +33,15 @@ export interface QueuePolicy {
 export const JOIN_LEAD_MS = 3_600_000;
 /** An ended place can still be asked for this long. */
 export const ENDED_KEPT_MS = 3_600_000;
+const HEARTBEAT_EVERY_MS = 5000;
+/** Several signs of life fit into the grace, so that a lost one costs nobody the place. */
+const SIGNS_PER_GRACE = 3;
+/** Between two signs of life of one who watches, at most. */
+export const presenceMsOf = (absenceGraceMs: number): number => Math.ceil(absenceGraceMs / SIGNS_PER_GRACE);
+/** Between two questions to all processes who is still here. */
+export const heartbeatMsOf = (absenceGraceMs: number): number => Math.min(HEARTBEAT_EVERY_MS, presenceMsOf(absenceGraceMs));
+/** Whom a moving line is told at once, as promised; those behind hear of it within 10 s. */
+export const NEAR_POSITIONS = 1000;
 /** Intervals whose admissions make the estimated wait. */
 export const ESTIMATE_INTERVALS = 5;
 

@@ -21,6 +21,8 @@ export const keys = {
   queueState: (concertId: string): string => `${ofConcert(concertId)}:queue:state`,
   /** List: admissions of the last intervals, newest first. */
   queueAdmissions: (concertId: string): string => `${ofConcert(concertId)}:queue:admissions`,
+  /** List: places that left the line, and with a minus those that came back into it, since this was told last. */
+  queueMoves: (concertId: string): string => `${ofConcert(concertId)}:queue:moves`,
   /** Stream: what happened in the queue and was not relayed yet. */
   queueEvents: (concertId: string): string => `${ofConcert(concertId)}:queue:events`,
   /** String with a TTL: how the user's last place ended. */

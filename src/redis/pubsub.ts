@@ -2,7 +2,17 @@ import { RedisPubSub } from 'graphql-redis-subscriptions';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Counters } from '../domain/counters.js';
+import type { LineMoves } from '../domain/queue-moves.js';
+import type { Pace } from '../domain/queue.js';
 import { within } from './within.js';
+
+/** A queue at the instant of a message, and what became of its line since the message before. */
+export interface ToldLine extends LineMoves, Pace {
+  /** The line moved in other ways too: ranks of before are not known any more. */
+  unlisted: boolean;
+  waiting: number;
+  seatsMayRemain: boolean;
+}
 
 /** What instances tell each other. Delivery is at most once: every reader must be right, only later, when a message is lost. */
 export interface Messages {
@@ -10,9 +20,9 @@ export interface Messages {
   reservationChanged: { reservationId: string };
   /**
    * A concert's queue: `users` are those whose status changed, `moved` says that positions of others changed too, `heartbeat` asks every
-   * instance who is still connected.
+   * instance who is still connected. `line` is added by the script that sends it (queue-tell): one message tells all positions.
    */
-  queueMoved: { concertId: string; users: string[]; moved: boolean; heartbeat: boolean };
+  queueMoved: { concertId: string; users: string[]; moved: boolean; heartbeat: boolean; line?: ToldLine };
   /** The admission job lives: whoever hears nothing of a queue in particular may look for himself. */
   queuesBeat: Record<string, never>;
   /** A session was revoked: its sockets must close. */

@@ -67,7 +67,7 @@ export class QueueRecoveryStore {
 
   /** The time until which nobody is admitted, 0 without a pause; null when the claim was lost. */
   async finish(concertId: string, claim: Claim, epoch: number, beat: number, pauseMs: number): Promise<number | null> {
-    const until = Number(await finishScript.run(this.redis, [keys.queueState(concertId)], [claim.id, claim.run, epoch, beat, pauseMs]));
+    const until = Number(await finishScript.run(this.redis, [keys.queueState(concertId), keys.queueMoves(concertId)], [claim.id, claim.run, epoch, beat, pauseMs]));
     return until < 0 ? null : until;
   }
 

@@ -3,6 +3,7 @@ import { serviceUnavailable } from '../domain/errors.js';
 import { ESTIMATE_INTERVALS, PLACES_PER_EPOCH, type Pace, type Place, type QueuePolicy } from '../domain/queue.js';
 import type { QueueStatus } from '../domain/states.js';
 import { keys } from './keys.js';
+import { topics, type Messages } from './pubsub.js';
 import { Script } from './script.js';
 import type { ServerRun } from './server-run.js';
 
@@ -20,6 +21,8 @@ export interface QueueView extends Pace {
   seatsMayRemain: boolean;
   /** Of the places that newcomers get; one of an older epoch that is not here may have been lost. */
   epoch: number;
+  /** Moves of the line so far, in this epoch: at which of them the ranks are true. */
+  version: number;
 }
 
 /** A user in it; null if no place is known, and the place null if it has ended. */
@@ -41,6 +44,8 @@ export type AdmitOutcome = 'ADMITTED' | 'ALREADY' | 'WAITING' | 'GONE' | 'LOST';
 export interface Look {
   idle: boolean;
   moved: boolean;
+  /** Also in a way that its moves do not tell: after a recovery, or by a process of a version that notes none. */
+  unlisted: boolean;
   heartbeatDue: boolean;
   /** Ticks of this queue so far. */
   beat: number;
@@ -59,11 +64,12 @@ export interface LookOptions {
 }
 
 const joinScript = new Script<[string, string?]>('queue-join');
-const positionsScript = new Script<[[number, string, string, number, string, string, string], ...[string, number, string, string][]]>('queue-positions');
+const positionsScript = new Script<[[number, string, string, number, string, string, string, string], ...[string, number, string, string][]]>('queue-positions');
 const passScript = new Script<[PassOutcome['status'], number?]>('queue-pass');
 const leaveScript = new Script<['WAITING' | 'ACTIVE', string] | ['NONE']>('queue-leave');
 const endScript = new Script<string[]>('queue-end');
 const lookScript = new Script<[string[], string[], string[]]>('queue-look');
+const tellScript = new Script<number>('queue-tell');
 const proposeScript = new Script<string[] | [string, string | number][]>('queue-propose');
 const admitScript = new Script<[...AdmitOutcome[], number, number]>('queue-admit');
 
@@ -93,12 +99,13 @@ export class QueueStore {
     return { status: status as 'JOINED', place: Number(place), wakes };
   }
 
-  async positions(concertId: string, userIds: readonly string[], present: boolean): Promise<{ view: QueueView; standings: Standing[] }> {
+  /** Who is asked for may count as present, also for so many ms ahead; null: does not. */
+  async positions(concertId: string, userIds: readonly string[], presentAheadMs: number | null): Promise<{ view: QueueView; standings: Standing[] }> {
     const names = [
       ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions'),
       ...userIds.map((userId) => keys.queueEnded(concertId, userId)),
     ];
-    const [[waiting, interval, seats, sinceAdmission, full, admissions, epoch], ...users] = await this.#run(positionsScript, concertId, names, [flag(present), ...userIds]);
+    const [[waiting, interval, seats, sinceAdmission, full, admissions, epoch, version], ...users] = await this.#run(positionsScript, concertId, names, [presentAheadMs ?? -1, ...userIds]);
     return {
       view: {
         waiting,
@@ -108,6 +115,7 @@ export class QueueStore {
         full: full === '1',
         admissions: admissions === '' ? [] : admissions.split(',').map(Number),
         epoch: Number(epoch),
+        version: Number(version),
       },
       standings: users.map(([status, rank, passEnd, place]) =>
         status === 'NONE' ? null : { status: status as QueueStatus, rank, passEndsAt: Number(passEnd), place: place === '' ? null : Number(place) },
@@ -123,7 +131,7 @@ export class QueueStore {
 
   /** The place given up, null if there was none. */
   async leave(concertId: string, userId: string, keptMs: number): Promise<{ wasActive: boolean; place: number } | null> {
-    const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State'), keys.queueEnded(concertId, userId), keys.queueEvents(concertId)];
+    const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State'), keys.queueEnded(concertId, userId), ...ofQueue(concertId, 'Events', 'Moves')];
     const [was, place] = await this.#run(leaveScript, concertId, names, [userId, keptMs]);
     return was === 'NONE' ? null : { wasActive: was === 'ACTIVE', place: Number(place) };
   }
@@ -132,25 +140,33 @@ export class QueueStore {
   async end(concertId: string, cause: EndCause, places: readonly Place[], keptMs: number, absenceGraceMs: number): Promise<string[]> {
     if (places.length === 0) return [];
     const names = [
-      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events'),
+      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events', 'Moves'),
       ...places.map(({ userId }) => keys.queueEnded(concertId, userId)),
     ];
     return this.#run(endScript, concertId, names, [cause, keptMs, absenceGraceMs, ...flat(places)]);
   }
 
   async look(concertId: string, { outageMs, absenceGraceMs, heartbeatMs, seatsMayRemain, saleIsOver }: LookOptions): Promise<Look> {
-    const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions');
+    const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions', 'Moves');
     const options = [outageMs, absenceGraceMs, heartbeatMs, QUEUE_BATCH, flag(seatsMayRemain), flag(saleIsOver)];
-    const [[idle, moved, heartbeat, beat, epoch], overdue, absent] = await this.#run(lookScript, concertId, names, options);
+    const [[idle, moved, heartbeat, beat, epoch, unlisted], overdue, absent] = await this.#run(lookScript, concertId, names, options);
     return {
       idle: idle === '1',
       moved: moved === '1',
+      unlisted: unlisted === '1',
       heartbeatDue: heartbeat === '1',
       beat: Number(beat),
       epoch: Number(epoch),
       overdue: placesOf(overdue),
       absent: placesOf(absent),
     };
+  }
+
+  /** One message to all processes; what the moves tell is told once. */
+  async tell(message: Messages['queueMoved'], unlisted: boolean): Promise<void> {
+    const { concertId } = message;
+    const open = JSON.stringify(message).slice(0, -1);
+    await this.#run(tellScript, concertId, ofQueue(concertId, 'Waiting', 'State', 'Admissions', 'Moves'), [topics.queueMoved(concertId), open, String(unlisted)]);
   }
 
   async propose(concertId: string, policy: QueuePolicy): Promise<Place[]> {
@@ -166,7 +182,7 @@ export class QueueStore {
     passTtlMs: number,
     places: readonly Place[],
   ): Promise<{ outcomes: AdmitOutcome[]; active: number; epoch: number }> {
-    const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events');
+    const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Events', 'Moves');
     const reply = await this.#run(admitScript, concertId, names, [policy.admitCount, policy.activeMax, passTtlMs, PLACES_PER_EPOCH, ...flat(places)]);
     return { outcomes: reply.slice(0, -2) as AdmitOutcome[], active: Number(reply.at(-2)), epoch: Number(reply.at(-1)) };
   }
@@ -174,7 +190,7 @@ export class QueueStore {
   /** For each whether its user stands at it now, and the newer place that was given up for it. */
   async bringBack(concertId: string, places: readonly LostPlace[], replacesNewer: boolean, keptMs: number): Promise<{ isBack: boolean; givenUp: number | null }[]> {
     const names = [
-      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State'),
+      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'Attempts', 'State', 'Moves'),
       ...places.map(({ userId }) => keys.queueEnded(concertId, userId)),
     ];
     const lost = places.flatMap(({ userId, place, status, remainingMs }) => [userId, place, status, remainingMs]);
@@ -236,7 +252,7 @@ export async function* activePlacesOf(redis: Redis, concertId: string): AsyncIte
   } while (cursor !== '0');
 }
 
-type QueueKey = 'Waiting' | 'Active' | 'Seen' | 'Places' | 'Attempts' | 'State' | 'Admissions' | 'Events';
+type QueueKey = 'Waiting' | 'Active' | 'Seen' | 'Places' | 'Attempts' | 'State' | 'Admissions' | 'Events' | 'Moves';
 const ofQueue = (concertId: string, ...names: QueueKey[]): string[] => names.map((name) => keys[`queue${name}`](concertId));
 
 const flat = (places: readonly Place[]): (string | number)[] => places.flatMap(({ userId, place }) => [userId, place]);

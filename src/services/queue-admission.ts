@@ -8,8 +8,8 @@ import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { queuePolicyOf } from '../domain/queue-policy.js';
 import { isGivenUp, rememberedAs } from '../domain/queue-recovery.js';
-import { ENDED_KEPT_MS, saleHasOpened, saleIsOver, type Place } from '../domain/queue.js';
-import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
+import { ENDED_KEPT_MS, heartbeatMsOf, saleHasOpened, saleIsOver, type Place } from '../domain/queue.js';
+import { topics, type PubSub } from '../redis/pubsub.js';
 import { QUEUE_BATCH, type AdmitOutcome, type EndCause, type Look, type QueueStore } from '../redis/queue-store.js';
 
 /**
@@ -19,9 +19,6 @@ import { QUEUE_BATCH, type AdmitOutcome, type EndCause, type Look, type QueueSto
 
 /** A line shortens or grows by at most this many batches in one tick. */
 const BATCHES_MAX = 20;
-const HEARTBEAT_EVERY_MS = 5000;
-/** Several heartbeats fit into the grace, so that a lost one costs nobody the place. */
-const HEARTBEATS_PER_GRACE = 3;
 /** Ticks that stayed away this often, and longer than a heartbeat may, are an outage: nobody could be seen meanwhile. */
 const OUTAGE_TICKS = 4;
 const USERS_PER_MESSAGE = 200;
@@ -74,7 +71,7 @@ export class QueueAdmission {
       if (!look.idle) changed.push(...(await this.#admit(concertId, facts)));
     } finally {
       // Also when the database takes no passes: who is connected must be asked for, or would count as absent.
-      await this.#tell(concertId, changed, look.moved || changed.length > 0, look.heartbeatDue);
+      await this.#tell(concertId, changed, look);
     }
     return look.idle ? this.#forget(concertId) : look.beat;
   }
@@ -86,7 +83,7 @@ export class QueueAdmission {
   }
 
   get #heartbeatMs(): number {
-    return Math.min(HEARTBEAT_EVERY_MS, Math.ceil(this.config.absenceGraceMs / HEARTBEATS_PER_GRACE));
+    return heartbeatMsOf(this.config.absenceGraceMs);
   }
 
   #look(concertId: string, facts: QueueFacts): Promise<Look> {
@@ -177,14 +174,17 @@ export class QueueAdmission {
     return places.filter((place) => givenUp.includes(place) || isOver(place));
   }
 
-  async #tell(concertId: string, users: string[], moved: boolean, heartbeat: boolean): Promise<void> {
-    if (!moved && !heartbeat) return;
-    const messages: Messages['queueMoved'][] = [];
-    for (let from = 0; from === 0 || from < users.length; from += USERS_PER_MESSAGE) {
-      messages.push({ concertId, users: users.slice(from, from + USERS_PER_MESSAGE), moved: false, heartbeat: false });
+  /** One message, however many watch; more only where more have changed than fit into one. */
+  async #tell(concertId: string, users: string[], { moved, unlisted, heartbeatDue }: Look): Promise<void> {
+    if (!moved && users.length === 0 && !heartbeatDue) return;
+    for (; users.length > USERS_PER_MESSAGE; users = users.slice(USERS_PER_MESSAGE)) {
+      await this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), { concertId, users: users.slice(0, USERS_PER_MESSAGE), moved: false, heartbeat: false });
     }
-    // The last tells of the move: by then a room has heard how many have gone.
-    Object.assign(messages.at(-1)!, { moved, heartbeat });
-    await Promise.all(messages.map((message) => this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), message)));
+    try {
+      await this.store.tell({ concertId, users, moved: moved || users.length > 0, heartbeat: heartbeatDue }, unlisted);
+    } catch (error) {
+      // The moves wait for the next tick, and a heartbeat that was lost is made good by the next.
+      this.counters.followUpFailed('publish', error);
+    }
   }
 }

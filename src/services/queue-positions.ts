@@ -1,4 +1,4 @@
-import { estimatedWaitSeconds, type Place, type QueuePosition } from '../domain/queue.js';
+import { estimatedWaitSeconds, type Pace, type Place, type QueuePosition } from '../domain/queue.js';
 import type { QueueStore, QueueView, Standing } from '../redis/queue-store.js';
 import { orUnavailable } from '../redis/unavailable.js';
 import { isLive, mayBeLost, type QueueReturns } from './queue-returns.js';
@@ -11,8 +11,12 @@ export interface Holder {
   place: number | null;
 }
 
+/** Where a user stands who has or had a place. */
+export type Stand = NonNullable<Standing>;
+
 export interface Reading {
-  positions: QueuePosition[];
+  view: QueueView;
+  standings: Stand[];
   /** Their places as far as they are known to last. */
   places: (number | null)[];
   /** Some places were lost when the positions were read, and are back now or known to have ended: to be read once more. */
@@ -27,7 +31,7 @@ export class QueuePositions {
 
   /** Null if the user has no place and none that ended lately; `present` counts the user as being here, `prove` tells the place that is proved. */
   async read(concertId: string, userId: string, present: boolean, prove: () => Promise<number | null>): Promise<{ position: QueuePosition; place: number | null } | null> {
-    const read = () => orUnavailable(this.store.positions(concertId, [userId], present));
+    const read = () => orUnavailable(this.store.positions(concertId, [userId], present ? 0 : null));
     let { view, standings } = await read();
     const proven = isLive(standings[0]!) ? null : await prove();
     if (mayBeLost(standings[0]!, proven, view.epoch)) {
@@ -38,14 +42,15 @@ export class QueuePositions {
     return standing ? { position: positionOf(concertId, userId, view, standing), place: standing.place } : null;
   }
 
-  /** Of users who had a place: if nothing is known of it any more, and it was not lost, it has ended. */
-  async readHolders(concertId: string, holders: readonly Holder[], present: boolean): Promise<Reading> {
-    const { view, standings } = await orUnavailable(this.store.positions(concertId, holders.map(({ userId }) => userId), present));
+  /** Of users who had a place: if nothing is known of it any more, and it was not lost, it has ended. They count as present, for so many ms ahead. */
+  async readHolders(concertId: string, holders: readonly Holder[], presentAheadMs: number): Promise<Reading> {
+    const { view, standings } = await orUnavailable(this.store.positions(concertId, holders.map(({ userId }) => userId), presentAheadMs));
     const lost = holders.filter(({ place }, index): boolean => mayBeLost(standings[index]!, place, view.epoch)) as Place[];
     const isBack = lost.length > 0 ? await this.returns.bringBack(concertId, lost, false) : [];
     const ended = new Set(lost.filter((_, index) => !isBack[index]).map(({ userId }) => userId));
     return {
-      positions: holders.map(({ userId }, index) => positionOf(concertId, userId, view, standings[index] ?? FORGOTTEN)),
+      view,
+      standings: standings.map((standing) => standing ?? FORGOTTEN),
       places: holders.map(({ userId, place }, index) => (ended.has(userId) ? null : (standings[index]?.place ?? place))),
       isStale: lost.length > 0,
     };
@@ -54,17 +59,20 @@ export class QueuePositions {
 
 const FORGOTTEN = { status: 'EXPIRED', rank: 0, passEndsAt: 0, place: null } as const;
 
-function positionOf(concertId: string, userId: string, view: QueueView, standing: NonNullable<Standing>): QueuePosition {
-  const waits = standing.status === 'WAITING';
-  const position = waits ? standing.rank + 1 : 0;
+/** What positions are worked out from, besides where one stands oneself. */
+export type Crowd = Pick<QueueView, 'waiting' | 'seatsMayRemain'> & Pace;
+
+export function positionOf(concertId: string, userId: string, crowd: Crowd, { status, rank, passEndsAt }: Pick<Stand, 'status' | 'rank' | 'passEndsAt'>): QueuePosition {
+  const waits = status === 'WAITING';
+  const position = waits ? rank + 1 : 0;
   return {
     concertId,
     userId,
-    status: standing.status,
+    status,
     position,
-    waiting: view.waiting,
-    estimatedWaitSeconds: waits ? estimatedWaitSeconds(position, view) : null,
-    expiresAt: standing.status === 'ACTIVE' ? new Date(standing.passEndsAt) : null,
-    seatsMayRemain: view.seatsMayRemain,
+    waiting: crowd.waiting,
+    estimatedWaitSeconds: waits ? estimatedWaitSeconds(position, crowd) : null,
+    expiresAt: status === 'ACTIVE' ? new Date(passEndsAt) : null,
+    seatsMayRemain: crowd.seatsMayRemain,
   };
 }

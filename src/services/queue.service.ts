@@ -14,9 +14,9 @@ import { topics, type PubSub } from '../redis/pubsub.js';
 import type { QueueStore } from '../redis/queue-store.js';
 import { orUnavailable } from '../redis/unavailable.js';
 import type { QueueAdmission } from './queue-admission.js';
-import type { QueuePositions } from './queue-positions.js';
+import { positionOf, type QueuePositions } from './queue-positions.js';
 import type { QueueReturns } from './queue-returns.js';
-import type { QueueRooms } from './queue-room.js';
+import type { QueueRooms } from './queue-rooms.js';
 import type { TokenService } from './token.service.js';
 
 /** Dates whose concert is remembered; it never changes. */
@@ -152,8 +152,8 @@ export class QueueService {
   async #positionAt(concertId: string, userId: string, place: number): Promise<QueuePosition> {
     let known: number | null = place;
     for (let readings = 0; readings < READINGS_MAX; readings += 1) {
-      const { positions, places, isStale } = await this.positions.readHolders(concertId, [{ userId, place: known }], true);
-      if (!isStale) return positions[0]!;
+      const { view, standings, places, isStale } = await this.positions.readHolders(concertId, [{ userId, place: known }], 0);
+      if (!isStale) return positionOf(concertId, userId, view, standings[0]!);
       known = places[0]!;
     }
     throw serviceUnavailable();

@@ -1,10 +1,10 @@
 -- Turns proposed waiters into active ones, in the order given, each at most once and within rate and maximum as they are at this moment.
--- KEYS: waiting, active, seen, places, attempts, state, events
+-- KEYS: waiting, active, seen, places, attempts, state, events, moves
 -- ARGV: run of the server, N of the interval, most active at once, ms a pass lasts, places of an epoch, then user and place of each
 -- Replies: for each 'ADMITTED' | 'ALREADY' this place is active | 'WAITING' no room left | 'GONE' the place ended meanwhile |
 --          'LOST' the same of a place older than the queue's last recovery: it may have been lost; then how many are active now, and the queue's epoch;
 --          error UNREADY: the queue is to be recovered first
-local waiting, active, seen, places, attempts, state, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local waiting, active, seen, places, attempts, state, events, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
 local perInterval, activeMax, passMs, perEpoch = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -14,6 +14,7 @@ local count = tonumber(redis.call('HGET', state, 'count') or 0)
 local epoch = tonumber(redis.call('HGET', state, 'epoch'))
 local free = math.min(perInterval - count, activeMax - redis.call('ZCOUNT', active, '(' .. now, '+inf'))
 local admitted = 0
+local gone = {}
 local replies = {}
 for index = 5, #ARGV, 2 do
   local user, place = ARGV[index], tonumber(ARGV[index + 1])
@@ -31,11 +32,17 @@ for index = 5, #ARGV, 2 do
     redis.call('HDEL', attempts, user)
     redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_ADMITTED', 'user', user, 'place', ARGV[index + 1])
     admitted = admitted + 1
+    gone[admitted] = ARGV[index + 1]
     reply = 'ADMITTED'
   end
   replies[#replies + 1] = reply
 end
-if admitted > 0 then redis.call('HSET', state, 'count', count + admitted, 'admitted_at', now) end
+if admitted > 0 then
+  redis.call('HSET', state, 'count', count + admitted, 'admitted_at', now)
+  redis.call('RPUSH', moves, unpack(gone))
+  redis.call('LTRIM', moves, -20000, -1)
+  redis.call('HINCRBY', state, 'moves', admitted)
+end
 replies[#replies + 1] = redis.call('ZCOUNT', active, '(' .. now, '+inf')
 replies[#replies + 1] = epoch
 return replies

@@ -1,14 +1,16 @@
 -- Ends places for a cause that still holds at this moment; any other place of the same user is left alone.
--- KEYS: waiting, active, seen, places, attempts, state, events, then the ended marker of each user
+-- KEYS: waiting, active, seen, places, attempts, state, events, moves, then the ended marker of each user
 -- ARGV: run of the server, cause, ms for which an ending is remembered, ms a waiter may be absent, then user and place of each
 --       causes: 'PAID' an ACTIVE pass; 'TIME' a pass whose end has come; 'ABSENT' a waiter not seen for that long;
 --               'KNOWN' a waiter whose place has ended before, as its row says: nobody is told again
 -- Replies: the users whose place was ended; error UNREADY: the queue is to be recovered first
-local waiting, active, seen, places, attempts, state, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local waiting, active, seen, places, attempts, state, events, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
 local cause, keptMs, absentMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local gone = {}
 
 local function endWaiting(user, place)
   local held = redis.call('ZSCORE', waiting, user)
@@ -17,7 +19,7 @@ local function endWaiting(user, place)
   if cause == 'ABSENT' and tonumber(redis.call('ZSCORE', seen, user) or 0) > now - absentMs then return false end
   redis.call('ZREM', waiting, user)
   redis.call('ZREM', seen, user)
-  redis.call('HSET', state, 'dirty', 1)
+  gone[#gone + 1] = held
   return keptMs
 end
 
@@ -37,7 +39,7 @@ for index = 4, #ARGV, 2 do
   local kept
   if cause == 'ABSENT' or cause == 'KNOWN' then kept = endWaiting(user, place) else kept = endPass(user, place) end
   if kept then
-    local marker = KEYS[7 + (index - 2) / 2]
+    local marker = KEYS[8 + (index - 2) / 2]
     local status = cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
     if kept > 0 then redis.call('SET', marker, status, 'PX', kept) end
     if cause ~= 'KNOWN' then
@@ -45,5 +47,10 @@ for index = 4, #ARGV, 2 do
     end
     users[#users + 1] = user
   end
+end
+if #gone > 0 then
+  redis.call('RPUSH', moves, unpack(gone))
+  redis.call('LTRIM', moves, -20000, -1)
+  redis.call('HINCRBY', state, 'moves', #gone)
 end
 return users

@@ -1,8 +1,8 @@
 -- Gives up the place or pass a user has now, whatever it is, and remembers for a while that it ended.
--- KEYS: waiting, active, seen, places, attempts, state, ended marker of the user, events
+-- KEYS: waiting, active, seen, places, attempts, state, ended marker of the user, events, moves
 -- ARGV: run of the server, user, ms for which the ending is remembered
 -- Replies: {'WAITING'|'ACTIVE', place} what was given up; {'NONE'}; error UNREADY: the queue is to be recovered first
-local waiting, active, seen, places, attempts, state, ended, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local waiting, active, seen, places, attempts, state, ended, events, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
 local user = ARGV[1]
 local time = redis.call('TIME')
@@ -12,7 +12,9 @@ local place = redis.call('ZSCORE', waiting, user)
 if place then
   redis.call('ZREM', waiting, user)
   redis.call('ZREM', seen, user)
-  redis.call('HSET', state, 'dirty', 1)
+  redis.call('RPUSH', moves, place)
+  redis.call('LTRIM', moves, -20000, -1)
+  redis.call('HINCRBY', state, 'moves', 1)
   redis.call('SET', ended, 'EXPIRED', 'PX', ARGV[2])
   redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_LEFT', 'user', user, 'place', place)
   return { 'WAITING', place }

@@ -1,12 +1,12 @@
 -- The start of a tick: what of this queue is over, whether it moved since the last tick, whether a heartbeat is due.
--- KEYS: waiting, active, seen, places, state, admissions
+-- KEYS: waiting, active, seen, places, state, admissions, moves
 -- ARGV: run of the server, ms without a tick after which nobody counts as absent, ms a waiter may be absent, ms between two heartbeats, the most of each kind to tell,
 --       '1' if some seat may remain, '1' if the sale is over
 -- Replies: { '1' if nobody is here or may come back, and the last interval admitted nobody, '1' if the line moved, '1' if a heartbeat is due, ticks so far,
---            the queue's epoch },
+--            the queue's epoch, '1' if the line moved in a way that its moves do not tell },
 --          { user, place, … } of passes whose end has come, { user, place, … } of absent waiters;
 --          error UNREADY: the queue is to be recovered first
-local waiting, active, seen, places, state, admissions = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local waiting, active, seen, places, state, admissions, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
 local outageMs, absentMs, heartbeatMs, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local seats, over = ARGV[5], ARGV[6] == '1'
@@ -19,7 +19,7 @@ local graceFrom = tonumber(known[2] or 0)
 local sinceTick, sinceHeartbeat = now - (known[1] or 0), now - (known[3] or 0)
 if sinceTick > outageMs or sinceTick < 0 then graceFrom = now end
 local heartbeat = sinceHeartbeat >= heartbeatMs or sinceHeartbeat < 0
-local moved = known[4] or (known[5] or '1') ~= seats
+local moved = known[4] or (known[5] or '1') ~= seats or redis.call('EXISTS', moves) == 1
 redis.call('HSET', state, 'tick_at', now, 'grace_from', graceFrom, 'seats', seats)
 if heartbeat then redis.call('HSET', state, 'heartbeat_at', now) end
 redis.call('HDEL', state, 'dirty')
@@ -44,4 +44,4 @@ if graceFrom <= now - absentMs then
     absent[#absent + 1] = redis.call('ZSCORE', waiting, user) or '0'
   end
 end
-return { { idle and '1' or '0', moved and '1' or '0', heartbeat and '1' or '0', tostring(beat), known[8] }, overdue, absent }
+return { { idle and '1' or '0', moved and '1' or '0', heartbeat and '1' or '0', tostring(beat), known[8], known[4] and '1' or '0' }, overdue, absent }
