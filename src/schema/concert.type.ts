@@ -2,7 +2,7 @@ import { Field, ID, ObjectType } from 'type-graphql';
 import { PageInfo } from './page-info.type.js';
 import { DateTime, Money } from './scalars.js';
 
-@ObjectType({ description: 'A concert, sold on one or more dates.' })
+@ObjectType({ description: 'A concert, sold on one or more dates.', simpleResolvers: true })
 export class Concert {
   @Field(() => ID, { description: 'UUID.' })
   id!: string;
@@ -29,7 +29,7 @@ export class ConcertPrice {
   amount!: number;
 }
 
-@ObjectType({ description: 'A page of concerts, newest first.' })
+@ObjectType({ description: 'A page of concerts, newest first.', simpleResolvers: true })
 export class ConcertConnection {
   @Field(() => [Concert], { description: 'The concerts of this page.' })
   nodes!: Concert[];

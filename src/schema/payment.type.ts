@@ -5,7 +5,7 @@ import { PageInfo } from './page-info.type.js';
 import { InsufficientBalance, PaymentNotRefundable, ReservationNotPayable, resultTypeOf } from './refusal.type.js';
 import { DateTime, Money } from './scalars.js';
 
-@ObjectType({ description: 'The payment of a reservation from the balance.' })
+@ObjectType({ description: 'The payment of a reservation from the balance.', simpleResolvers: true })
 export class Payment {
   @Field(() => ID, { description: 'UUID.' })
   id!: string;
@@ -26,7 +26,7 @@ export class Payment {
   balance!: number;
 }
 
-@ObjectType({ description: 'A page of payments, newest first.' })
+@ObjectType({ description: 'A page of payments, newest first.', simpleResolvers: true })
 export class PaymentConnection {
   @Field(() => [Payment], { description: 'The payments of this page.' })
   nodes!: Payment[];

@@ -20,7 +20,7 @@ export class ReservedSeat {
   price!: number;
 }
 
-@ObjectType({ description: 'Seats of one date, held, bought or given back together.' })
+@ObjectType({ description: 'Seats of one date, held, bought or given back together.', simpleResolvers: true })
 export class Reservation {
   @Field(() => ID, { description: 'UUID.' })
   id!: string;
@@ -38,7 +38,7 @@ export class Reservation {
   createdAt!: Date;
 }
 
-@ObjectType({ description: 'A page of reservations, newest first.' })
+@ObjectType({ description: 'A page of reservations, newest first.', simpleResolvers: true })
 export class ReservationConnection {
   @Field(() => [Reservation], { description: 'The reservations of this page.' })
   nodes!: Reservation[];

@@ -4,7 +4,7 @@ import { CancellationStatusEnum } from './enums.js';
 import { DateTime, Money } from './scalars.js';
 import { Schedule } from './schedule.type.js';
 
-@ObjectType({ description: 'A reservation of a cancelled date that could not be given back yet. It is tried again by itself, later each time, at least once a minute.' })
+@ObjectType({ description: 'A reservation of a cancelled date that could not be given back yet. It is tried again by itself, later each time, at least once a minute.', simpleResolvers: true })
 export class CancellationFailure {
   @Field(() => ID, { description: 'UUID of the reservation.' })
   reservationId!: string;
@@ -19,7 +19,7 @@ export class CancellationFailure {
   failedAt!: Date;
 }
 
-@ObjectType({ description: 'How far a cancelled date is with giving back what was held and paid.' })
+@ObjectType({ description: 'How far a cancelled date is with giving back what was held and paid.', simpleResolvers: true })
 export class ScheduleCancellation {
   @Field(() => Schedule, { description: 'The date.' })
   schedule!: Schedule;

@@ -2,7 +2,7 @@ import { createUnionType, Field, ID, Int, ObjectType } from 'type-graphql';
 import { resultTypeOf, SeatsNotRemovable } from './refusal.type.js';
 import { DateTime } from './scalars.js';
 
-@ObjectType({ description: 'A date of a concert.' })
+@ObjectType({ description: 'A date of a concert.', simpleResolvers: true })
 export class Schedule {
   @Field(() => ID, { description: 'UUID.' })
   id!: string;

@@ -2,7 +2,7 @@ import { createUnionType, Field, ID, InputType, ObjectType } from 'type-graphql'
 import { EmailTaken, InvalidCredentials, resultTypeOf } from './refusal.type.js';
 import { DateTime } from './scalars.js';
 
-@ObjectType({ description: 'An account. Only its owner sees it.' })
+@ObjectType({ description: 'An account. Only its owner sees it.', simpleResolvers: true })
 export class User {
   @Field(() => ID, { description: 'UUID.' })
   id!: string;
@@ -14,7 +14,7 @@ export class User {
   name!: string;
 }
 
-@ObjectType({ description: 'What a client needs to act as a user.' })
+@ObjectType({ description: 'What a client needs to act as a user.', simpleResolvers: true })
 export class Session {
   @Field(() => String, { description: 'Send it as `Authorization: Bearer …`.' })
   accessToken!: string;

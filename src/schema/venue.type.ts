@@ -22,7 +22,7 @@ export class VenueSection {
   rows!: VenueRow[];
 }
 
-@ObjectType({ description: 'Where concerts take place.' })
+@ObjectType({ description: 'Where concerts take place.', simpleResolvers: true })
 export class Venue {
   @Field(() => ID, { description: 'UUID.' })
   id!: string;
@@ -40,7 +40,7 @@ export class Venue {
   sections!: VenueSection[];
 }
 
-@ObjectType({ description: 'A page of venues, newest first.' })
+@ObjectType({ description: 'A page of venues, newest first.', simpleResolvers: true })
 export class VenueConnection {
   @Field(() => [Venue], { description: 'The venues of this page.' })
   nodes!: Venue[];

@@ -5,7 +5,7 @@ import { DeliveryStateEnum, EventTypeEnum } from './enums.js';
 import { PageInfo } from './page-info.type.js';
 import { DateTime } from './scalars.js';
 
-@ObjectType({ description: 'A receiver that events are posted to as JSON, signed with its secret.' })
+@ObjectType({ description: 'A receiver that events are posted to as JSON, signed with its secret.', simpleResolvers: true })
 export class Webhook {
   @Field(() => ID, { description: 'UUID.' })
   id!: string;
@@ -23,7 +23,7 @@ export class Webhook {
   createdAt!: Date;
 }
 
-@ObjectType({ description: 'A page of webhooks, newest first.' })
+@ObjectType({ description: 'A page of webhooks, newest first.', simpleResolvers: true })
 export class WebhookConnection {
   @Field(() => [Webhook], { description: 'The webhooks of this page.' })
   nodes!: Webhook[];
@@ -32,7 +32,7 @@ export class WebhookConnection {
   pageInfo!: PageInfo;
 }
 
-@ObjectType({ description: 'A webhook with its new secret, which is never told again.' })
+@ObjectType({ description: 'A webhook with its new secret, which is never told again.', simpleResolvers: true })
 export class CreatedWebhook {
   @Field(() => Webhook, { description: 'The webhook.' })
   webhook!: Webhook;
@@ -41,7 +41,7 @@ export class CreatedWebhook {
   secret!: string;
 }
 
-@ObjectType({ description: 'One event on its way to one webhook.' })
+@ObjectType({ description: 'One event on its way to one webhook.', simpleResolvers: true })
 export class WebhookDelivery {
   @Field(() => ID, { description: 'UUID.' })
   id!: string;
@@ -71,7 +71,7 @@ export class WebhookDelivery {
   createdAt!: Date;
 }
 
-@ObjectType({ description: 'A page of deliveries, newest first.' })
+@ObjectType({ description: 'A page of deliveries, newest first.', simpleResolvers: true })
 export class WebhookDeliveryConnection {
   @Field(() => [WebhookDelivery], { description: 'The deliveries of this page.' })
   nodes!: WebhookDelivery[];

@@ -1,24 +1,30 @@
-import { ApolloServer, HeaderMap, type ApolloServerPlugin, type HTTPGraphQLResponse } from '@apollo/server';
+import { ApolloServer, HeaderMap, type ApolloServerOptions, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginLandingPageDisabled, ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { App } from '../app.js';
 import type { Context } from '../context.js';
-import { byDeadline, NoAnswer, withDeadline } from '../domain/deadline.js';
-import { RequestError, serviceUnavailable } from '../domain/errors.js';
+import { RequestError } from '../domain/errors.js';
+import { takesOnlyJson, type AcceptedTypes } from './accepted-types.js';
 import type { ErrorEdge } from './errors.js';
+import { eachHeader } from './headers.js';
+import { inTime } from './http-answer.js';
+import type { KnownOperations } from './known-operations.js';
 import { extraRules, labelOf, PARSE_OPTIONS, validationOptions } from './operation-rules.js';
-import { admitSender, bearerOf, contextOf, refusedWithStatus, tokenOf } from './request-context.js';
-import { currentScope, inScope, newScope, type RequestScope } from './request-scope.js';
-import { ERRORS_MAX, GIVEN_UP_AFTER_MS } from './limits.js';
+import { admitSender, contextOf, refusedWithStatus, senderOf } from './request-context.js';
+import { currentScope, newScope } from './request-scope.js';
+import { ERRORS_MAX } from './limits.js';
 
 const METHODS = ['GET', 'POST'];
+/** What Apollo puts in front of a hash. */
+const PERSISTED_PREFIX = 'apq:';
 
 /** Queries by GET and POST, mutations by POST. */
-export async function serveGraphqlHttp(http: FastifyInstance, app: App, schema: GraphQLSchema, edge: ErrorEdge): Promise<ApolloServer<Context>> {
+export async function serveGraphqlHttp(http: FastifyInstance, app: App, schema: GraphQLSchema, edge: ErrorEdge, known: KnownOperations, accepted: AcceptedTypes): Promise<ApolloServer<Context>> {
   const apollo = new ApolloServer<Context>({
     schema,
-    persistedQueries: false,
+    persistedQueries: { cache: persistedQueries(known) },
+    stringifyResult: (result) => JSON.stringify(result),
     allowBatchedHttpRequests: false,
     csrfPrevention: true,
     // Closed by our own rule, which the websocket shares.
@@ -35,50 +41,37 @@ export async function serveGraphqlHttp(http: FastifyInstance, app: App, schema: 
       ApolloServerPluginUsageReportingDisabled(),
       labelsOperations(schema),
       refusesSubscriptions,
+      learnsDocuments(known),
       boundsErrors,
       answersJsonClientsWith200,
     ],
     formatError: (_formatted, error) => edge.toClient(error),
   });
   await apollo.start();
-  http.route({ method: METHODS, url: '/graphql', handler: (request, reply) => answer(apollo, app, request, reply) });
+  http.route({ method: METHODS, url: '/graphql', handler: (request, reply) => answer(apollo, app, request, reply, accepted) });
   return apollo;
 }
 
-async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyRequest, reply: FastifyReply, accepted: AcceptedTypes): Promise<string | Buffer> {
   const started = performance.now();
   const scope = newScope(request.id);
-  const running = inScope(scope, () =>
-    withDeadline(GIVEN_UP_AFTER_MS, () =>
-      apollo.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: {
-          method: request.method,
-          headers: headersOf(request),
-          search: request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '',
-          body: request.body,
-        },
-        context: () => httpContext(app, request),
-      }),
-    ),
-  );
-  const result = await byDeadline(running, GIVEN_UP_AFTER_MS).catch((error: unknown) => {
-    if (!(error instanceof NoAnswer)) throw error;
-    app.logger.warn({ requestId: request.id, operation: scope.operation }, 'answered before its end, which did not come in time');
-    return noAnswerYet(scope);
+  const { status, headers, body } = await inTime(app, scope, async () => {
+    const result = await apollo.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: {
+        method: request.method,
+        headers: headersOf(request),
+        search: request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : '',
+        body: request.body,
+      },
+      context: () => httpContext(app, request),
+    });
+    if (scope.code === 'OK') accepted.learn(request.headers.accept, result.headers.get('content-type'));
+    return { status: result.status ?? 200, headers: [...result.headers].flat(), body: result.body.kind === 'complete' ? result.body.string : '' };
   });
   app.metrics.operationAnswered({ ...scope.operation, code: scope.code }, (performance.now() - started) / 1000);
-  for (const [name, value] of result.headers) void reply.header(name, value);
-  void reply.code(result.status ?? 200).header('cache-control', 'no-store');
-  return result.body.kind === 'complete' ? result.body.string : '';
-}
-
-/** What runs goes on and ends by itself: whether it happened is known to nobody yet. */
-function noAnswerYet(scope: RequestScope): HTTPGraphQLResponse {
-  const { code, extensions } = serviceUnavailable();
-  scope.code = code;
-  const message = 'There is no answer yet: it may or may not have happened. Repeating the same call is safe.';
-  const headers = new HeaderMap([['content-type', 'application/json; charset=utf-8'], ['retry-after', String(extensions.retryAfterSeconds)]]);
-  return { status: 503, headers, body: { kind: 'complete', string: JSON.stringify({ errors: [{ message, extensions: { code, ...extensions } }] }) } };
+  eachHeader(headers, (name, value) => void reply.header(name, value));
+  void reply.code(status).header('cache-control', 'no-store');
+  return body;
 }
 
 function headersOf(request: FastifyRequest): HeaderMap {
@@ -90,18 +83,28 @@ function headersOf(request: FastifyRequest): HeaderMap {
 }
 
 async function httpContext(app: App, request: FastifyRequest): Promise<Context> {
-  const sender = {
-    requestId: request.id,
-    accessToken: bearerOf(request.headers.authorization),
-    queueToken: tokenOf(request.headers['x-queue-token']),
-    address: request.ip,
-  };
+  const sender = senderOf(app, request.raw, request.id);
   try {
     return contextOf(app, sender, await admitSender(app, sender));
   } catch (error) {
     throw refusedWithStatus(error);
   }
 }
+
+/** What is good is known from then on. */
+const learnsDocuments = (known: KnownOperations): ApolloServerPlugin<Context> => ({
+  requestDidStart: async () => ({
+    didResolveOperation: async ({ source, document }) => known.learn(source, document),
+  }),
+});
+
+/** Automatic persisted queries: clients send the hash of a document that is known, and its text only where it is not. */
+const persistedQueries = (known: KnownOperations): NonNullable<Exclude<ApolloServerOptions<Context>['persistedQueries'], false>>['cache'] & object => ({
+  get: async (key) => known.byHash(key.slice(PERSISTED_PREFIX.length))?.text,
+  // What is registered was found valid before that, so it is known already.
+  set: async () => undefined,
+  delete: async () => undefined,
+});
 
 const labelsOperations = (schema: GraphQLSchema): ApolloServerPlugin<Context> => ({
   requestDidStart: async () => ({
@@ -133,9 +136,8 @@ const boundsErrors: ApolloServerPlugin<Context> = {
 const answersJsonClientsWith200: ApolloServerPlugin<Context> = {
   requestDidStart: async () => ({
     willSendResponse: async ({ request, source, response }) => {
-      const accept = request.http?.headers.get('accept') ?? '';
-      const onlyJson = accept.includes('application/json') && !accept.includes('application/graphql-response+json') && !accept.includes('*/*');
-      if (onlyJson && source !== undefined && response.http.status === 400) response.http.status = 200;
+      const refusedAfterReading = source !== undefined && response.http.status === 400;
+      if (refusedAfterReading && takesOnlyJson(request.http?.headers.get('accept'))) response.http.status = 200;
     },
   }),
 };

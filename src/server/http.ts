@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import cors from '@fastify/cors';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify';
 import type { App } from '../app.js';
 import type { Config } from '../config.js';
 import type { ErrorCode } from '../domain/errors.js';
 import type { ErrorEdge } from './errors.js';
+import { answerHeaders, eachHeader, GRAPHQL_METHODS, JSON_TYPE, PREFLIGHT_HEADERS } from './headers.js';
+import { logAnswered } from './http-answer.js';
 import { HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MESSAGE_MAX_BYTES, REQUEST_TIMEOUT_MS } from './limits.js';
-import { inScope, newScope } from './request-scope.js';
 import { isListedOrigin } from './origin.js';
+import { inScope, newScope } from './request-scope.js';
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -19,7 +20,6 @@ declare module 'fastify' {
 }
 
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
-const GRAPHQL_METHODS = 'GET, POST';
 
 /** Taken from the proxy in front, if it is one, so that its log and ours speak of the same request. */
 export function requestIdOf(request: IncomingMessage): string {
@@ -46,16 +46,9 @@ export async function createHttp(app: App, edge: ErrorEdge): Promise<FastifyInst
   http.server.headersTimeout = HEADERS_TIMEOUT_MS;
   http.removeContentTypeParser('text/plain');
   addHeaders(http, config);
-  await http.register(cors, {
-    origin: (origin, done) => done(null, origin !== undefined && isListedOrigin(origin, config)),
-    methods: GRAPHQL_METHODS,
-    allowedHeaders: ['content-type', 'authorization', 'x-queue-token', 'x-request-id', 'apollo-require-preflight', 'x-apollo-operation-name'],
-    exposedHeaders: ['x-request-id', 'retry-after'],
-    maxAge: 600,
-  });
   http.addHook('onResponse', async (request, reply) => {
     if (reply.refusedWith) app.metrics.operationAnswered({ type: 'invalid', field: 'invalid', code: reply.refusedWith });
-    logger.debug({ requestId: request.id, method: request.method, path: request.url.split('?')[0], status: reply.statusCode, ms: reply.elapsedTime }, 'answered');
+    logAnswered(logger, { requestId: request.id, method: request.method, path: request.url.split('?')[0]!, status: reply.statusCode, ms: reply.elapsedTime, ahead: false });
   });
   http.setErrorHandler<FastifyError>((error, request, reply) => sendError(edge, error, request, reply));
   http.setNotFoundHandler((request, reply) => {
@@ -67,14 +60,12 @@ export async function createHttp(app: App, edge: ErrorEdge): Promise<FastifyInst
 
 function addHeaders(http: FastifyInstance, config: Config): void {
   http.addHook('onRequest', async (request, reply) => {
-    void reply.headers({
-      'x-request-id': request.id,
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-      'content-security-policy': "frame-ancestors 'none'",
-      'referrer-policy': 'no-referrer',
-      ...(config.production ? { 'cross-origin-resource-policy': 'same-site' } : {}),
-    });
+    const { origin } = request.headers;
+    eachHeader(answerHeaders(config, request.id, origin), (name, value) => void reply.header(name, value));
+    const asksFirst = request.method === 'OPTIONS' && origin !== undefined && isListedOrigin(origin, config) && request.headers['access-control-request-method'];
+    if (!asksFirst) return;
+    eachHeader(PREFLIGHT_HEADERS, (name, value) => void reply.header(name, value));
+    return reply.code(204).send();
   });
 }
 
@@ -93,13 +84,13 @@ function sendError(edge: ErrorEdge, error: FastifyError, request: FastifyRequest
     return send(reply, status, 'BAD_USER_INPUT', isJson ? MESSAGES['FST_ERR_CTP_INVALID_JSON_BODY']! : (MESSAGES[error.code] ?? 'The request is not valid.'));
   }
   const shown = inScope(newScope(request.id), () => edge.toClient(error));
-  return reply.code(500).type('application/json; charset=utf-8').send({ errors: [shown] });
+  return reply.code(500).type(JSON_TYPE).send({ errors: [shown] });
 }
 
 function send(reply: FastifyReply, status: number, code: ErrorCode, message: string): FastifyReply {
   reply.refusedWith = code;
   // No hook has run where fastify could not even read the address.
-  return reply.code(status).header('x-request-id', reply.request.id).type('application/json; charset=utf-8').send(errorBody(code, message));
+  return reply.code(status).header('x-request-id', reply.request.id).type(JSON_TYPE).send(errorBody(code, message));
 }
 
 export const errorBody = (code: ErrorCode, message: string) => ({ errors: [{ message, extensions: { code } }] });
@@ -119,7 +110,7 @@ function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void 
 /** An answer on a connection that has no HTTP response object. */
 export function rejectSocket(socket: Socket, status: string, code: ErrorCode, message: string, requestId: string, headers: Record<string, string> = {}): void {
   const body = JSON.stringify(errorBody(code, message));
-  const head = { connection: 'close', 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(body)), 'x-request-id': requestId, ...headers };
+  const head = { connection: 'close', 'content-type': JSON_TYPE, 'content-length': String(Buffer.byteLength(body)), 'x-request-id': requestId, ...headers };
   const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
   // The other side may keep its half open for as long as it likes.
   socket.once('finish', () => socket.destroy());

@@ -1,8 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { App } from '../app.js';
 import type { Context } from '../context.js';
 import { RequestError, serviceUnavailable } from '../domain/errors.js';
 import type { Viewer } from '../domain/viewer.js';
+import { clientAddressOf } from './client-address.js';
 import { isStoreAway } from './store-errors.js';
 
 /** What a request says of its sender, however it came. */
@@ -28,6 +30,12 @@ export const tokenOf = (value: unknown): string | null =>
 export const viewerOfToken = async (app: App, accessToken: string | null): Promise<Viewer | null> =>
   accessToken === null ? null : app.services.sessions.authenticate(accessToken);
 
+/** What an HTTP request says of its sender, whichever way it goes. */
+export function senderOf(app: App, request: IncomingMessage, requestId: string): Sender {
+  const { authorization, 'x-queue-token': queueToken } = request.headers;
+  return { requestId, accessToken: bearerOf(authorization), queueToken: tokenOf(queueToken), address: clientAddressOf(request, app.config.trustProxyHops) };
+}
+
 /** The one place where an operation is counted: once by its address, before anything is looked up for it, and once by its user. */
 export async function admitSender(app: App, sender: Sender): Promise<Viewer | null> {
   await app.limiter.consume('address', sender.address);
@@ -42,11 +50,25 @@ export function contextOf(app: App, sender: Sender, viewer: Viewer | null): Cont
 
 const STATUS_OF: Partial<Record<string, number>> = { RATE_LIMITED: 429, SERVICE_UNAVAILABLE: 503 };
 
+/** What a client may know of why its request was not let in; undefined for a fault of ours. */
+const shownOf = (refused: unknown): RequestError | undefined => {
+  if (isStoreAway(refused)) return serviceUnavailable();
+  return refused instanceof RequestError ? refused : undefined;
+};
+
 /** An operation that was refused before it began: over HTTP the status says so too, for proxies and for clients that look no further. */
-export function refusedWithStatus(error: unknown): unknown {
-  const shown = isStoreAway(error) ? serviceUnavailable() : error;
-  if (!(shown instanceof RequestError)) return error;
-  const seconds = shown.extensions.retryAfterSeconds;
-  const http = { status: STATUS_OF[shown.code] ?? 400, headers: new Map(seconds === undefined ? [] : [['retry-after', String(seconds)]]) };
-  return new GraphQLError(shown.message, { originalError: error as Error, extensions: { http } });
+export function statusOfRefused(refused: unknown): number {
+  const shown = shownOf(refused);
+  return shown ? (STATUS_OF[shown.code] ?? 400) : 500;
+}
+
+export const retryAfterOf = (refused: unknown): number | undefined => shownOf(refused)?.extensions.retryAfterSeconds;
+
+/** The same in the words of Apollo. */
+export function refusedWithStatus(refused: unknown): unknown {
+  const shown = shownOf(refused);
+  if (!shown) return refused;
+  const seconds = retryAfterOf(refused);
+  const http = { status: statusOfRefused(refused), headers: new Map(seconds === undefined ? [] : [['retry-after', String(seconds)]]) };
+  return new GraphQLError(shown.message, { originalError: refused as Error, extensions: { http } });
 }

@@ -5,6 +5,7 @@ import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { handleProtocols, type Server as GraphqlWs } from 'graphql-ws';
 import type { App } from '../app.js';
 import type { ErrorEdge } from './errors.js';
+import { clientAddressOf } from './client-address.js';
 import { createGraphqlWs, type SocketState } from './graphql-ws.js';
 import { rejectSocket, requestIdOf } from './http.js';
 import { MESSAGE_MAX_BYTES, SESSION_RECHECK_MS, SOCKET_BACKLOG_MAX_BYTES, SOCKET_PING_MS, UNACKNOWLEDGED_SOCKETS_MAX } from './limits.js';
@@ -136,14 +137,6 @@ async function send(client: WebSocket, data: string): Promise<void> {
   if (client.readyState !== client.OPEN) return;
   if (client.bufferedAmount > SOCKET_BACKLOG_MAX_BYTES) return client.terminate();
   await new Promise<void>((resolve) => client.send(data, () => resolve()));
-}
-
-/** As fastify's trustProxy reads it: the given number of addresses from the end of the chain are our own proxies. */
-export function clientAddressOf(request: IncomingMessage, hops: number): string {
-  const forwarded = request.headers['x-forwarded-for'];
-  const named = typeof forwarded === 'string' ? forwarded.split(',').map((address) => address.trim()).filter(Boolean).reverse() : [];
-  const chain = [request.socket.remoteAddress ?? '', ...named];
-  return chain[Math.min(hops, chain.length - 1)]!;
 }
 
 function once(work: () => void): () => void {

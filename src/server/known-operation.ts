@@ -1,0 +1,61 @@
+import { execute, getVariableValues, type DocumentNode, type ExecutionResult, type GraphQLError, type GraphQLSchema, type OperationDefinitionNode } from 'graphql';
+import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
+import type { Context } from '../context.js';
+import { labelOf } from './operation-rules.js';
+
+/** Compiling costs as much as running it a few times: one that comes once is not compiled. */
+export const COMPILED_FROM_USE = 2;
+
+export type Variables = Readonly<Record<string, unknown>>;
+type Result = ExecutionResult | Promise<ExecutionResult>;
+
+/** An operation of a document that was parsed and found valid before; runs without doing that again. */
+export class KnownOperation {
+  readonly label: { type: string; field: string };
+  #uses = 0;
+  #compiled: CompiledQuery | null = null;
+
+  constructor(
+    private readonly schema: GraphQLSchema,
+    private readonly document: DocumentNode,
+    readonly definition: OperationDefinitionNode,
+  ) {
+    this.label = labelOf(schema, definition);
+  }
+
+  get isQuery(): boolean {
+    return this.definition.operation === 'query';
+  }
+
+  /** The variables as the operation declares them, or what is wrong with them: in the words of graphql-js, so that both ways refuse them alike. */
+  coerce(given: Variables): { coerced: Variables; errors?: never } | { coerced?: never; errors: readonly GraphQLError[] } {
+    return getVariableValues(this.schema, this.definition.variableDefinitions ?? [], given) as ReturnType<KnownOperation['coerce']>;
+  }
+
+  /** With what the client has sent, only after `coerce` has found it good. */
+  run(variableValues: Variables, contextValue: Context): Result {
+    const compiled = this.#forUse();
+    if (!compiled) return this.#interpret(variableValues, contextValue);
+    const result = compiled.query(undefined, contextValue, variableValues);
+    return isPromise(result) ? result.then((settled) => this.#orInterpret(settled, variableValues, contextValue)) : this.#orInterpret(result, variableValues, contextValue);
+  }
+
+  #forUse(): CompiledQuery | null {
+    this.#uses += 1;
+    if (this.#uses !== COMPILED_FROM_USE) return this.#compiled;
+    const compiled = compileQuery(this.schema, this.document, this.definition.name?.value, { disablingCapturingStackErrors: true });
+    if (isCompiledQuery(compiled)) this.#compiled = compiled;
+    return this.#compiled;
+  }
+
+  /** Without data nothing has run: the compiled code has refused variables that are good. */
+  #orInterpret(result: ExecutionResult, variableValues: Variables, contextValue: Context): Result {
+    return 'data' in result ? result : this.#interpret(variableValues, contextValue);
+  }
+
+  #interpret(variableValues: Variables, contextValue: Context): Result {
+    return execute({ schema: this.schema, document: this.document, operationName: this.definition.name?.value, variableValues, contextValue }) as Result;
+  }
+}
+
+const isPromise = <T>(value: T | Promise<T>): value is Promise<T> => typeof (value as Promise<T>)?.then === 'function';
