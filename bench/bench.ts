@@ -1,3 +1,4 @@
+import type { Comparison, Rounds } from './support/stats.js';
 import type { BenchWorld, WorldOptions } from './support/world.js';
 
 /** What a bench is, and what it is given. */
@@ -37,17 +38,21 @@ export type Plot = { title: string; note?: string } & (
   | { kind: 'bars'; unit: string; bars: { name: string; value: number; min?: number; max?: number }[]; references?: ReferenceLine[] }
 );
 
-/** A figure that the bench must show. Exactly one of `atLeast` and `atMost`. */
-export interface Gate {
+/** Exactly one of `atLeast` and `atMost`. */
+export interface Wanted {
+  atLeast?: number;
+  atMost?: number;
+  /** What would be better still. */
+  aim?: number;
+}
+
+/** A figure that the bench must show. */
+export interface Gate extends Wanted {
   name: string;
   value: number;
   /** Of the values that `value` is the median of. */
   min?: number;
   max?: number;
-  atLeast?: number;
-  atMost?: number;
-  /** What would be better still. */
-  aim?: number;
   unit?: string;
   /** The side that is compared with was itself not steady; see `isNoisy`. */
   noisy?: boolean;
@@ -65,6 +70,8 @@ export interface BenchRun {
   table(table: Table): void;
   plot(plot: Plot): void;
   gate(gate: Gate): void;
+  /** A gate that is the median of paired ratios. */
+  compare(name: string, rounds: Rounds, comparison: Comparison & { wanted: Wanted }): void;
   /** Something that is right or wrong and no figure: no errors, no seat sold twice. */
   expect(ok: boolean, what: string): void;
   /** Private stores, and servers on request; ended when the bench is over. */

@@ -35,22 +35,30 @@ export class Load {
     if (hasEnded(this.child)) throw new Error('The load process has ended.');
     const file = join(this.folder, `load-${this.child.pid}-${(this.#jobs += 1)}.json`);
     writeFileSync(file, JSON.stringify(job));
-    const answered = once(this.child, 'message') as Promise<[{ result: RequestsResult } | { error: string }]>;
     this.child.send(file);
-    const gone = once(this.child, 'exit').then(() => Promise.reject(new Error('The load process has ended.')));
-    const [answer] = await Promise.race([answered, gone]);
-    gone.catch(() => undefined);
+    const answer = await this.#answer();
     rmSync(file);
     if ('error' in answer) throw new Error(answer.error);
     return answer.result;
   }
+
+  #answer(): Promise<{ result: RequestsResult } | { error: string }> {
+    return new Promise((resolve, reject) => {
+      const gone = (): void => reject(new Error('The load process has ended.'));
+      this.child.once('exit', gone).once('message', (answer: { result: RequestsResult } | { error: string }) => {
+        this.child.off('exit', gone);
+        resolve(answer);
+      });
+    });
+  }
 }
 
-/** The figures of one turn. `cpuUs` is that of one request, of all measured processes together. */
+/** The figures of one turn. `cpuUs` is what one request costs the first of the measured processes, `storesUs` all others together. */
 export function sampleOf({ answered, errors, seconds, cpuUs, times }: RequestsResult): Sample {
   const histogram = Histogram.of(times);
   return {
-    cpuUs: cpuUs.reduce((sum, us) => sum + us, 0) / Math.max(1, answered),
+    cpuUs: (cpuUs[0] ?? 0) / Math.max(1, answered),
+    storesUs: cpuUs.slice(1).reduce((sum, us) => sum + us, 0) / Math.max(1, answered),
     perSecond: answered / seconds,
     averageMs: histogram.averageMs,
     p50Ms: histogram.quantileMs(0.5),

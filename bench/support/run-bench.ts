@@ -1,6 +1,7 @@
 import { commitOf } from '../../drills/support/report.js';
-import type { Bench, BenchRun, Gate, Mode, Plot, Table } from '../bench.js';
+import type { Bench, BenchRun, Gate, Mode, Plot, Table, Wanted } from '../bench.js';
 import { gateLine, machineOf, type Report } from './report.js';
+import { isNoisy, pairedRatio, type Comparison, type Rounds } from './stats.js';
 import { verdictOf, worstOf } from './verdict.js';
 import { startWorld, type BenchWorld, type WorldOptions } from './world.js';
 
@@ -49,6 +50,11 @@ class Run implements BenchRun {
 
   plot(plot: Plot): void {
     this.report.plots.push(plot);
+  }
+
+  compare(name: string, rounds: Rounds, { wanted, ...comparison }: Comparison & { wanted: Wanted }): void {
+    const ratio = pairedRatio(rounds, comparison);
+    this.gate({ name, value: ratio.median, min: ratio.min, max: ratio.max, ...wanted, noisy: isNoisy(ratio) });
   }
 
   gate(gate: Gate): void {

@@ -37,6 +37,9 @@ export function medianOf(values: readonly number[]): number {
 
 export const spreadOf = (values: readonly number[]): Spread => ({ median: medianOf(values), min: Math.min(...values), max: Math.max(...values) });
 
+/** As a plot has it. */
+export const barOf = ({ median, min, max }: Spread): { value: number; min: number; max: number } => ({ value: median, min, max });
+
 /** `quantile` from 0 to 1, by nearest rank. */
 export function quantileOf(values: readonly number[], quantile: number): number {
   if (values.length === 0) throw new Error('There is no quantile of nothing.');

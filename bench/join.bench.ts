@@ -1,0 +1,72 @@
+import { writeFileSync } from 'node:fs';
+import { join as path } from 'node:path';
+import { JoinQueueDocument } from '../test/graphql/operations.js';
+import type { Buyer } from '../test/support/builder.js';
+import type { Bench, BenchRun } from './bench.js';
+import { timeJoinScript } from './join/script.js';
+import { HttpConnection, requestOf } from './support/http-connection.js';
+import { interleave, type Side } from './support/interleave.js';
+import { Load, sampleOf } from './support/load.js';
+import { bodyOf } from './support/operations.js';
+import type { Server } from './support/process.js';
+import { metricOf, pairedRatio, spreadOf } from './support/stats.js';
+import type { BenchWorld } from './support/world.js';
+
+/** The crowd comes: everybody joins the line of a concert at once. */
+export const join: Bench = { name: 'join', asks: 'What does it cost to take a place in line, over HTTP and in Redis?', run: measure };
+
+const BARE = 'node:http';
+const JOIN = 'join';
+const TRIVIAL = 'trivial query';
+const CONNECTIONS = 50;
+const TRIVIAL_BODY = bodyOf('query Currency { currency }');
+
+async function measure(run: BenchRun): Promise<void> {
+  // Nobody is admitted: what is measured is the line alone.
+  const world = await run.part('stores', () => run.world({ env: { QUEUE_ACTIVE_MAX: '0' } }));
+  await run.part('over HTTP', () => overHttp(run, world));
+  await run.part('the script', () => timeJoinScript(run, world));
+}
+
+async function overHttp(run: BenchRun, world: BenchWorld): Promise<void> {
+  const users = await run.part('users', () => world.build.buyers(run.sized({ quick: 3000, full: 20_000 })));
+  const api = await world.frontrow('api');
+  const worker = await world.frontrow('worker');
+  const load = await Load.start(world.folder);
+  run.closing(() => load.close());
+  const bare = await bareSide(world, api, users[0]!);
+  const pids = (server: Server): number[] => [server.pid, world.database.pid, world.redis.pid];
+  const time = async (server: Server, requests: string[]) => {
+    const result = await load.requests({ port: server.port, connections: CONNECTIONS, requests, pids: pids(server) });
+    if (result.errors > 0) throw new Error(`${server.name}: ${result.errors} errors: ${result.firstErrors.join('\n')}`);
+    return sampleOf(result);
+  };
+  const requestsTo = (body: string): string[] => users.map(({ accessToken }) => requestOf(body, { accessToken }));
+  // Everybody is new in the line in each round; bare bytes are counted more often, as each of them costs so little.
+  const sides: Side[] = [
+    { name: BARE, measure: () => time(bare, Array(run.sized({ quick: 4, full: 2 })).fill(requestsTo(TRIVIAL_BODY)).flat() as string[]) },
+    { name: JOIN, measure: async () => time(api, requestsTo(bodyOf(JoinQueueDocument, { concertId: (await world.build.concert({ seats: 1 })).id }))) },
+    { name: TRIVIAL, measure: () => time(api, requestsTo(TRIVIAL_BODY)) },
+  ];
+  const rounds = await interleave(run, 'joins over HTTP', sides, run.sized({ quick: 3, full: 5 }));
+  run.note(`Over HTTP ${users.length} users, each with a session of its own, join a concert that is new in each round, over ${CONNECTIONS} connections; ${BARE} answers with as many bytes. Places and positions are real, nobody is admitted meanwhile, and a worker looks after the line on the other core.`);
+  run.compare(`join over HTTP by ${BARE}, processor time`, rounds, { of: JOIN, to: BARE, metric: 'cpuUs', better: 'lower', wanted: { atLeast: 0.28, aim: 0.55 } });
+  const toTrivial = pairedRatio(rounds, { of: JOIN, to: TRIVIAL, metric: 'cpuUs', better: 'lower' });
+  run.table({
+    title: 'Joining over HTTP',
+    columns: ['', 'server µs', 'stores µs', 'per second', 'p95 ms'],
+    rows: sides.map(({ name }) => [name, ...['cpuUs', 'storesUs', 'perSecond', 'p95Ms'].map((metric) => spreadOf(metricOf(rounds, name, metric)).median)]),
+    note: `A join costs the server ${(1 / toTrivial.median).toFixed(2)} times a trivial query.`,
+  });
+  await Promise.all([api, worker, bare].map((server) => server.stop()));
+}
+
+async function bareSide(world: BenchWorld, api: Server, user: Buyer): Promise<Server> {
+  const { id } = await world.build.concert({ seats: 1 });
+  const connection = await HttpConnection.open(api.port);
+  const { body } = await connection.send(requestOf(bodyOf(JoinQueueDocument, { concertId: id }), { accessToken: user.accessToken }));
+  connection.close();
+  const file = path(world.folder, 'join-answers.json');
+  writeFileSync(file, JSON.stringify({ graphql: body.toString() }));
+  return world.side('bare-http.ts', { ANSWERS: file });
+}
