@@ -1,6 +1,15 @@
 import type { Bench } from './bench.js';
+import { data } from './data.bench.js';
 import { join } from './join.bench.js';
 import { reads } from './reads.bench.js';
+import { strategies } from './strategies.bench.js';
+import { writes } from './writes.bench.js';
 
 /** In the order in which they are run. */
-export const catalogue: readonly Bench[] = [reads, join];
+export const catalogue: readonly Bench[] = [
+  reads,
+  writes,
+  join,
+  data,
+  strategies,
+];

@@ -1,0 +1,63 @@
+import { createConnection, type Connection } from 'mysql2/promise';
+import { connectDatabase } from '../src/database/orm.config.js';
+import { migrate } from '../src/database/migrate.js';
+import type { Bench, BenchRun } from './bench.js';
+import { fill } from './data/fill.js';
+import { HOT_QUERIES } from './data/hot-queries.js';
+import { worthOf, type Worth } from './data/indexes.js';
+import type { BenchWorld } from './support/world.js';
+
+const FEW_SEATS = 10_000;
+const MANY_SEATS = { quick: 100_000, full: 1_000_000 };
+const EFFORT = { quick: { rounds: 3, times: 20, scans: 1 }, full: { rounds: 7, times: 50, scans: 5 } };
+const GROWTH_MAX = 1.5;
+const FEW = 'few';
+
+/** The rows, with their indexes, in memory: what is measured is the way to a row, not the disk. */
+const FLAGS = ['--innodb-buffer-pool-size=1G'];
+
+export const data: Bench = {
+  name: 'data',
+  asks: 'hot queries with and without their indexes as rows grow, the queue in Redis, cache hits and misses',
+  async run(run) {
+    const world = await run.world({ database: { flags: FLAGS } });
+    const many = run.sized(MANY_SEATS);
+    const [fewRows, manyRows] = [await connectionOf(run, world, FEW), await connectionOf(run, world, 'frontrow')];
+    const size = await run.part(`${many.toLocaleString('en')} seats`, async () => {
+      const orm = await connectDatabase({ socketPath: world.database.socket, name: FEW }, { poolMax: 2 });
+      await migrate(orm).finally(() => orm.close());
+      await fill(fewRows, FEW_SEATS);
+      return fill(manyRows, many);
+    });
+    const found = await run.part('hot queries', async () => {
+      const worths: Worth[] = [];
+      for (const query of HOT_QUERIES) {
+        run.signal.throwIfAborted();
+        worths.push(await worthOf(query, world.app.orm, fewRows, manyRows, run.sized(EFFORT)));
+      }
+      return worths;
+    });
+    report(run, found, `${size.seats.toLocaleString('en')} seats, ${size.reservations.toLocaleString('en')} reservations`);
+  },
+};
+
+async function connectionOf(run: BenchRun, world: BenchWorld, database: string): Promise<Connection> {
+  await world.app.orm.em.getConnection().execute(`create database if not exists ${database}`);
+  const connection = await createConnection({ socketPath: world.database.socket, user: 'root', database });
+  run.closing(() => connection.end());
+  return connection;
+}
+
+function report(run: BenchRun, found: readonly Worth[], size: string): void {
+  run.table({
+    title: `Hot queries among ${size}`,
+    columns: ['query', 'index', 'without it', 'with it', 'ms without any', 'ms without it', 'ms with it', 'without any / with', 'published', 'growth'],
+    rows: found.map(({ query, ms, withoutItMs, withoutAnyMs, plan, planWithoutIt, growth }) => [
+      query.name, `${query.table}.${query.index}`, planWithoutIt, plan, withoutAnyMs, withoutItMs, ms, withoutAnyMs / ms, query.published?.join(' → ') ?? '', growth.median,
+    ]),
+    note: `The statements are those the product sends. Growth is the time among so many rows by that among ${FEW_SEATS.toLocaleString('en')} seats. Published figures are of another system with other tables.`,
+  });
+  const worst = found.toSorted((one, other) => other.growth.median - one.growth.median)[0]!;
+  const { median, min, max } = worst.growth;
+  run.gate({ name: `hot queries stay flat; the one that grows most, ${worst.query.name}`, value: median, min, max, atMost: GROWTH_MAX, unit: '×' });
+}

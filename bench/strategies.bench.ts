@@ -1,0 +1,83 @@
+import type { EntityManager } from '@mikro-orm/mysql';
+import { Random } from '../drills/support/random.js';
+import type { Bench, BenchRun } from './bench.js';
+import { idOf } from './data/ids.js';
+import { STRATEGIES, type Contest, type Contested, type StrategyName } from './strategies/contest.js';
+import { interleave, WARM_UP } from './support/interleave.js';
+import { isNoisy, medianOf, metricOf, pairedRatio, type Rounds, type Sample } from './support/stats.js';
+import { order } from './writes/control.js';
+import { addConcert, addUsers } from './writes/rows.js';
+
+const BUYERS = 500;
+/** Enough to open connections and to compile what is hot; the slowest strategies take seconds for all. */
+const BUYERS_TO_WARM_UP = 100;
+const SEATS = [1, 50, 10_000];
+const OTHERS = STRATEGIES.filter((name) => name !== 'frontrow');
+
+export const strategies: Bench = {
+  name: 'strategies',
+  asks: 'ways to give each seat to one of many: how fast, at what cost, and whether a seat was sold twice',
+  async run(run) {
+    const world = await run.world();
+    const em = world.app.transactions.fork();
+    await addUsers(em, BUYERS);
+    const driver = await world.side('../strategies/driver.ts');
+    const contests = new Contests(em, driver.url);
+    for (const seats of SEATS) {
+      const sides = STRATEGIES.map((name) => ({ name, measure: (round: number) => contests.hold(name, seats, round) }));
+      const title = `${BUYERS} buyers, ${seats.toLocaleString('en')} ${seats === 1 ? 'seat' : 'seats'}`;
+      report(run, title, await run.part(title, () => interleave(run, title, sides, run.sized({ quick: 2, full: 9 }))));
+    }
+    run.expect(contests.errors.size === 0, `everybody got an answer${[...contests.errors].map((error) => `; ${error}`).join('')}`);
+    run.expect(contests.doubleSales.get('frontrow') === 0, 'Frontrow sold no seat twice');
+    run.note('All buyers ask at once, for a seat by chance, the same in all strategies. Completed is an answer: the seat or a refusal. Every strategy writes the seat, a reservation and its event; Frontrow the quota as well.');
+    run.note('Only the unique key and Frontrow write what a unique key watches: a seat that another strategy sold twice would be seen. The others have 64 connections; Frontrow has its default of 10.');
+  },
+};
+
+class Contests {
+  readonly errors = new Set<string>();
+  readonly doubleSales = new Map<StrategyName, number>(STRATEGIES.map((name) => [name, 0]));
+  #dates = 0;
+
+  constructor(
+    private readonly em: EntityManager,
+    private readonly driverUrl: string,
+  ) {}
+
+  async hold(strategy: StrategyName, seats: number, round: number): Promise<Sample> {
+    const date = (this.#dates += 1);
+    await addConcert(this.em, date, seats, 0);
+    const random = new Random(`${seats} seats, round ${round}`);
+    const wishes = Array.from({ length: round === WARM_UP ? BUYERS_TO_WARM_UP : BUYERS }, () => random.between(1, seats));
+    const contested = await order<Contest, Contested>(this.driverUrl, { strategy, date, wishes });
+    for (const error of contested.errors) this.errors.add(`${strategy}: ${error}`);
+    const doubleSales = await this.#doubleSales(date);
+    this.doubleSales.set(strategy, this.doubleSales.get(strategy)! + doubleSales);
+    if (contested.held !== new Set(wishes).size) this.errors.add(`${strategy}: ${contested.held} seats sold of ${new Set(wishes).size} that were wanted`);
+    const { seconds, cpuUs, p95Ms, connections, retries } = contested;
+    return { perSecond: wishes.length / seconds, p95Ms, cpuUs: cpuUs / wishes.length, connections, retries, doubleSales };
+  }
+
+  async #doubleSales(date: number): Promise<number> {
+    const [row] = await this.em.execute<{ seats: number }[]>(
+      `select count(*) as seats from (select rs.seat_id from reservation r join reservation_seat rs on rs.reservation_id = r.id
+       where r.schedule_id = ? and r.status in ('HELD', 'CONFIRMED') group by rs.seat_id having count(*) > 1) twice`,
+      [idOf('schedule', date)],
+    );
+    return Number(row!.seats);
+  }
+}
+
+const FIGURES = { perSecond: 'completed per second', p95Ms: 'p95 ms', cpuUs: 'node µs each', connections: 'connections at once', retries: 'retries', doubleSales: 'seats sold twice' };
+
+function report(run: BenchRun, title: string, rounds: Rounds): void {
+  const median = (side: string, metric: string): number => medianOf(metricOf(rounds, side, metric));
+  run.table({ title, columns: ['', ...Object.values(FIGURES)], rows: STRATEGIES.map((name) => [name, ...Object.keys(FIGURES).map((metric) => median(name, metric))]) });
+  run.plot({ title: `${title}: completed per second`, kind: 'bars', unit: 'answers/s', bars: STRATEGIES.map((name) => ({ name, value: median(name, 'perSecond') })) });
+  for (const [metric, better] of [['perSecond', 'higher'], ['p95Ms', 'lower']] as const) {
+    const ratios = OTHERS.map((to) => ({ to, ratio: pairedRatio(rounds, { of: 'frontrow', to, metric, better }) }));
+    const { to, ratio } = ratios.toSorted((one, other) => one.ratio.median - other.ratio.median)[0]!;
+    run.gate({ name: `${title}: ${FIGURES[metric]} beside the best other, ${to}`, value: ratio.median, min: ratio.min, max: ratio.max, atLeast: 1, unit: '×', noisy: isNoisy(ratio) });
+  }
+}

@@ -1,0 +1,98 @@
+import type { EntityManager } from '@mikro-orm/mysql';
+import { checkInvariants } from '../src/database/check-invariants.js';
+import type { Bench, BenchRun } from './bench.js';
+import { interleave, type Side } from './support/interleave.js';
+import { isNoisy, pairedRatio, spreadOf, metricOf, type Rounds, type Sample } from './support/stats.js';
+import type { BenchWorld } from './support/world.js';
+import { cpuUsOf } from './support/cpu.js';
+import { ACTS, type Act, type Burst, type Outcome, type Writer } from './writes/burst.js';
+import { order } from './writes/control.js';
+import { commitsOf } from './writes/commits.js';
+import { addConcert, addUsers } from './writes/rows.js';
+
+/** Of each measurement: large enough to take a while, small enough that all of them fit. */
+const REQUESTS = {
+  quick: new Map([[1, 80], [64, 600]]),
+  full: new Map([[1, 500], [8, 1500], [64, 5000], [256, 6000]]),
+};
+/** Nobody reserves twice in one measurement, and each has a concert of its own. */
+const USERS = 6000;
+
+/** What must be seen, by the number of requests at once. */
+const GATES = new Map([[1, { atLeast: 0.7 }], [64, { atLeast: 4, aim: 7.5 }]]);
+
+export const writes: Bench = {
+  name: 'writes',
+  asks: 'reserve, pay and charge against raw prepared statements that write the same rows',
+  async run(run) {
+    const world = await run.world();
+    const em = world.app.transactions.fork();
+    await addUsers(em, run.sized({ quick: 1500, full: USERS }));
+    const driver = await world.side('../writes/driver.ts');
+    const measurements = new Measurements(world, em, driver.url);
+    const rounds = run.sized({ quick: 3, full: 7 });
+    for (const [concurrency, count] of run.sized(REQUESTS)) {
+      const measured = await run.part(`${concurrency} at once`, () => interleave(run, `${concurrency} at once`, measurements.sides(concurrency, count), rounds));
+      report(run, concurrency, measured);
+    }
+    const findings = await checkInvariants(world.app.orm, { ...world.app.config, settled: false });
+    run.expect(measurements.errors.size === 0, `no write failed${[...measurements.errors].map((error) => `; ${error}`).join('')}`);
+    run.expect(findings.every(({ count }) => count === 0), `what must always be true of the rows is true${findings.filter(({ count }) => count > 0).map(({ name }) => `; not ${name}`).join('')}`);
+    run.note('Both sides write the same rows: seat, quota, reservation, its seat, event; wallet, ledger, reservation, payment, seat, pass, event; wallet, ledger, charge, event. Frontrow also asks and tells Redis.');
+    run.note('Raw is mysql2 with prepared statements, one transaction of 8 to 13 round trips for each request on up to 64 connections. Distinct users and seats, fresh rows in each round.');
+  },
+};
+
+/** One measurement is all three acts of the same users, on a concert of their own. */
+class Measurements {
+  readonly errors = new Set<string>();
+  #concerts = 0;
+
+  constructor(
+    private readonly world: BenchWorld,
+    private readonly em: EntityManager,
+    private readonly driverUrl: string,
+  ) {}
+
+  sides(concurrency: number, count: number): Side[] {
+    return (['raw', 'frontrow'] as const).map((writer) => ({ name: writer, measure: () => this.#measure(writer, concurrency, count) }));
+  }
+
+  async #measure(writer: Writer, concurrency: number, count: number): Promise<Sample> {
+    const concert = (this.#concerts += 1);
+    await addConcert(this.em, concert, count, count);
+    const sample: Record<string, number> = {};
+    for (const act of ACTS) Object.assign(sample, await this.#act(act, { writer, concert, concurrency, count }));
+    return sample;
+  }
+
+  async #act(act: Act, burst: Burst): Promise<Sample> {
+    const before = await commitsOf(this.em);
+    const databaseBefore = cpuUsOf(this.world.database.pid);
+    const { seconds, cpuUs, p95Ms, errors } = await order<Burst & { act: Act }, Outcome>(this.driverUrl, { ...burst, act });
+    for (const error of errors) this.errors.add(`${burst.writer} ${act}: ${error}`);
+    const databaseUs = cpuUsOf(this.world.database.pid) - databaseBefore;
+    const after = await commitsOf(this.em);
+    const each = (value: number): number => value / burst.count;
+    return {
+      [`${act} per second`]: burst.count / seconds,
+      [`${act} node µs`]: each(cpuUs),
+      [`${act} database µs`]: each(databaseUs),
+      [`${act} p95 ms`]: p95Ms,
+      [`${act} commits`]: each(after.commits - before.commits),
+      [`${act} flushes`]: each(after.flushes - before.flushes),
+    };
+  }
+}
+
+const FIGURES = ['per second', 'node µs', 'database µs', 'p95 ms', 'commits', 'flushes'];
+
+function report(run: BenchRun, concurrency: number, rounds: Rounds): void {
+  const rows = ACTS.flatMap((act) => [...rounds.keys()].map((side) => [`${act}, ${side}`, ...FIGURES.map((figure) => spreadOf(metricOf(rounds, side, `${act} ${figure}`)).median)]));
+  run.table({ title: `${concurrency} at once, through the services`, columns: ['', ...FIGURES], rows, note: 'Processor time, commits and redo flushes are for each request; medians.' });
+  for (const act of ACTS) {
+    const ratio = pairedRatio(rounds, { of: 'frontrow', to: 'raw', metric: `${act} per second`, better: 'higher' });
+    const gate = GATES.get(concurrency);
+    if (gate) run.gate({ name: `${act}, ${concurrency} at once: rate to that of raw statements`, value: ratio.median, min: ratio.min, max: ratio.max, ...gate, unit: '×', noisy: isNoisy(ratio) });
+  }
+}
