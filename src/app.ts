@@ -18,6 +18,7 @@ import { PubSub } from './redis/pubsub.js';
 import { QueueRecoveryStore } from './redis/queue-recovery-store.js';
 import { QueueStore } from './redis/queue-store.js';
 import { RateLimiter } from './redis/rate-limiter.js';
+import { SenderDesk } from './redis/sender-desk.js';
 import { SeatGate } from './redis/seat-gate.js';
 import { ServerRun } from './redis/server-run.js';
 import { SessionCache } from './redis/session-cache.js';
@@ -40,6 +41,7 @@ import { RelayService } from './services/relay.service.js';
 import { ReservationService } from './services/reservation.service.js';
 import { ScheduleService } from './services/schedule.service.js';
 import { SeatService } from './services/seat.service.js';
+import { SenderService } from './services/sender.service.js';
 import { SessionService } from './services/session.service.js';
 import { TokenService } from './services/token.service.js';
 import { UserService } from './services/user.service.js';
@@ -107,7 +109,10 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const relay = new RelayService(transactions, new EventStream(redis), deliveries, new FollowUps(gate, pubsub, metrics), metrics);
   metrics.watchQueues(() => queue.totals());
   metrics.watchOutbox(() => relay.backlog());
+  void sessions.forgetRevoked().catch((error: unknown) => logger.warn({ err: error }, 'word of sign-outs is not heard'));
+  const desk = new SenderDesk(redis, redisRun, limiter, logger);
   const services: Services = {
+    senders: new SenderService(sessions, desk),
     clock: new ClockService(transactions),
     sessions,
     users: new UserService(transactions, sessions, passwords, limiter),
@@ -143,6 +148,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     services,
     createLoaders: () => createLoaders(() => transactions.fork(), lastKnown),
     close: async () => {
+      desk.close();
       // A silent Redis keeps nobody.
       await within(jobs.close(), CLOSE_PATIENCE_MS).catch((error: unknown) => logger.debug({ err: error }, 'job queues not closed'));
       subscriber.disconnect();

@@ -11,6 +11,7 @@ import type { RelayService } from './services/relay.service.js';
 import type { ReservationService } from './services/reservation.service.js';
 import type { ScheduleService } from './services/schedule.service.js';
 import type { SeatService } from './services/seat.service.js';
+import type { SenderService } from './services/sender.service.js';
 import type { SessionService } from './services/session.service.js';
 import type { UserService } from './services/user.service.js';
 import type { VenueService } from './services/venue.service.js';
@@ -19,6 +20,7 @@ import type { WebhookService } from './services/webhook.service.js';
 
 export interface Services {
   clock: ClockService;
+  senders: SenderService;
   users: UserService;
   sessions: SessionService;
   venues: VenueService;

@@ -18,16 +18,22 @@ export type RateLimitKind = keyof typeof RATE_WINDOWS_S;
 const BY_NETWORK: ReadonlySet<RateLimitKind> = new Set(['address', 'signUp']);
 
 export class RateLimiter {
-  readonly #enabled: boolean;
+  readonly enabled: boolean;
+  readonly addressMax: number;
+  readonly userMax: number;
   readonly #limiters: Record<RateLimitKind, RLWrapperTimeouts>;
+  readonly #inProcess = {} as Record<RateLimitKind, RateLimiterMemory>;
 
   constructor(redis: Redis, limits: Config['rateLimit']) {
     const limiterOf = (kind: RateLimitKind, points: number): RLWrapperTimeouts => {
       const window = { points, duration: RATE_WINDOWS_S[kind], keyPrefix: `${keys.rateLimit()}:${kind}` };
-      const limiter = new RateLimiterRedis({ ...window, storeClient: redis, rejectIfRedisNotReady: true, insuranceLimiter: new RateLimiterMemory(window) });
+      this.#inProcess[kind] = new RateLimiterMemory(window);
+      const limiter = new RateLimiterRedis({ ...window, storeClient: redis, rejectIfRedisNotReady: true, insuranceLimiter: this.#inProcess[kind] });
       return new RLWrapperTimeouts({ limiter, timeoutMs: REDIS_PATIENCE_MS });
     };
-    this.#enabled = limits.enabled;
+    this.enabled = limits.enabled;
+    this.addressMax = limits.addressMax;
+    this.userMax = limits.userMax;
     this.#limiters = {
       user: limiterOf('user', limits.userMax),
       address: limiterOf('address', limits.addressMax),
@@ -38,12 +44,22 @@ export class RateLimiter {
 
   /** Counts one use; RATE_LIMITED, with the seconds until the window ends, when there are none left. */
   async consume(kind: RateLimitKind, subject: string): Promise<void> {
-    if (!this.#enabled) return;
-    try {
-      await this.#limiters[kind].consume(BY_NETWORK.has(kind) ? networkOf(subject) : subject);
-    } catch (rejection) {
-      if (!(rejection instanceof RateLimiterRes)) throw rejection;
-      throw rateLimited(Math.max(1, Math.ceil(rejection.msBeforeNext / 1000)));
-    }
+    if (this.enabled) await orLimited(this.#limiters[kind].consume(BY_NETWORK.has(kind) ? networkOf(subject) : subject));
+  }
+
+  /** The same in this process alone, where Redis has just not answered. */
+  async consumeHere(kind: RateLimitKind, subject: string): Promise<void> {
+    if (this.enabled) await orLimited(this.#inProcess[kind].consume(subject));
   }
 }
+
+async function orLimited(use: Promise<unknown>): Promise<void> {
+  try {
+    await use;
+  } catch (rejection) {
+    if (!(rejection instanceof RateLimiterRes)) throw rejection;
+    throw limited(rejection.msBeforeNext);
+  }
+}
+
+export const limited = (msLeft: number) => rateLimited(Math.max(1, Math.ceil(msLeft / 1000)));

@@ -34,9 +34,14 @@ export class SessionCache {
     });
   }
 
+  /** Revoked by this process, and Redis does not know it yet. */
+  isRevokedHere(sessionId: string): boolean {
+    return this.#unsaid.has(sessionId);
+  }
+
   /** Null: ask the database. */
   async read(sessionId: string): Promise<SessionState | null> {
-    if (this.#unsaid.has(sessionId)) return 'revoked';
+    if (this.isRevokedHere(sessionId)) return 'revoked';
     try {
       const known = await within(this.#keyOf(sessionId).then((key) => this.redis.get(key)));
       return known === DOUBTED ? null : (known as SessionState | null);

@@ -36,13 +36,8 @@ export function senderOf(app: App, request: IncomingMessage, requestId: string):
   return { requestId, accessToken: bearerOf(authorization), queueToken: tokenOf(queueToken), address: clientAddressOf(request, app.config.trustProxyHops) };
 }
 
-/** The one place where an operation is counted: once by its address, before anything is looked up for it, and once by its user. */
-export async function admitSender(app: App, sender: Sender): Promise<Viewer | null> {
-  await app.limiter.consume('address', sender.address);
-  const viewer = await viewerOfToken(app, sender.accessToken);
-  if (viewer) await app.limiter.consume('user', viewer.userId);
-  return viewer;
-}
+/** The one place where an operation is counted and its sender found out, for both ways and both transports. */
+export const admitSender = (app: App, sender: Sender): Promise<Viewer | null> => app.services.senders.admit(sender);
 
 export function contextOf(app: App, sender: Sender, viewer: Viewer | null): Context {
   return { requestId: sender.requestId, viewer, queueToken: sender.queueToken, address: sender.address, services: app.services, loaders: app.createLoaders() };

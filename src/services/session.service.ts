@@ -10,7 +10,8 @@ import { unauthenticated } from '../domain/errors.js';
 import { refreshVerdict } from '../domain/session.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
-import type { SessionCache } from '../redis/session-cache.js';
+import type { SessionCache, SessionState } from '../redis/session-cache.js';
+import { SessionMemory } from './session-memory.js';
 import type { TokenService } from './token.service.js';
 
 const SWEEP_BATCH = 1000;
@@ -29,6 +30,8 @@ export interface IssuedSession {
  * stays dead whatever happens to Redis.
  */
 export class SessionService {
+  readonly #memory = new SessionMemory();
+
   constructor(
     private readonly transactions: Transactions,
     private readonly cache: SessionCache,
@@ -71,10 +74,30 @@ export class SessionService {
 
   /** The viewer of an access token, or null when it is forged, expired or revoked. */
   async authenticate(accessToken: string): Promise<Viewer | null> {
-    const viewer = this.tokens.verifyAccess(accessToken);
+    const viewer = this.viewerOf(accessToken);
     if (!viewer) return null;
-    const state = (await this.cache.read(viewer.sessionId)) ?? (await this.#stateInDatabase(viewer));
+    const state = (await this.cache.read(viewer.sessionId)) ?? (await this.stateInDatabase(viewer));
     return state === 'active' ? viewer : null;
+  }
+
+  /** What the token says, if it was signed here and has not ended; its session may be over. */
+  viewerOf(accessToken: string): Viewer | null {
+    return this.#memory.viewerOf(accessToken, (token) => this.tokens.verifyAccess(token));
+  }
+
+  /** Whether this process has learned within the last second that the session is good, and nothing else since. */
+  isKnownGood(sessionId: string): boolean {
+    return this.#memory.isGood(sessionId);
+  }
+
+  /** Whether the session is good, given what Redis remembers of it: `ask` is asked first, then the row. Remembered for a second. */
+  async isGood(viewer: Viewer, ask: () => Promise<SessionState | null>): Promise<{ isGood: boolean; fromRow: boolean }> {
+    if (this.cache.isRevokedHere(viewer.sessionId)) return { isGood: false, fromRow: false };
+    const remember = this.#memory.asking(viewer.sessionId);
+    const known = await ask();
+    const isGood = (known ?? (await this.stateInDatabase(viewer))) === 'active';
+    if (isGood) remember();
+    return { isGood, fromRow: known === null };
   }
 
   /** The sweeper: forgets sessions that are over; without a row they are as dead. Answers how many. */
@@ -88,12 +111,17 @@ export class SessionService {
     return deleted;
   }
 
+  /** What this process remembers is taken away with the word of a sign-out; without it, a second later. */
+  async forgetRevoked(): Promise<void> {
+    await this.onRevoked((sessionId) => this.#memory.forget(sessionId));
+  }
+
   /** Calls the listener with the id of every session that is revoked, on whatever instance. All listeners share one subscription. */
   onRevoked(listener: (sessionId: string) => void): Promise<() => void> {
     return this.pubsub.listen<'sessionRevoked'>(topics.sessionRevoked(), ({ sessionId }) => listener(sessionId));
   }
 
-  async #stateInDatabase(viewer: Viewer): Promise<'active' | 'revoked'> {
+  async stateInDatabase(viewer: Viewer): Promise<SessionState> {
     const remainingMs = await sessionRemainingMs(this.transactions.fork(), viewer.sessionId, viewer.userId);
     const state = remainingMs > 0 ? 'active' : 'revoked';
     this.cache.remember(viewer.sessionId, state, remainingMs > 0 ? remainingMs : Infinity);
@@ -102,7 +130,9 @@ export class SessionService {
 
   async #revoke(sessionId: string): Promise<void> {
     await this.cache.doubt(sessionId);
+    this.#memory.forget(sessionId);
     await this.transactions.run((em) => revokeSession(em, sessionId));
+    this.#memory.forget(sessionId);
     await this.cache.revoke(sessionId);
     void this.pubsub.publish<'sessionRevoked'>(topics.sessionRevoked(), { sessionId });
   }
