@@ -1,5 +1,6 @@
 import type { Bench } from './bench.js';
 import { data } from './data.bench.js';
+import { growth } from './growth.bench.js';
 import { join } from './join.bench.js';
 import { reads } from './reads.bench.js';
 import { strategies } from './strategies.bench.js';
@@ -12,4 +13,5 @@ export const catalogue: readonly Bench[] = [
   join,
   data,
   strategies,
+  growth,
 ];

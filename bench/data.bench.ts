@@ -10,6 +10,7 @@ import type { BenchWorld } from './support/world.js';
 const FEW_SEATS = 10_000;
 const MANY_SEATS = { quick: 100_000, full: 1_000_000 };
 const EFFORT = { quick: { rounds: 3, times: 20, scans: 1 }, full: { rounds: 7, times: 50, scans: 5 } };
+const SEATS_PER_USER = 10;
 const GROWTH_MAX = 1.5;
 const FEW = 'few';
 
@@ -26,8 +27,8 @@ export const data: Bench = {
     const size = await run.part(`${many.toLocaleString('en')} seats`, async () => {
       const orm = await connectDatabase({ socketPath: world.database.socket, name: FEW }, { poolMax: 2 });
       await migrate(orm).finally(() => orm.close());
-      await fill(fewRows, FEW_SEATS);
-      return fill(manyRows, many);
+      await fill(fewRows, FEW_SEATS, FEW_SEATS / SEATS_PER_USER);
+      return fill(manyRows, many, many / SEATS_PER_USER);
     });
     const found = await run.part('hot queries', async () => {
       const worths: Worth[] = [];

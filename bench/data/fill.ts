@@ -4,104 +4,105 @@ import { idSql } from './ids.js';
 /** Rows of a long sale, made by the server itself: what reads and indexes are measured on. */
 
 /** As in a hall: how many seats a date has does not grow with the number of dates. */
-export const SEATS_PER_DATE = 5000;
-export const SECTIONS_PER_DATE = 100;
+const SEATS_PER_DATE_MAX = 5000;
+const SECTIONS_PER_DATE = 100;
 const DATES_PER_CONCERT = 2;
 /** Of each date: seats up to here are sold, after it held, after those free. */
-const SOLD_TO = 2000;
-const HELD_TO = 2500;
+const SOLD_SHARE = 0.4;
+const TAKEN_SHARE = 0.5;
 /** Holds that are over and not yet written down, wherever a sweeper keeps up. */
-export const OVERDUE_HOLDS = 150;
-export const UNPUBLISHED_EVENTS = 100;
-const SEATS_PER_USER = 10;
+const OVERDUE_HOLDS = 150;
+const UNPUBLISHED_EVENTS = 100;
 
 export interface Filled {
   seats: number;
   reservations: number;
   users: number;
   dates: number;
+  /** The seats behind this number are free, up to `seatsPerDate`. */
+  takenPerDate: number;
+  seatsPerDate: number;
 }
 
 /** Rows of one statement: small enough that progress is seen and the undo log stays small. */
 const PART = 100_000;
 
-export async function fill(connection: Connection, seats: number, say: (what: string) => void = () => undefined): Promise<Filled> {
-  const dates = seats / SEATS_PER_DATE;
-  const users = Math.ceil(seats / SEATS_PER_USER);
+export async function fill(connection: Connection, seats: number, users: number): Promise<Filled> {
+  const seatsPerDate = Math.min(seats, SEATS_PER_DATE_MAX);
+  const filled = { seats, users, dates: seats / seatsPerDate, seatsPerDate, takenPerDate: seatsPerDate * TAKEN_SHARE, reservations: seats * TAKEN_SHARE };
   await connection.query('set session unique_checks = 0, foreign_key_checks = 0');
-  for (const { table, rows, sql } of statements(seats, dates, users)) {
+  for (const { rows, sql } of statements(filled)) {
     for (let from = 1; from <= rows; from += PART) {
-      say(`${table} ${from - 1}/${rows}`);
       await connection.query(sql(`seq_${from}_to_${Math.min(rows, from + PART - 1)}`));
     }
   }
   await connection.query('analyze table seat, reservation, reservation_seat, payment, queue_pass, outbox_event, session, user, schedule, concert');
-  return { seats, dates, users, reservations: dates * HELD_TO };
+  return filled;
 }
 
 interface Step {
-  table: string;
   rows: number;
   sql(sequence: string): string;
 }
 
-function statements(seats: number, dates: number, users: number): Step[] {
+function statements({ seats, dates, users, seatsPerDate, takenPerDate, reservations }: Filled): Step[] {
+  const soldPerDate = seatsPerDate * SOLD_SHARE;
   const concerts = Math.ceil(dates / DATES_PER_CONCERT);
-  const dateOf = `((seq - 1) div ${HELD_TO})`;
+  const dateOf = `((seq - 1) div ${takenPerDate})`;
   const concertOf = (date: string): string => idSql('concert', `(${date} div ${DATES_PER_CONCERT}) + 1`);
-  const numberOf = `((seq - 1) mod ${HELD_TO}) + 1`;
+  const numberOf = `((seq - 1) mod ${takenPerDate}) + 1`;
   const userOf = idSql('user', `((seq * 7919) mod ${users}) + 1`);
-  const isSold = `${numberOf} <= ${SOLD_TO}`;
+  const isSold = `${numberOf} <= ${soldPerDate}`;
   const overdue = (held: string): string => `if(${held} <= ${OVERDUE_HOLDS}, now(3) - interval 1 minute, now(3) + interval 1 day)`;
-  const heldIndex = `(${dateOf} * ${HELD_TO - SOLD_TO} + ${numberOf} - ${SOLD_TO})`;
+  const heldIndex = `(${dateOf} * ${takenPerDate - soldPerDate} + ${numberOf} - ${soldPerDate})`;
   return [
-    { table: 'user', rows: users, sql: (of) => `insert into user select ${idSql('user', 'seq')}, concat('u', seq, '@example.com'), concat('Buyer ', seq), 'none', 'USER', now(3) from ${of}` },
-    { table: 'wallet', rows: users, sql: (of) => `insert into wallet select ${idSql('user', 'seq')}, 1000000, 1 from ${of}` },
-    { table: 'session', rows: users, sql: (of) => `insert into session select ${idSql('session', 'seq')}, ${idSql('user', 'seq')}, 1, now(3), now(3) + interval 7 day, null, now(3) from ${of}` },
-    { table: 'venue', rows: 1, sql: (of) => `insert into venue select ${idSql('venue', 'seq')}, 'Hall', null, 'Asia/Seoul', '[]', now(3) from ${of}` },
+    { rows: users, sql: (of) => `insert into user select ${idSql('user', 'seq')}, concat('u', seq, '@example.com'), concat('Buyer ', seq), 'none', 'USER', now(3) from ${of}` },
+    { rows: users, sql: (of) => `insert into wallet select ${idSql('user', 'seq')}, 1000000, 1 from ${of}` },
+    { rows: users, sql: (of) => `insert into session select ${idSql('session', 'seq')}, ${idSql('user', 'seq')}, 1, now(3), now(3) + interval 7 day, null, now(3) from ${of}` },
+    { rows: 1, sql: (of) => `insert into venue select ${idSql('venue', 'seq')}, 'Hall', null, 'Asia/Seoul', '[]', now(3) from ${of}` },
     {
-      table: 'concert', rows: concerts,
+      rows: concerts,
       sql: (of) => `insert into concert (id, venue_id, title, artist, sale_opens_at, created_at) select ${idSql('concert', 'seq')}, ${idSql('venue', '1')}, concat('Night ', seq), 'The Many', now(3) - interval 1 hour, now(3) from ${of}`,
     },
-    { table: 'concert_price', rows: concerts, sql: (of) => `insert into concert_price select ${idSql('concert', 'seq')}, 'R', 10000 from ${of}` },
+    { rows: concerts, sql: (of) => `insert into concert_price select ${idSql('concert', 'seq')}, 'R', 10000 from ${of}` },
     {
-      table: 'schedule', rows: dates,
-      sql: (of) => `insert into schedule (id, concert_id, starts_at, total_seats, created_at) select ${idSql('schedule', 'seq')}, ${concertOf('(seq - 1)')}, now(3) + interval 30 day, ${SEATS_PER_DATE}, now(3) from ${of}`,
+      rows: dates,
+      sql: (of) => `insert into schedule (id, concert_id, starts_at, total_seats, created_at) select ${idSql('schedule', 'seq')}, ${concertOf('(seq - 1)')}, now(3) + interval 30 day, ${seatsPerDate}, now(3) from ${of}`,
     },
     {
-      table: 'seat', rows: seats,
+      rows: seats,
       sql: (of) => {
-        const [date, number] = [`((seq - 1) div ${SEATS_PER_DATE})`, `((seq - 1) mod ${SEATS_PER_DATE}) + 1`];
-        const held = `${number} > ${SOLD_TO} and ${number} <= ${HELD_TO}`;
-        const seatsReservation = `if(${number} <= ${HELD_TO}, ${idSql('reservation', `${date} * ${HELD_TO} + ${number}`)}, null)`;
+        const [date, number] = [`((seq - 1) div ${seatsPerDate})`, `((seq - 1) mod ${seatsPerDate}) + 1`];
+        const held = `${number} > ${soldPerDate} and ${number} <= ${takenPerDate}`;
+        const seatsReservation = `if(${number} <= ${takenPerDate}, ${idSql('reservation', `${date} * ${takenPerDate} + ${number}`)}, null)`;
         return `insert into seat (schedule_id, number, id, section, row_name, grade, price, status, reservation_id, held_until)
-          select ${idSql('schedule', `${date} + 1`)}, ${number}, ${idSql('seat', 'seq')}, concat('S', (${number} - 1) div ${SEATS_PER_DATE / SECTIONS_PER_DATE} + 1), ((${number} - 1) div 10) mod 5 + 1, 'R', 10000,
-            if(${number} <= ${SOLD_TO}, 'SOLD', if(${number} <= ${HELD_TO}, 'HELD', 'AVAILABLE')), ${seatsReservation},
-            if(${held}, ${overdue(`(${date} * ${HELD_TO - SOLD_TO} + ${number} - ${SOLD_TO})`)}, null) from ${of}`;
+          select ${idSql('schedule', `${date} + 1`)}, ${number}, ${idSql('seat', 'seq')}, concat('S', (${number} - 1) div ${seatsPerDate / SECTIONS_PER_DATE} + 1), ((${number} - 1) div 10) mod 5 + 1, 'R', 10000,
+            if(${number} <= ${soldPerDate}, 'SOLD', if(${number} <= ${takenPerDate}, 'HELD', 'AVAILABLE')), ${seatsReservation},
+            if(${held}, ${overdue(`(${date} * ${takenPerDate - soldPerDate} + ${number} - ${soldPerDate})`)}, null) from ${of}`;
       },
     },
     {
-      table: 'reservation', rows: dates * HELD_TO,
+      rows: reservations,
       sql: (of) => `insert into reservation select ${idSql('reservation', 'seq')}, ${userOf}, ${concertOf(dateOf)}, ${idSql('schedule', `${dateOf} + 1`)}, if(${isSold}, 'CONFIRMED', 'HELD'), 1, 10000,
         if(${isSold}, now(3), ${overdue(heldIndex)}), now(3), now(3) from ${of}`,
     },
     {
-      table: 'reservation_seat', rows: dates * HELD_TO,
-      sql: (of) => `insert into reservation_seat select ${idSql('reservation', 'seq')}, ${numberOf}, ${idSql('seat', `${dateOf} * ${SEATS_PER_DATE} + ${numberOf}`)}, ${idSql('seat', `${dateOf} * ${SEATS_PER_DATE} + ${numberOf}`)}, 'R', 10000 from ${of}`,
+      rows: reservations,
+      sql: (of) => `insert into reservation_seat select ${idSql('reservation', 'seq')}, ${numberOf}, ${idSql('seat', `${dateOf} * ${seatsPerDate} + ${numberOf}`)}, ${idSql('seat', `${dateOf} * ${seatsPerDate} + ${numberOf}`)}, 'R', 10000 from ${of}`,
     },
     {
-      table: 'payment', rows: dates * HELD_TO,
+      rows: reservations,
       sql: (of) => `insert into payment select ${idSql('payment', 'seq')}, ${idSql('reservation', 'seq')}, ${userOf}, 'PAID', 10000, 0, now(3), null from ${of} where ${isSold}`,
     },
     {
-      table: 'queue_pass', rows: dates * HELD_TO,
+      rows: reservations,
       sql: (of) => `insert ignore into queue_pass (concert_id, user_id, place, admitted_at, expires_at, ended_at, ended_by)
-        select ${concertOf(dateOf)}, ${userOf}, seq, now(3), now(3) + interval if(${numberOf} > 2490, 1, -1) hour, if(${numberOf} > 2490, null, now(3)), if(${numberOf} > 2490, null, 'PAID') from ${of}`,
+        select ${concertOf(dateOf)}, ${userOf}, seq, now(3), now(3) + interval if(${numberOf} > ${takenPerDate - 10}, 1, -1) hour, if(${numberOf} > ${takenPerDate - 10}, null, now(3)), if(${numberOf} > ${takenPerDate - 10}, null, 'PAID') from ${of}`,
     },
     {
-      table: 'outbox_event', rows: dates * HELD_TO,
+      rows: reservations,
       sql: (of) => `insert into outbox_event (event_id, type, user_id, concert_id, reservation_id, payload, occurred_at, published_at)
-        select ${idSql('event', 'seq')}, 'RESERVATION_HELD', ${userOf}, ${concertOf(dateOf)}, ${idSql('reservation', 'seq')}, '{"version":1}', now(3), if(seq > ${dates * HELD_TO - UNPUBLISHED_EVENTS}, null, now(3)) from ${of}`,
+        select ${idSql('event', 'seq')}, 'RESERVATION_HELD', ${userOf}, ${concertOf(dateOf)}, ${idSql('reservation', 'seq')}, '{"version":1}', now(3), if(seq > ${reservations - UNPUBLISHED_EVENTS}, null, now(3)) from ${of}`,
     },
   ];
 }
