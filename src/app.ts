@@ -23,6 +23,7 @@ import { SeatGate } from './redis/seat-gate.js';
 import { ServerRun } from './redis/server-run.js';
 import { SessionCache } from './redis/session-cache.js';
 import { within } from './redis/within.js';
+import { Announcer } from './services/announcer.js';
 import { CancellationService } from './services/cancellation.service.js';
 import { ClockService } from './services/clock.service.js';
 import { ConcertService } from './services/concert.service.js';
@@ -39,7 +40,9 @@ import { QueueRooms } from './services/queue-rooms.js';
 import { QueueService } from './services/queue.service.js';
 import { RelayService } from './services/relay.service.js';
 import { ReservationService } from './services/reservation.service.js';
+import { SaleWriter } from './services/sale-writer.js';
 import { ScheduleService } from './services/schedule.service.js';
+import { SeatBoard } from './services/seat-board.js';
 import { SeatService } from './services/seat.service.js';
 import { SenderService } from './services/sender.service.js';
 import { SessionService } from './services/session.service.js';
@@ -100,13 +103,16 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
   const redisRun = new ServerRun(redis);
   const gate = new SeatGate(redis, redisRun);
+  const board = new SeatBoard();
+  const announcer = new Announcer(gate, jobs, pubsub, board, metrics);
+  const writer = new SaleWriter(transactions, announcer, config);
 
   const limiter = new RateLimiter(redis, config.rateLimit);
   const passwords = new PasswordService();
   const sessions = new SessionService(transactions, new SessionCache(redis, redisRun, config.accessTokenTtlMs, logger), pubsub, tokens, config);
   const queue = createQueue(redis, redisRun, pubsub, { transactions, tokens, metrics, config, logger }, options);
   const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(config.webhookPrivateAddresses), metrics);
-  const relay = new RelayService(transactions, new EventStream(redis), deliveries, new FollowUps(gate, pubsub, metrics), metrics);
+  const relay = new RelayService(transactions, new EventStream(redis), deliveries, new FollowUps(gate, pubsub, board, metrics), metrics);
   metrics.watchQueues(() => queue.totals());
   metrics.watchOutbox(() => relay.backlog());
   void sessions.forgetRevoked().catch((error: unknown) => logger.warn({ err: error }, 'word of sign-outs is not heard'));
@@ -119,12 +125,12 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     venues: new VenueService(transactions, lastKnown),
     concerts: new ConcertService(transactions, lastKnown),
     schedules: new ScheduleService(transactions),
-    cancellations: new CancellationService(transactions, jobs, gate, pubsub, metrics),
+    cancellations: new CancellationService(transactions, jobs, announcer, metrics),
     seats: new SeatService(transactions),
     queue,
-    reservations: new ReservationService(transactions, gate, jobs, pubsub, metrics, config),
-    wallets: new WalletService(transactions, config),
-    payments: new PaymentService(transactions, gate, queue, tokens, pubsub, metrics),
+    reservations: new ReservationService(transactions, writer, gate, announcer, pubsub, metrics, config),
+    wallets: new WalletService(writer, config),
+    payments: new PaymentService(transactions, writer, queue, tokens, announcer, metrics),
     webhooks: new WebhookService(transactions, deliveries, !config.production),
     deliveries,
     relay,
@@ -148,6 +154,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     services,
     createLoaders: () => createLoaders(() => transactions.fork(), lastKnown),
     close: async () => {
+      await within(writer.close(), CLOSE_PATIENCE_MS).catch((error: unknown) => logger.debug({ err: error }, 'writer not drained'));
       desk.close();
       // A silent Redis keeps nobody.
       await within(jobs.close(), CLOSE_PATIENCE_MS).catch((error: unknown) => logger.debug({ err: error }, 'job queues not closed'));

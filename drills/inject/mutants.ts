@@ -17,8 +17,8 @@ export interface Mutant {
 
 /** The status of a seat keeps no second hold from it. */
 const BLIND_HOLD: readonly Edit[] = [
-  { file: 'services/hold.ts', find: 'const taken = seats.filter((seat) => isTaken(seat, now));\n  if (taken.length > 0) throw new SeatsFoundTaken', replace: 'const taken: Seat[] = [];\n  if (taken.length > 0) throw new SeatsFoundTaken' },
-  { file: 'services/hold.ts', find: "number: { $in: [...numbers] }, status: 'AVAILABLE' },", replace: 'number: { $in: [...numbers] } },' },
+  { file: 'services/hold.ts', find: 'const taken = seats.filter((seat) => isTaken(seat, now));\n    if (taken.length > 0) throw new SeatsFoundTaken', replace: 'const taken: TakenSeat[] = [];\n    if (taken.length > 0) throw new SeatsFoundTaken' },
+  { file: 'database/repositories/sale-writes.repository.ts', find: "where r.id in (?) and s.status = 'AVAILABLE'`", replace: 'where r.id in (?)`' },
 ];
 
 const SEATS: Mutant[] = [
@@ -36,8 +36,8 @@ const SEATS: Mutant[] = [
     bug: 'a hold neither looks whether its seats are free nor keeps them for the unique key, and the gate in Redis lets everybody pass',
     edits: [
       ...BLIND_HOLD,
-      { file: 'services/hold.ts', find: 'liveSeatId: seat.id', replace: 'liveSeatId: null' },
-      { file: 'redis/scripts/seat-take.lua', find: 'if #taken > 1 then return taken end', replace: '' },
+      { file: 'database/repositories/sale-writes.repository.ts', find: 'seat.seatId, seat.seatId, seat.grade', replace: 'seat.seatId, null, seat.grade' },
+      { file: 'redis/scripts/seat-take.lua', find: 'taken[#taken + 1] = tonumber(number)', replace: '' },
     ],
     catchers: [{ by: 'drill oversell' }],
   },
@@ -53,16 +53,19 @@ const SEATS: Mutant[] = [
   {
     name: 'application-clock',
     bug: 'whether a hold is over is judged by the clock of the process instead of that of the database',
-    edits: [{ file: 'database/clock.ts', find: 'return instantOf(row!.now);', replace: 'void row;\n  return new Date();' }],
+    edits: [
+      { file: 'database/clock.ts', find: 'return instantOf(row!.now);', replace: 'void row;\n  return new Date();' },
+      { file: 'database/repositories/sale.repository.ts', find: 'return last ? instantOf(last.now) : null;', replace: 'return last ? new Date() : null;' },
+    ],
     catchers: [{ by: 'test/integration/skewed-clock.test.ts' }],
   },
   {
     name: 'job-without-identity',
     bug: 'a late job frees the seats of its hold without looking whether they are still of that hold',
     edits: [
-      { file: 'services/reservation.service.ts', find: "if (reservation?.status !== 'HELD') return { remainingMs: 0, ended: [] };", replace: 'if (!reservation) return { remainingMs: 0, ended: [] };' },
-      { file: 'services/reservation.service.ts', find: 'if (!isOver(reservation, now)) return { remainingMs: reservation.expiresAt', replace: 'if (reservation.expiresAt > now) return { remainingMs: reservation.expiresAt' },
-      { file: 'database/repositories/reservation.repository.ts', find: 'number: { $in: freed }, reservationId: id }', replace: 'number: { $in: freed } }' },
+      { file: 'services/reservation.service.ts', find: ".filter(({ status }) => status === 'HELD');", replace: '.filter(({ status }) => status);' },
+      { file: 'services/reservation.service.ts', find: 'const over = held.filter((reservation) => isOver(reservation, now));', replace: 'const over = held.filter(({ expiresAt }) => expiresAt <= now);' },
+      { file: 'database/repositories/reservation.repository.ts', find: '(schedule_id = ? and number in (?) and reservation_id = ?)', replace: '(schedule_id = ? and number in (?) and ? is not null)' },
     ],
     catchers: [{ by: 'test/integration/hold.test.ts', only: 'a job that comes early, late or for what is no longer a hold' }],
   },
@@ -70,7 +73,7 @@ const SEATS: Mutant[] = [
     name: 'job-trusts-its-time',
     bug: 'the job that ends a hold believes that it comes at the right time',
     edits: [
-      { file: 'services/reservation.service.ts', find: 'if (!isOver(reservation, now)) return { remainingMs: reservation.expiresAt', replace: 'if (false as boolean) return { remainingMs: reservation.expiresAt' },
+      { file: 'services/reservation.service.ts', find: 'const over = held.filter((reservation) => isOver(reservation, now));', replace: 'const over = [...held];' },
     ],
     catchers: [{ by: 'test/integration/hold.test.ts', only: 'a job that comes early, late or for what is no longer a hold' }],
   },
@@ -83,22 +86,22 @@ const SEATS: Mutant[] = [
   {
     name: 'gate-never-dies',
     bug: 'what an attempt has taken at the gate stays there when its process dies before the commit',
-    edits: [{ file: 'redis/scripts/seat-take.lua', find: "string.format('%.0f', now + ARGV[3])", replace: "string.format('%.0f', now + ARGV[4])" }],
+    edits: [{ file: 'redis/scripts/seat-take.lua', find: "string.format('%.0f', now + ARGV[1])", replace: "string.format('%.0f', now + ARGV[2])" }],
     catchers: [{ by: 'test/integration/seat-gate.test.ts', only: 'an attempt that nobody confirms' }],
   },
   {
     name: 'gate-part-by-part',
     bug: 'the gate takes the seats that are free although others of the attempt are not',
-    edits: [{ file: 'redis/scripts/seat-take.lua', find: 'if #taken > 1 then return taken end', replace: 'if #taken > 1 and #free == 0 then return taken end' }],
+    edits: [{ file: 'redis/scripts/seat-take.lua', find: 'if #taken == 0 and #free > 0 then', replace: 'if #free > 0 then\n    taken = {}' }],
     catchers: [{ by: 'test/integration/seat-gate.test.ts', only: 'all seats or none' }],
   },
   {
     name: 'limit-without-lock',
     bug: 'the seats of a user are counted without locking the row of the quota first',
     edits: [
-      { file: 'services/hold.ts', find: 'await lockQuota(em, attempt.userId, attempt.concertId);', replace: 'void lockQuota;' },
+      { file: 'services/hold.ts', find: 'await lockQuotas(em, attempts);', replace: 'void lockQuotas;' },
     ],
-    catchers: [{ by: 'test/concurrency/reserve.test.ts', only: '100 parallel reserves by one user' }],
+    catchers: [{ by: 'test/concurrency/reserve.test.ts', only: '40 parallel reserves by one user' }],
   },
 ];
 
@@ -106,7 +109,7 @@ const MONEY: Mutant[] = [
   {
     name: 'no-idempotency-row',
     bug: 'a charge is written under a key of its own instead of that of the client, so that a repeated one is not known again',
-    edits: [{ file: 'services/wallet.service.ts', find: 'em.create(Charge, { id, userId, idempotencyKey, amount,', replace: 'em.create(Charge, { id, userId, idempotencyKey: id, amount,' }],
+    edits: [{ file: 'database/repositories/sale-writes.repository.ts', find: '[id, userId, idempotencyKey, amount, balance, chargedAt]', replace: '[id, userId, idempotencyKey && id, amount, balance, chargedAt]' }],
     catchers: [
       { by: 'test/concurrency/wallet.test.ts', only: 'the same idempotency key 50 times' },
       { by: 'test/integration/wallet.test.ts', only: 'the same key and amount give the same answer' },
@@ -115,7 +118,7 @@ const MONEY: Mutant[] = [
   {
     name: 'wallet-without-version',
     bug: 'the version of a wallet is not compared when its balance is written',
-    edits: [{ file: 'database/entities/wallet.entity.ts', find: 'p.integer().version()', replace: 'p.integer().default(1)' }],
+    edits: [{ file: 'database/repositories/sale-writes.repository.ts', find: '(user_id = ? and version = ?)', replace: '(user_id = ? and ? is not null)' }],
     catchers: [{ by: 'test/concurrency/wallet.test.ts', only: 'the version alone loses no charge' }],
   },
   {
@@ -129,21 +132,22 @@ const MONEY: Mutant[] = [
     bug: 'a payment and the end of a hold read the reservation without locking it, and write what they decided',
     edits: [
       { file: 'database/repositories/reservation.repository.ts', find: 'em.find(Reservation, { id: { $in: [...ids] } }, { lockMode, orderBy', replace: 'em.find(Reservation, { id: { $in: [...ids] } }, { ...(lockMode && {}), orderBy' },
+      { file: 'database/repositories/sale.repository.ts', find: 'where id in (?) order by id ${FOR_UPDATE(wait)}`', replace: 'where id in (?) order by id`' },
     ],
     catchers: [{ by: 'test/concurrency/pay-expiry.test.ts', only: '1,000 races' }],
   },
   {
     name: 'pay-too-late',
     bug: 'a payment does not look whether the hold is over',
-    edits: [{ file: 'services/payment.service.ts', find: "if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');", replace: '' }],
+    edits: [{ file: 'domain/payment.ts', find: "if (isOver(hold, now)) throw new ReservationNotPayable('EXPIRED');", replace: '' }],
     catchers: [{ by: 'test/integration/hold.test.ts', only: 'another hold is payable until its own end' }],
   },
   {
     name: 'pay-what-was-given-back',
     bug: 'a payment does not look at the state of the reservation, nor whether the seats are still held by it',
     edits: [
-      { file: 'services/payment.service.ts', find: "if (reservation.status !== 'HELD') throw new ReservationNotPayable(reservation.status);", replace: '' },
-      { file: 'services/payment.service.ts', find: 'if (sold !== seatCount) throw new Error(', replace: 'if (sold > seatCount) throw new Error(' },
+      { file: 'domain/payment.ts', find: "if (hold.status !== 'HELD') throw new ReservationNotPayable(hold.status);", replace: '' },
+      { file: 'services/pay.ts', find: 'if (held.length !== seatCount) throw changed;', replace: 'if (held.length > seatCount) throw changed;' },
     ],
     catchers: [{ by: 'test/integration/payment.test.ts', only: 'a hold that was given back cannot be paid' }],
   },
@@ -187,9 +191,9 @@ const TRANSACTIONS: Mutant[] = [
     bug: 'a payment locks the reservation before the wallet, and everyone else the other way round',
     edits: [
       {
-        file: 'services/payment.service.ts',
-        find: 'const wallet = await lockWallet(em, userId);\n  const [reservation] = await lockReservations(em, [reservationId]);',
-        replace: 'const [reservation] = await lockReservations(em, [reservationId]);\n  const wallet = await lockWallet(em, userId);',
+        file: 'services/sale-transaction.ts',
+        find: 'const { wallets, now: walletsAt } = await lockWallets(',
+        replace: 'await lockReservationRows(em, pays.map(({ request }) => request.reservationId), wait);\n  const { wallets, now: walletsAt } = await lockWallets(',
       },
     ],
     catchers: [{ by: 'test/concurrency/lock-order.test.ts' }],

@@ -14,6 +14,9 @@ import { availableSeatsOf, soldOutConcerts } from './repositories/seat.repositor
 import type { LastKnown } from './last-known.js';
 import { reservationsByIds } from './repositories/reservation.repository.js';
 
+/** A seat as a reservation has it. */
+export type CapturedSeat = Pick<ReservationSeat, 'number' | 'seatId' | 'grade' | 'price'>;
+
 /** One SQL statement per kind for everything an operation asks of it. Made anew for each operation, so nothing stale is served; the catalogue also while the database is away. */
 export interface Loaders {
   venue: DataLoader<string, Venue>;
@@ -30,7 +33,7 @@ export interface Loaders {
   /** By user. */
   balance: DataLoader<string, number>;
   reservation: DataLoader<string, Reservation>;
-  reservedSeats: DataLoader<string, ReservationSeat[]>;
+  reservedSeats: DataLoader<string, CapturedSeat[]>;
   paymentOfReservation: DataLoader<string, Payment | null>;
 }
 

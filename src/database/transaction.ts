@@ -32,6 +32,16 @@ const reasonToRetry = (error: unknown): string | undefined => {
   return errno !== undefined && RETRIED_ERRNOS.has(errno) ? String(errno) : undefined;
 };
 
+export const isRetried = (error: unknown): boolean => reasonToRetry(error) !== undefined;
+
+/** Rows are not what their locks promised: nothing of it may be committed. */
+export class RowsChanged extends Error {
+  override readonly name = 'RowsChanged';
+}
+
+/** Surely nothing was committed: the server said no, or this process did before the commit. A lost connection says neither. */
+export const wasRolledBack = (error: unknown): boolean => (errnoOf(error) ?? 0) > 0 || error instanceof OptimisticLockError || error instanceof RowsChanged;
+
 export class Transactions {
   constructor(
     private readonly orm: MikroORM,
@@ -44,7 +54,7 @@ export class Transactions {
    * Runs `work` in a transaction on an EntityManager of its own, and the whole of it again, bounded, after a deadlock, a lock timeout,
    * a snapshot conflict or a stale version, while its caller still waits. A dropped connection is not retried: the commit may have happened.
    */
-  async run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+  async run<T>(work: (em: EntityManager) => Promise<T>, attemptsMax = ATTEMPTS_MAX): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       const em = this.orm.em.fork();
       try {
@@ -58,7 +68,7 @@ export class Transactions {
         return result;
       } catch (error) {
         const reason = reasonToRetry(error);
-        if (reason === undefined || attempt === ATTEMPTS_MAX || remainingMs() < TRY_MS) throw error;
+        if (reason === undefined || attempt === attemptsMax || remainingMs() < TRY_MS) throw error;
         this.onRetry(reason);
         await delay(Math.random() * BACKOFF_STEP_MS * 2 ** attempt);
       }

@@ -4,9 +4,13 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { keys } from './keys.js';
 
+/** Holds that one job ends, in one transaction. */
+export const HOLDS_PER_JOB_MAX = 128;
+
 /** The catalogue of BullMQ jobs: name of the job queue and shape of its payload. */
 export const jobCatalogue = {
-  'hold-expiry': z.object({ reservationId: z.uuid() }),
+  /** Of holds that end together; `besides` are the others, which jobs of the version before do not name. */
+  'hold-expiry': z.object({ reservationId: z.uuid(), besides: z.array(z.uuid()).max(HOLDS_PER_JOB_MAX - 1).default([]) }),
   admission: z.object({}),
   sweep: z.object({}),
   relay: z.object({}),

@@ -28,6 +28,18 @@ export interface Taken {
   takenAt: number;
 }
 
+/** Seats whose entries are to stay longer. */
+export interface KeptSeats extends GateSeats {
+  /** The attempt or reservation that has them. */
+  id: string;
+}
+
+/** An attempt that was committed as the hold of its id; `endsAt` is by Redis's clock. */
+export interface ConfirmedSeats extends KeptSeats {
+  userId: string;
+  endsAt: number;
+}
+
 /** A seat that the database found taken: by whom, and for how long from the attempt on; null when it is sold. */
 export interface LearnedSeat {
   number: number;
@@ -51,30 +63,71 @@ const GATE_KEPT_MS = 2 * 86_400_000;
 const SOLD = 'SOLD';
 /** Holder of what is sold: no user has this id, so the entry lets nobody pass, its buyer neither. */
 const NOBODY = '';
-const take = new Script<['FREE', number] | ['TAKEN', ...number[]]>('seat-take');
+/** Attempts of one call: Redis serves others between two calls. */
+export const ATTEMPTS_PER_CALL_MAX = 64;
+const take = new Script<[number, ...number[][]]>('seat-take');
 const keep = new Script<number>('seat-keep');
 const free = new Script<number>('seat-free');
 const learn = new Script<number>('seat-learn');
 
+interface Waiting {
+  attempt: Attempt;
+  resolve: (taken: Taken) => void;
+  reject: (error: unknown) => void;
+}
+
 export class SeatGate {
+  /** Attempts of this turn of the process, by date. */
+  readonly #waiting = new Map<string, Waiting[]>();
+
   constructor(
     private readonly redis: Redis,
     private readonly run: ServerRun,
   ) {}
 
-  /** All seats or none. Entries of the same user let pass: the database tells a repeated reserve from a second one. */
-  async take(attempt: Attempt): Promise<Taken> {
-    const reply = await take.run(this.redis, await this.#keyOf(attempt), [attempt.userId, attempt.attemptId, PENDING_MS, GATE_KEPT_MS, ...attempt.numbers]);
-    return reply[0] === 'FREE' ? { taken: [], takenAt: reply[1] } : { taken: reply.slice(1) as number[], takenAt: 0 };
+  /** All seats or none. Entries of the same user let pass: the database tells a repeated reserve from a second one. Those that come in one turn share a call. */
+  take(attempt: Attempt): Promise<Taken> {
+    return new Promise((resolve, reject) => {
+      const { scheduleId } = attempt;
+      const waiting = this.#waiting.get(scheduleId);
+      if (waiting) return void waiting.push({ attempt, resolve, reject });
+      this.#waiting.set(scheduleId, [{ attempt, resolve, reject }]);
+      setImmediate(() => {
+        const all = this.#waiting.get(scheduleId)!;
+        this.#waiting.delete(scheduleId);
+        for (let first = 0; first < all.length; first += ATTEMPTS_PER_CALL_MAX) void this.#takeTogether(all.slice(first, first + ATTEMPTS_PER_CALL_MAX));
+      });
+    });
   }
 
-  /** The attempt was committed as this hold; `endsAt` is by Redis's clock. */
-  async confirm(attempt: Attempt, reservationId: string, endsAt: number): Promise<void> {
-    await keep.run(this.redis, await this.#keyOf(attempt), [attempt.attemptId, `${attempt.userId}|${reservationId}`, Math.floor(endsAt), ...attempt.numbers]);
+  async #takeTogether(waiting: readonly Waiting[]): Promise<void> {
+    try {
+      const attempts = waiting.flatMap(({ attempt: { userId, attemptId, numbers } }) => [userId, attemptId, numbers.length, ...numbers]);
+      const [takenAt, ...replies] = await take.run(this.redis, await this.#keyOf(waiting[0]!.attempt), [PENDING_MS, GATE_KEPT_MS, ...attempts]);
+      waiting.forEach(({ resolve }, index) => resolve({ taken: replies[index]!, takenAt }));
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
   }
 
-  async sold(seats: GateSeats, reservationId: string): Promise<void> {
-    await keep.run(this.redis, await this.#keyOf(seats), [reservationId, `${NOBODY}|${reservationId}`, `+${SOLD_BELIEVED_MS}`, ...seats.numbers]);
+  /** These attempts were committed as holds. */
+  async confirm(holds: readonly ConfirmedSeats[]): Promise<void> {
+    await this.#keep(holds, ({ userId, id, endsAt }) => [`${userId}|${id}`, Math.floor(endsAt)]);
+  }
+
+  async sold(sales: readonly KeptSeats[]): Promise<void> {
+    await this.#keep(sales, ({ id }) => [`${NOBODY}|${id}`, `+${SOLD_BELIEVED_MS}`]);
+  }
+
+  /** One call for each date. */
+  async #keep<Seats extends KeptSeats>(all: readonly Seats[], become: (seats: Seats) => [string, string | number]): Promise<void> {
+    const byDate = Map.groupBy(all, ({ scheduleId }) => scheduleId).values();
+    await Promise.all(
+      [...byDate].map(async (ofDate) => {
+        const args = ofDate.flatMap((seats) => [seats.id, ...become(seats), seats.numbers.length, ...seats.numbers]);
+        await keep.run(this.redis, await this.#keyOf(ofDate[0]!), args);
+      }),
+    );
   }
 
   /** The entries of this hold or attempt end; anyone else's stay. */

@@ -4,6 +4,7 @@ import type { Payment as PaymentEntity } from '../database/entities/payment.enti
 import { PayInput, Payment, PayResult, RefundResult } from '../schema/payment.type.js';
 import { Reservation } from '../schema/reservation.type.js';
 import { SignedIn, viewerOf } from './access.js';
+import { forget, know } from './known.js';
 import { orRefusal } from './result.js';
 
 @Resolver(() => Payment)
@@ -13,16 +14,20 @@ export class PaymentResolver {
     description:
       "Pays a held reservation from one's balance. Needs one's queue token for the concert in any state; the live hold stands for the pass. The first payment ends the pass (COMPLETED); other holds stay payable until their own expiresAt. Repeating it for a paid reservation answers with the same payment.",
   })
-  pay(@Arg('input', () => PayInput, { description: 'What to pay.' }) input: PayInput, @Ctx() context: Context) {
-    return orRefusal(context.services.payments.pay(viewerOf(context), context.queueToken, input.reservationId));
+  async pay(@Arg('input', () => PayInput, { description: 'What to pay.' }) input: PayInput, @Ctx() context: Context) {
+    const paid = await orRefusal(context.services.payments.pay(viewerOf(context), context.queueToken, input.reservationId));
+    if ('reservation' in paid) know(context.loaders, { reservation: paid.reservation, seats: paid.seats, payment: paid });
+    return paid;
   }
 
   @SignedIn()
   @Mutation(() => RefundResult, {
     description: 'Returns a payment to the balance and frees its seats, until the date starts; of a cancelled date always. Repeating it returns the same payment.',
   })
-  refund(@Arg('paymentId', () => ID, { description: 'UUID of the payment.' }) paymentId: string, @Ctx() context: Context) {
-    return orRefusal(context.services.payments.refund(viewerOf(context), paymentId));
+  async refund(@Arg('paymentId', () => ID, { description: 'UUID of the payment.' }) paymentId: string, @Ctx() context: Context) {
+    const refunded = await orRefusal(context.services.payments.refund(viewerOf(context), paymentId));
+    if ('reservationId' in refunded) forget(context.loaders, refunded.reservationId);
+    return refunded;
   }
 
   @FieldResolver(() => Reservation, { description: 'What was paid.' })

@@ -5,6 +5,7 @@ import { Payment } from '../schema/payment.type.js';
 import { CancelResult, Reservation, ReservedSeat, ReserveInput, ReserveResult } from '../schema/reservation.type.js';
 import { Schedule } from '../schema/schedule.type.js';
 import { BehindQueue, SignedIn, viewerOf } from './access.js';
+import { forget, know } from './known.js';
 import { orRefusal } from './result.js';
 
 @Resolver(() => Reservation)
@@ -21,14 +22,18 @@ export class ReservationResolver {
     description:
       "Holds seats of a date for the signed-in user, all or none. Needs an ACTIVE pass. Asking for exactly the seats of one's own live hold returns that reservation; any other overlap is SeatsUnavailable.",
   })
-  reserve(@Arg('input', () => ReserveInput, { description: 'What to hold.' }) input: ReserveInput, @Ctx() context: Context) {
-    return orRefusal(context.services.reservations.reserve(viewerOf(context), input));
+  async reserve(@Arg('input', () => ReserveInput, { description: 'What to hold.' }) input: ReserveInput, @Ctx() context: Context) {
+    const reserved = await orRefusal(context.services.reservations.reserve(viewerOf(context), input));
+    if ('captured' in reserved && reserved.captured) know(context.loaders, { reservation: reserved, seats: reserved.captured, payment: null });
+    return reserved;
   }
 
   @SignedIn()
   @Mutation(() => CancelResult, { description: 'Gives a hold back before it runs out. Cancelling a cancelled one returns it.' })
-  cancelReservation(@Arg('id', () => ID, { description: 'UUID of the reservation.' }) id: string, @Ctx() context: Context) {
-    return orRefusal(context.services.reservations.cancel(viewerOf(context), id));
+  async cancelReservation(@Arg('id', () => ID, { description: 'UUID of the reservation.' }) id: string, @Ctx() context: Context) {
+    const cancelled = await orRefusal(context.services.reservations.cancel(viewerOf(context), id));
+    if ('id' in cancelled) forget(context.loaders, cancelled.id);
+    return cancelled;
   }
 
   @SignedIn()

@@ -12,10 +12,8 @@ import { isOver } from '../domain/hold.js';
 import { uuidOf } from '../domain/input.js';
 import type { CancellationStatus } from '../domain/states.js';
 import type { Jobs } from '../redis/jobs.js';
-import type { PubSub } from '../redis/pubsub.js';
-import type { SeatGate } from '../redis/seat-gate.js';
 import { afterCommit } from './after-commit.js';
-import { announceEnded } from './announce-ended.js';
+import type { Announcer } from './announcer.js';
 import { refundPayment } from './refund.js';
 
 /** One job ends this many and comes again for the rest, so that a process that stops waits for one batch. */
@@ -47,8 +45,7 @@ export class CancellationService {
   constructor(
     private readonly transactions: Transactions,
     private readonly jobs: Jobs,
-    private readonly gate: SeatGate,
-    private readonly pubsub: PubSub,
+    private readonly announcer: Announcer,
     private readonly counters: Counters,
   ) {}
 
@@ -95,7 +92,7 @@ export class CancellationService {
   async #end(reservationId: string): Promise<void> {
     try {
       const ended = await this.transactions.run((em) => endReservation(em, reservationId));
-      await announceEnded(ended, this.gate, this.pubsub, this.counters);
+      await this.announcer.ended(ended);
       for (const { status } of ended) this.counters.cancellationEnded(status);
     } catch (error) {
       this.counters.cancellationFailed(reservationId, error);

@@ -3,6 +3,7 @@ import type { EventType, OutgoingEvent } from '../domain/event.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { GateSeats, SeatGate } from '../redis/seat-gate.js';
 import { within } from '../redis/within.js';
+import type { SeatBoard } from './seat-board.js';
 
 /** A step that fails is tried again by the next runs of the relay, so often. */
 const ATTEMPTS_MAX = 5;
@@ -25,6 +26,7 @@ export class FollowUps {
   constructor(
     private readonly gate: SeatGate,
     private readonly pubsub: PubSub,
+    private readonly board: SeatBoard,
     private readonly counters: Counters,
   ) {}
 
@@ -41,28 +43,47 @@ export class FollowUps {
   }
 
   async #applyAll(all: readonly Waiting[]): Promise<void> {
-    await Promise.all(
-      all.map(async ({ event, attempts }) => {
-        try {
-          await within(this.#follow(event), PATIENCE_MS);
-        } catch (error) {
-          this.counters.followUpFailed('follow-up', error);
-          if (attempts + 1 < ATTEMPTS_MAX && this.#waiting.length < WAITING_MAX) this.#waiting.push({ event, attempts: attempts + 1 });
-        }
-      }),
-    );
+    const byDate = Map.groupBy(all.filter(({ event }) => seatsOf(event) !== null), ({ event }) => seatsOf(event)!.scheduleId).values();
+    await Promise.all([
+      ...all.map((one) => this.#try([one], () => this.#follow(one.event))),
+      // Once for each date, however many of its reservations changed.
+      ...[...byDate].map((some) => this.#try(some, () => this.#reread(some))),
+    ]);
   }
 
-  async #follow({ type, userId, concertId, reservationId, payload }: OutgoingEvent): Promise<void> {
+  async #try(some: readonly Waiting[], step: () => Promise<void>): Promise<void> {
+    try {
+      await within(step(), PATIENCE_MS);
+    } catch (error) {
+      this.counters.followUpFailed('follow-up', error);
+      for (const { event, attempts } of some) {
+        if (attempts + 1 < ATTEMPTS_MAX && this.#waiting.length < WAITING_MAX) this.#waiting.push({ event, attempts: attempts + 1 });
+      }
+    }
+  }
+
+  async #follow(event: OutgoingEvent): Promise<void> {
+    const { type, userId, reservationId } = event;
     const step = GATE_STEP[type];
     if (step === undefined || reservationId === null) return;
-    const { scheduleId, seatNumbers } = JSON.parse(payload) as { scheduleId?: string; seatNumbers?: number[] };
-    if (step !== 'none' && concertId !== null && scheduleId !== undefined && seatNumbers !== undefined) {
-      const seats: GateSeats = { concertId, scheduleId, numbers: seatNumbers };
-      await this.gate[step](seats, reservationId);
-    }
+    const seats = seatsOf(event);
+    if (seats && step === 'free') await this.gate.free(seats, reservationId);
+    if (seats && step === 'sold') await this.gate.sold([{ ...seats, id: reservationId }]);
     await this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId });
   }
+
+  /** Whoever wrote the events may have died before it told of the seats. */
+  #reread(some: readonly Waiting[]): Promise<void> {
+    const { concertId, scheduleId } = seatsOf(some[0]!.event)!;
+    return this.board.reread(concertId, scheduleId, [...new Set(some.flatMap(({ event }) => seatsOf(event)!.numbers))]);
+  }
+}
+
+/** The seats whose status changed with an event; null where none did. */
+function seatsOf({ type, concertId, payload }: OutgoingEvent): GateSeats | null {
+  if (GATE_STEP[type] === undefined || concertId === null) return null;
+  const { scheduleId, seatNumbers } = JSON.parse(payload) as { scheduleId?: string; seatNumbers?: number[] };
+  return scheduleId !== undefined && seatNumbers !== undefined ? { concertId, scheduleId, numbers: seatNumbers } : null;
 }
 
 /** What a change of a reservation means for its seats at the gate; an event that is not here has no follow-up. A hold's own entry ends by itself. */

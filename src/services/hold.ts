@@ -1,120 +1,172 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { databaseNow } from '../database/clock.js';
+import { endReservations, seatsOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
 import {
-  endReservations, lockQuota, lockReservations, lockReservationsOfQuota, lockSeats, saleWindowOf, seatsOf, type EndedReservation,
-} from '../database/repositories/reservation.repository.js';
-import { tell } from '../database/repositories/outbox.repository.js';
-import { shareSchedule } from '../database/repositories/schedule.repository.js';
-import { Reservation } from '../database/entities/reservation.entity.js';
-import { ReservationSeat } from '../database/entities/reservation-seat.entity.js';
-import { Seat } from '../database/entities/seat.entity.js';
+  lockQuotas, quotaKey, seatKey, seeSeats, type DateRow, type LockedSeat, type ReservationRow, type Seen, type SeenSeat,
+} from '../database/repositories/sale.repository.js';
+import { insertHolds, type CapturedSeat } from '../database/repositories/sale-writes.repository.js';
 import { badInput, notFound } from '../domain/errors.js';
-import { assertNotCancelled, assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf } from '../domain/hold.js';
+import type { Happening } from '../domain/event.js';
+import { assertNotCancelled, assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf, type SaleWindow } from '../domain/hold.js';
 import { SeatsUnavailable } from '../domain/refusals.js';
+import type { SeatChange } from '../domain/seat-change.js';
 import type { Attempt, LearnedSeat } from '../redis/seat-gate.js';
+import { Member, NotNow, open, present } from './sale-member.js';
 
-/** The transaction of a reserve: after it every seat asked for is held by this user, or nothing has changed. */
+/** The part of reserves in a transaction of many sales: after it every seat asked for is held by its user, or nothing of that reserve has happened. */
 
 export interface HoldPolicy {
   holdTtlMs: number;
   seatsPerUserMax: number;
 }
 
+export interface HoldOrder extends Attempt {
+  /** Redis's clock when the attempt passed the gate. */
+  takenAt: number;
+}
+
 export interface Held {
-  reservation: Reservation;
+  reservation: ReservationRow;
+  /** As they were captured; null where the hold was there before. */
+  captured: CapturedSeat[] | null;
+  changes: SeatChange[];
   /** How long the hold lasts from now. */
   remainingMs: number;
   /** False where the user's own live hold of exactly these seats was found. */
   isNew: boolean;
-  /** Holds that were over and gave way. */
-  ended: EndedReservation[];
 }
 
 /** Carries what the database knows of the taken seats, for the gate. */
 export class SeatsFoundTaken extends SeatsUnavailable {
-  constructor(readonly seats: LearnedSeat[]) {
-    super(seats.map(({ number }) => number));
+  constructor(
+    numbers: number[],
+    readonly seats: LearnedSeat[],
+  ) {
+    super(numbers);
   }
 }
 
-export async function holdSeats(em: EntityManager, attempt: Attempt, policy: HoldPolicy): Promise<Held> {
-  const date = await shareSchedule(em, attempt.scheduleId);
-  if (!date || date.deletedAt) throw notFound('date');
-  assertNotCancelled(date);
-  await lockQuota(em, attempt.userId, attempt.concertId);
-  const own = await lockReservationsOfQuota(em, attempt.userId, attempt.concertId);
-  const seats = await seatsOf(em, attempt.scheduleId, attempt.numbers);
-  const window = await saleWindowOf(em, date);
-  const { now } = window;
-  if (seats.length !== attempt.numbers.length) throw missingSeats(attempt.numbers, seats);
-
-  const repeated = ownHoldOf(seats, own, now);
-  if (repeated) return { reservation: repeated, remainingMs: repeated.expiresAt.getTime() - now.getTime(), isNew: false, ended: [] };
-  assertOnSale(window);
-  await assertFree(em, seats, now);
-  assertWithinLimit(own, attempt.numbers.length, policy.seatsPerUserMax, now);
-
-  const ended = await endOverHolds(em, seats, now);
-  const locked = await lockSeats(em, attempt.scheduleId, attempt.numbers);
-  if (locked.length !== attempt.numbers.length) throw missingSeats(attempt.numbers, locked);
-  await assertFree(em, locked, now);
-  // Waiting for the seats may have taken a while: the hold begins now that they are ours.
-  const begins = await databaseNow(em);
-  assertOnSale({ ...window, now: begins });
-  const reservation = await insertHold(em, attempt, locked, begins, endOfHold(begins, policy.holdTtlMs, window));
-  return { reservation, remainingMs: reservation.expiresAt.getTime() - begins.getTime(), isNew: true, ended };
+interface TakenSeat extends Pick<SeenSeat, 'number' | 'status' | 'reservationId' | 'heldUntil'> {
+  /** Undefined where that was not read. */
+  holderId?: string | null;
 }
 
-const missingSeats = (numbers: readonly number[], seats: readonly Seat[]): Error => {
-  const missing = numbers.filter((number) => !seats.some((seat) => seat.number === number));
-  return badInput('seatNumbers', `The date has no seat ${missing.join(', ')}.`);
-};
+export class HoldMember extends Member<Attempt, Held> {
+  date!: DateRow;
+  /** What its user holds or owns of the concert. */
+  ownIds: string[] = [];
+  seats: SeenSeat[] = [];
+  /** Holds whose end has come, on its seats. */
+  overIds: string[] = [];
 
-async function assertFree(em: EntityManager, seats: readonly Seat[], now: Date): Promise<void> {
-  const taken = seats.filter((seat) => isTaken(seat, now));
-  if (taken.length > 0) throw new SeatsFoundTaken(await learnedOf(em, taken, now));
+  judgeDate(dates: ReadonlyMap<string, DateRow>, wait: boolean): void {
+    this.judge(() => {
+      this.date = present(dates.get(this.request.scheduleId), wait, () => notFound('date'));
+      if (this.date.deletedAt) throw notFound('date');
+      assertNotCancelled(this.date);
+    });
+  }
+
+  see({ seats, own, now }: Seen): void {
+    const { scheduleId, numbers } = this.request;
+    this.seats = numbers.flatMap((number) => seats.get(seatKey(scheduleId, number)) ?? []);
+    this.ownIds = own.get(quotaKey(this.request)) ?? [];
+    this.overIds = this.seats.filter((seat) => seat.status === 'HELD' && !isTaken(seat, now!)).map(({ reservationId }) => reservationId!);
+  }
+
+  /** What is refused here costs no lock of a seat; whoever passes is judged again under it. */
+  judgeSeen(reservations: ReadonlyMap<string, ReservationRow>, policy: HoldPolicy, now: Date, wait: boolean): void {
+    this.judge(() => {
+      const { numbers } = this.request;
+      this.#assertAll(this.seats);
+      const own = this.ownIds.map((id) => present(reservations.get(id), wait, () => notFound('reservation')));
+      const live = own.filter(({ status }) => status === 'HELD' || status === 'CONFIRMED');
+      const repeated = ownHoldOf(this.seats, live, now);
+      if (repeated) return this.answer({ reservation: repeated, captured: null, changes: [], remainingMs: repeated.expiresAt.getTime() - now.getTime(), isNew: false });
+      assertOnSale(this.#window(now));
+      this.#assertFree(this.seats, now);
+      assertWithinLimit(live, numbers.length, policy.seatsPerUserMax, now);
+      for (const id of this.overIds) present(reservations.get(id), wait, () => notFound('reservation'));
+    });
+  }
+
+  /** Waiting for the seats may have taken a while: the hold begins now that they are ours. */
+  hold(locked: ReadonlyMap<string, LockedSeat>, policy: HoldPolicy, begins: Date | null, wait: boolean): void {
+    this.judge(() => {
+      const { attemptId, userId, concertId, scheduleId, numbers } = this.request;
+      const seats = numbers.flatMap((number) => locked.get(seatKey(scheduleId, number)) ?? []);
+      if (!wait && seats.length < numbers.length) throw new NotNow();
+      this.#assertAll(seats);
+      this.#assertFree(seats, begins!);
+      assertOnSale(this.#window(begins!));
+      const expiresAt = endOfHold(begins!, policy.holdTtlMs, this.date);
+      const totalPrice = seats.reduce((sum, seat) => sum + seat.price, 0);
+      this.answer({
+        reservation: { id: attemptId, userId, concertId, scheduleId, status: 'HELD', seatCount: seats.length, totalPrice, expiresAt, createdAt: begins!, updatedAt: begins! },
+        captured: seats.map(({ id, number, grade, price }) => ({ reservationId: attemptId, number, seatId: id, grade, price })),
+        changes: seats.map(({ number, version }) => ({ number, status: 'HELD', version: version + 1, heldUntil: expiresAt })),
+        remainingMs: expiresAt.getTime() - begins!.getTime(),
+        isNew: true,
+      });
+    });
+  }
+
+  #window(now: Date): SaleWindow {
+    const { opensAt, closesAt, startsAt } = this.date;
+    return { now, opensAt, closesAt, startsAt };
+  }
+
+  #assertAll(seats: readonly { number: number }[]): void {
+    if (seats.length !== this.request.numbers.length) throw this.#missing(seats);
+  }
+
+  #missing(seats: readonly { number: number }[]): Error {
+    const missing = this.request.numbers.filter((number) => !seats.some((seat) => seat.number === number));
+    return badInput('seatNumbers', `The date has no seat ${missing.join(', ')}.`);
+  }
+
+  #assertFree(seats: readonly TakenSeat[], now: Date): void {
+    const taken = seats.filter((seat) => isTaken(seat, now));
+    if (taken.length > 0) throw new SeatsFoundTaken(taken.map(({ number }) => number), learnedOf(taken, now));
+  }
 }
 
 /** Whose the taken seats are, and for how long: what the gate must know to turn others away, and let the holder pass. */
-async function learnedOf(em: EntityManager, seats: readonly Seat[], now: Date): Promise<LearnedSeat[]> {
-  const ids = [...new Set(seats.flatMap((seat) => seat.reservationId ?? []))];
-  const holders = new Map((await em.find(Reservation, { id: { $in: ids } })).map((reservation) => [reservation.id, reservation.userId]));
-  return seats.map(({ number, status, reservationId, heldUntil }) => ({
-    number,
-    reservationId: reservationId ?? '',
-    userId: holders.get(reservationId ?? '') ?? '',
-    remainingMs: status === 'SOLD' ? null : heldUntil!.getTime() - now.getTime(),
-  }));
-}
-
-/** Holds on these seats whose end has come give way, with all their seats. */
-async function endOverHolds(em: EntityManager, seats: readonly Seat[], now: Date): Promise<EndedReservation[]> {
-  const ids = [...new Set(seats.filter((seat) => seat.status === 'HELD').map((seat) => seat.reservationId!))];
-  if (ids.length === 0) return [];
-  const locked = await lockReservations(em, ids);
-  return endReservations(em, locked.filter((reservation) => isOver(reservation, now)), 'EXPIRED', now);
-}
-
-/** The unique key of live seats is what makes a second live reservation impossible; everything before it only makes the refusal kinder. */
-async function insertHold(em: EntityManager, attempt: Attempt, seats: readonly Seat[], now: Date, expiresAt: Date): Promise<Reservation> {
-  const { attemptId: id, userId, concertId, scheduleId, numbers } = attempt;
-  const held = await em.nativeUpdate(
-    Seat,
-    { scheduleId, number: { $in: [...numbers] }, status: 'AVAILABLE' },
-    { status: 'HELD', reservationId: id, heldUntil: expiresAt },
+const learnedOf = (seats: readonly TakenSeat[], now: Date): LearnedSeat[] =>
+  seats.flatMap(({ number, status, reservationId, heldUntil, holderId }) =>
+    holderId === undefined
+      ? []
+      : [{ number, reservationId: reservationId ?? '', userId: holderId ?? '', remainingMs: status === 'SOLD' ? null : heldUntil!.getTime() - now.getTime() }],
   );
-  if (held !== numbers.length) throw new SeatsUnavailable([...numbers]);
-  const totalPrice = seats.reduce((sum, seat) => sum + seat.price, 0);
-  const reservation = em.create(Reservation, {
-    id, userId, concertId, scheduleId, status: 'HELD', seatCount: seats.length, totalPrice, expiresAt, createdAt: now, updatedAt: now,
-  });
-  for (const seat of seats) {
-    em.create(ReservationSeat, { reservationId: id, number: seat.number, seatId: seat.id, liveSeatId: seat.id, grade: seat.grade, price: seat.price });
-  }
-  await em.flush();
-  const payload = { scheduleId, seatNumbers: numbers, totalPrice, expiresAt };
-  await tell(em, [{ type: 'RESERVATION_HELD', occurredAt: now, userId, concertId, reservationId: id, payload }]);
-  return reservation;
+
+/** Locks the quotas of those that are still open, and reads what they ask for. Answers the reservations that are to be locked to judge them. */
+export async function seeHolds(em: EntityManager, holds: readonly HoldMember[]): Promise<{ ids: string[]; now: Date | null }> {
+  if (holds.length === 0) return { ids: [], now: null };
+  const attempts = holds.map(({ request }) => request);
+  await lockQuotas(em, attempts);
+  const seen = await seeSeats(em, attempts, attempts);
+  for (const hold of holds) hold.see(seen);
+  return { ids: holds.flatMap(({ ownIds, overIds }) => [...ownIds, ...overIds]), now: seen.now };
+}
+
+/** Holds whose end has come give way, with all their seats. */
+export function endOverHolds(em: EntityManager, holds: readonly HoldMember[], reservations: ReadonlyMap<string, ReservationRow>, now: Date): Promise<EndedReservation[]> {
+  const ids = new Set(open(holds).flatMap(({ overIds }) => overIds));
+  const over = [...ids].flatMap((id) => reservations.get(id) ?? []).filter((reservation) => isOver(reservation, now));
+  return endReservations(em, over, 'EXPIRED', now);
+}
+
+/** Writes the new holds. */
+export async function writeHolds(em: EntityManager, holds: readonly Held[]): Promise<Happening[]> {
+  await insertHolds(em, holds.map(({ reservation }) => reservation), holds.flatMap(({ captured }) => captured ?? []));
+  return holds.map(({ reservation: { id, userId, concertId, scheduleId, totalPrice, expiresAt, createdAt }, captured }) => ({
+    type: 'RESERVATION_HELD',
+    occurredAt: createdAt,
+    userId,
+    concertId,
+    reservationId: id,
+    payload: { scheduleId, seatNumbers: captured!.map(({ number }) => number), totalPrice, expiresAt },
+  }));
 }
 
 /** Which of the seats are taken, asked after the transaction was refused by the unique key. */

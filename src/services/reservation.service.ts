@@ -6,7 +6,9 @@ import { Reservation } from '../database/entities/reservation.entity.js';
 import {
   dateOf, endedBefore, endReservations, lockReservations, overdueHolds, reservationsByIds, reservationsOfUser, type EndedReservation,
 } from '../database/repositories/reservation.repository.js';
-import { errnoOf, isDuplicateKey, type Transactions } from '../database/transaction.js';
+import type { ReservationRow } from '../database/repositories/sale.repository.js';
+import type { CapturedSeat } from '../database/repositories/sale-writes.repository.js';
+import { errnoOf, isDuplicateKey, wasRolledBack, type Transactions } from '../database/transaction.js';
 import { BriefMemo } from './brief-memo.js';
 import type { Counters } from '../domain/counters.js';
 import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
@@ -17,13 +19,13 @@ import { mapIterator, SKIPPED } from '../domain/map-iterator.js';
 import { Refusal, ReservationNotCancellable, SeatLimitExceeded, SeatsUnavailable } from '../domain/refusals.js';
 import type { ReservationStatus } from '../domain/states.js';
 import type { Viewer } from '../domain/viewer.js';
-import type { Jobs } from '../redis/jobs.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { Attempt, SeatGate } from '../redis/seat-gate.js';
 import { orUnavailable } from '../redis/unavailable.js';
 import { afterCommit } from './after-commit.js';
-import { announceEnded, freeAgain } from './announce-ended.js';
-import { holdSeats, SeatsFoundTaken, takenSeatsOf, type Held } from './hold.js';
+import type { Announcer } from './announcer.js';
+import { SeatsFoundTaken, takenSeatsOf, type Held, type HoldOrder } from './hold.js';
+import type { SaleWriter } from './sale-writer.js';
 
 const DATE_KEPT_MS = 1000;
 const DATES_KEPT_MAX = 1000;
@@ -36,14 +38,18 @@ const SHOWN_KEPT_MAX = 100;
 
 const LIVE_SEAT_KEY = 'reservation_seat_live_unique';
 
+/** A reservation as it was made; what it captured is null where it was there before. */
+export type Reserved = ReservationRow & { captured: CapturedSeat[] | null };
+
 /** A seat has at most one live reservation; a hold is over from `expiresAt` on by the database's clock, whoever writes it down. */
 export class ReservationService {
   readonly #dates: BriefMemo<{ concertId: string; capacity: number } | null>;
 
   constructor(
     private readonly transactions: Transactions,
+    private readonly writer: SaleWriter,
     private readonly gate: SeatGate,
-    private readonly jobs: Jobs,
+    private readonly announcer: Announcer,
     private readonly pubsub: PubSub,
     private readonly counters: Counters,
     private readonly config: Config,
@@ -52,7 +58,7 @@ export class ReservationService {
   }
 
   /** The gate turns away whoever comes second without asking the database; who passes it is judged by the database. */
-  async reserve(viewer: Viewer, input: { scheduleId: string; seatNumbers: number[] }): Promise<Reservation> {
+  async reserve(viewer: Viewer, input: { scheduleId: string; seatNumbers: number[] }): Promise<Reserved> {
     const attempt = await this.#attemptOf(viewer, input);
     if (attempt.numbers.length > this.config.seatsPerUserMax) throw new SeatLimitExceeded(this.config.seatsPerUserMax);
     const { taken, takenAt } = await orUnavailable(this.gate.take(attempt));
@@ -60,9 +66,8 @@ export class ReservationService {
       this.counters.reserveRefused('gate');
       throw new SeatsUnavailable(taken);
     }
-    const held = await this.#hold(attempt, takenAt);
-    await this.#announceHeld(attempt, takenAt, held);
-    return held.reservation;
+    const { reservation, captured } = await this.#hold({ ...attempt, takenAt });
+    return { ...reservation, captured };
   }
 
   /** Gives a live hold back. */
@@ -77,8 +82,8 @@ export class ReservationService {
       if (locked.status !== 'HELD') throw new ReservationNotCancellable(locked.status);
       return { reservation: locked, ended: await endReservations(em, [locked], 'CANCELLED', now), repeated: null };
     });
-    await this.#announceEnded(ended);
-    await freeAgain(repeated, this.gate, this.counters);
+    await this.announcer.ended(ended);
+    await this.announcer.endedBefore(repeated);
     return Object.assign(reservation, { status: 'CANCELLED' as const });
   }
 
@@ -108,17 +113,24 @@ export class ReservationService {
     });
   }
 
-  /** The hold-expiry job. Ends the hold if its end has come by the database's clock; otherwise answers how long it still has to run. */
-  async expire(id: string): Promise<{ remainingMs: number }> {
-    const { remainingMs, ended } = await this.transactions.run(async (em) => {
-      const [reservation] = await lockReservations(em, [id]);
-      if (reservation?.status !== 'HELD') return { remainingMs: 0, ended: [] };
+  /** The hold-expiry job. Ends those of the holds whose end has come by the database's clock; otherwise answers how long the last of them still has to run. */
+  async expire(...ids: string[]): Promise<{ remainingMs: number }> {
+    const failures: unknown[] = [];
+    const ends = await this.#endEach(ids, failures, (some) => this.#endHolds(some));
+    await this.announcer.ended(ends.flatMap(({ ended }) => ended));
+    if (failures.length > 0) throw failures[0];
+    return { remainingMs: Math.max(0, ...ends.map(({ remainingMs }) => remainingMs)) };
+  }
+
+  #endHolds(ids: readonly string[]): Promise<{ remainingMs: number; ended: EndedReservation[] }> {
+    return this.transactions.run(async (em) => {
+      const held = (await lockReservations(em, ids)).filter(({ status }) => status === 'HELD');
+      if (held.length === 0) return { remainingMs: 0, ended: [] };
       const now = await databaseNow(em);
-      if (!isOver(reservation, now)) return { remainingMs: reservation.expiresAt.getTime() - now.getTime(), ended: [] };
-      return { remainingMs: 0, ended: await endReservations(em, [reservation], 'EXPIRED', now) };
+      const over = held.filter((reservation) => isOver(reservation, now));
+      const remainingMs = Math.max(0, ...held.map(({ expiresAt }) => expiresAt.getTime() - now.getTime()));
+      return { remainingMs, ended: await endReservations(em, over, 'EXPIRED', now) };
     });
-    await this.#announceEnded(ended);
-    return { remainingMs };
   }
 
   /** The sweeper: ends holds whose job was lost. Answers how many. */
@@ -129,7 +141,7 @@ export class ReservationService {
       const ids = await overdueHolds(this.transactions.fork(), SWEEP_BATCH);
       const ended = ids.length > 0 ? await this.#endOverdue(ids, failures) : [];
       swept += ended.length;
-      await this.#announceEnded(ended);
+      await this.announcer.ended(ended);
       // Another sweeper may have taken a part of the batch; only a batch with nothing left to take is the last.
       if (ids.length < SWEEP_BATCH || ended.length === 0) break;
     }
@@ -137,22 +149,26 @@ export class ReservationService {
     return swept;
   }
 
-  /** One that cannot be ended keeps no other of its batch from its end. A database that says nothing is not asked a hundred times. */
   async #endOverdue(ids: readonly string[], failures: unknown[]): Promise<EndedReservation[]> {
+    return (await this.#endEach(ids, failures, (some) => this.#endTogether(some))).flat();
+  }
+
+  /** One that cannot be ended keeps no other of its batch from its end. A database that says nothing is not asked a hundred times. */
+  async #endEach<End>(ids: readonly string[], failures: unknown[], end: (ids: readonly string[]) => Promise<End>): Promise<End[]> {
     try {
-      return await this.#endTogether(ids);
+      return [await end(ids)];
     } catch (error) {
-      if ((errnoOf(error) ?? 0) <= 0) throw error;
+      if (ids.length === 1 || (errnoOf(error) ?? 0) <= 0) throw error;
     }
-    const ended: EndedReservation[] = [];
+    const ends: End[] = [];
     for (const id of ids) {
       try {
-        ended.push(...(await this.#endTogether([id])));
+        ends.push(await end([id]));
       } catch (error) {
         failures.push(error);
       }
     }
-    return ended;
+    return ends;
   }
 
   /** Those that someone is just paying or ending are left to them. */
@@ -173,47 +189,25 @@ export class ReservationService {
     return { concertId: date.concertId, scheduleId, userId: viewer.userId, attemptId: uuid(), numbers };
   }
 
-  async #hold(attempt: Attempt, takenAt: number): Promise<Held> {
+  async #hold(order: HoldOrder): Promise<Held> {
     try {
-      return await this.transactions.run((em) => holdSeats(em, attempt, this.config));
+      return await this.writer.hold(order);
     } catch (error) {
-      const refusal = isDuplicateKey(error, LIVE_SEAT_KEY) ? new SeatsUnavailable(await takenSeatsOf(this.transactions.fork(), attempt)) : error;
-      await this.#standBack(attempt, takenAt, refusal);
+      const refusal = isDuplicateKey(error, LIVE_SEAT_KEY) ? new SeatsUnavailable(await takenSeatsOf(this.transactions.fork(), order)) : error;
+      await this.#standBack(order, refusal);
       throw refusal;
     }
   }
 
   /** Gives the gate's seats back, and tells it what the database knew better. An error that may hide a commit leaves them: they end by themselves. */
-  async #standBack(attempt: Attempt, takenAt: number, error: unknown): Promise<void> {
-    const rolledBack = error instanceof Refusal || error instanceof RequestError || (errnoOf(error) ?? 0) > 0;
+  async #standBack(order: HoldOrder, error: unknown): Promise<void> {
+    const rolledBack = error instanceof Refusal || error instanceof RequestError || wasRolledBack(error);
     if (!rolledBack) return;
     if (error instanceof SeatsUnavailable) this.counters.reserveRefused('database');
     await afterCommit(this.counters, {
       // Sent first, so that nobody slips through between the two.
-      ...(error instanceof SeatsFoundTaken && { 'gate-learn': () => this.gate.learn(attempt, takenAt, error.seats) }),
-      'gate-free': () => this.gate.free(attempt, attempt.attemptId),
+      ...(error instanceof SeatsFoundTaken && { 'gate-learn': () => this.gate.learn(order, order.takenAt, error.seats) }),
+      'gate-free': () => this.gate.free(order, order.attemptId),
     });
-  }
-
-  /**
-   * The gate's entry is counted from when the attempt passed it, so it ends no later than the hold. A repeated reserve gives back what its attempt took:
-   * the hold that was found may have been cancelled since, and its entries must not come back.
-   */
-  async #announceHeld(attempt: Attempt, takenAt: number, { reservation, remainingMs, isNew, ended }: Held): Promise<void> {
-    const { id: reservationId, userId } = reservation;
-    await afterCommit(this.counters, {
-      ...(!isNew && { 'gate-free': () => this.gate.free(attempt, attempt.attemptId) }),
-      ...(isNew && {
-        'gate-confirm': () => this.gate.confirm(attempt, reservationId, takenAt + remainingMs),
-        'hold-expiry-job': () => this.jobs.addDelayed('hold-expiry', reservationId, { reservationId }, remainingMs),
-        publish: () => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId }),
-      }),
-    });
-    if (isNew) this.counters.reservationBecame('HELD');
-    await this.#announceEnded(ended);
-  }
-
-  #announceEnded(ended: readonly EndedReservation[]): Promise<void> {
-    return announceEnded(ended, this.gate, this.pubsub, this.counters);
   }
 }

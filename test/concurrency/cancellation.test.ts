@@ -2,11 +2,9 @@ import { Payment } from '../../src/database/entities/payment.entity.js';
 import { Reservation } from '../../src/database/entities/reservation.entity.js';
 import { Schedule } from '../../src/database/entities/schedule.entity.js';
 import { Refusal } from '../../src/domain/refusals.js';
-import { SeatGate } from '../../src/redis/seat-gate.js';
-import { PaymentService } from '../../src/services/payment.service.js';
-import { ReservationService } from '../../src/services/reservation.service.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { servicesOf } from '../support/services.js';
 import { saleOf, viewerOf, type Sale } from '../support/sale.js';
 import { UnlockedTransactions } from '../support/unlocked.js';
 
@@ -137,13 +135,13 @@ describe('negative controls: a sale that does not lock the date', () => {
     const { app } = frontrow;
     const [judged, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const transactions = new UnlockedTransactions(app.orm, () => (judged.resolve(), go.promise));
-    return { app, transactions, gate: new SeatGate(app.redis, app.redisRun), judged: judged.promise, go: () => go.resolve() };
+    return { app, transactions, judged: judged.promise, go: () => go.resolve() };
   }
 
   test('a payment is made behind the cancellation, unless the sweeper finds it', async () => {
-    const { app, transactions, gate, judged, go } = unlocked();
+    const { app, transactions, judged, go } = unlocked();
     const late = await reserve(buyers[0]!, 1);
-    const payments = new PaymentService(transactions, gate, app.services.queue, app.tokens, app.pubsub, app.metrics);
+    const { payments } = servicesOf(app, { transactions });
     const paying = payments.pay(viewerOf(buyers[0]!), buyers[0]!.queueToken, late.id);
     await judged;
     await services(1).cancellations.cancel(concert.scheduleId);
@@ -155,8 +153,8 @@ describe('negative controls: a sale that does not lock the date', () => {
   });
 
   test('seats are held behind the cancellation, which was done', async () => {
-    const { app, transactions, gate, judged, go } = unlocked();
-    const reservations = new ReservationService(transactions, gate, app.jobs, app.pubsub, app.metrics, app.config);
+    const { app, transactions, judged, go } = unlocked();
+    const { reservations } = servicesOf(app, { transactions });
     const reserving = reservations.reserve(viewerOf(buyers[0]!), { scheduleId: concert.scheduleId, seatNumbers: [1] });
     await judged;
     expect((await services(1).cancellations.cancel(concert.scheduleId)).status).toBe('DONE');

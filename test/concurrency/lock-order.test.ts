@@ -24,7 +24,7 @@ test('a refund and a repeated payment that wait for the same wallet come one aft
     const waiting = (count: number) =>
       eventually(async () => {
         const rows = await em.execute(
-          "select 1 from information_schema.processlist where db = database() and info like '%from `wallet`%for update%' and id <> connection_id()",
+          "select 1 from information_schema.processlist where db = database() and info like '%from %wallet%for update%' and id <> connection_id()",
         );
         return rows.length === count;
       }, `${count} to wait for the wallet`);

@@ -4,14 +4,12 @@ import { Reservation } from '../../src/database/entities/reservation.entity.js';
 import { ReservationSeat } from '../../src/database/entities/reservation-seat.entity.js';
 import { Seat } from '../../src/database/entities/seat.entity.js';
 import { ReservationNotPayable } from '../../src/domain/refusals.js';
-import { SeatGate } from '../../src/redis/seat-gate.js';
-import { PaymentService } from '../../src/services/payment.service.js';
-import { ReservationService } from '../../src/services/reservation.service.js';
 import type { AdmittedBuyer } from '../support/builder.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import type { BrokenOnPurpose } from '../support/invariants.js';
 import { runHoldJob } from '../support/hold-job.js';
 import { saleOf, viewerOf, type Sale } from '../support/sale.js';
+import { servicesOf } from '../support/services.js';
 import { UnlockedTransactions } from '../support/unlocked.js';
 
 /** Pay against the end of the hold: whoever locks the row first decides, and both sides see the same decision. */
@@ -149,12 +147,11 @@ test('V2: in 1,000 races of pay against expiry a reservation is paid or over, ne
 test('negative control: without the row locks a job that reads before a payment commits, and writes after it, ends what was paid', async () => {
   await frontrow.checkInvariants();
   const { app } = frontrow;
-  const gate = new SeatGate(app.redis, app.redisRun);
   const [paymentJudged, jobJudged, paid] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const paying = new UnlockedTransactions(app.orm, () => (paymentJudged.resolve(), jobJudged.promise));
   const ending = new UnlockedTransactions(app.orm, () => (jobJudged.resolve(), paid.promise));
-  const payments = new PaymentService(paying, gate, app.services.queue, app.tokens, app.pubsub, app.metrics);
-  const reservations = new ReservationService(ending, gate, app.jobs, app.pubsub, app.metrics, app.config);
+  const { payments } = servicesOf(app, { transactions: paying });
+  const { reservations } = servicesOf(app, { transactions: ending });
 
   const racers = await holds(1);
   const { buyer, reservationId } = racers[0]!;

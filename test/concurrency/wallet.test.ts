@@ -1,7 +1,7 @@
-import { WalletService } from '../../src/services/wallet.service.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import type { BrokenOnPurpose } from '../support/invariants.js';
 import { only, saleOf, viewerOf, type Sale } from '../support/sale.js';
+import { servicesOf } from '../support/services.js';
 import { UnlockedTransactions } from '../support/unlocked.js';
 
 const PRICE = 10_000;
@@ -87,22 +87,21 @@ test('P5: a refund sent 20 times at once returns the money once', async () => {
 describe('with the row locks off', () => {
   beforeAll(() => frontrow.checkInvariants());
 
-  /** Charges at once without row locks; none writes before all have read. */
+  /** Charges at once without row locks, each by a process of its own; none writes before all have read. */
   async function chargeUnlocked(userId: string, count: number): Promise<{ charged: number; failed: number }> {
     const allRead = Promise.withResolvers<void>();
     let reading = 0;
-    const unlocked = new UnlockedTransactions(frontrow.app.orm, () => Promise.resolve());
-    const original = unlocked.run.bind(unlocked);
-    unlocked.run = (work) =>
-      original(async (em) => {
-        const result = await work(em);
-        if ((reading += 1) >= count) allRead.resolve();
-        await allRead.promise;
-        return result;
-      });
-    const wallets = new WalletService(unlocked, frontrow.app.config);
+    const beforeWrite = (): Promise<void> => {
+      if ((reading += 1) >= count) allRead.resolve();
+      return allRead.promise;
+    };
     const viewer = viewerOf({ id: userId, sessionId: '', email: '', accessToken: '' });
-    const results = await Promise.allSettled(Array.from({ length: count }, (_, index) => wallets.charge(viewer, { amount: CHARGE, idempotencyKey: `unlocked ${index}` })));
+    const results = await Promise.allSettled(
+      Array.from({ length: count }, (_, index) => {
+        const { wallets } = servicesOf(frontrow.app, { transactions: new UnlockedTransactions(frontrow.app.orm, beforeWrite) });
+        return wallets.charge(viewer, { amount: CHARGE, idempotencyKey: `unlocked ${index}` });
+      }),
+    );
     const charged = results.filter(({ status }) => status === 'fulfilled').length;
     return { charged, failed: count - charged };
   }

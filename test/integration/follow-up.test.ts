@@ -5,9 +5,8 @@ import { topics } from '../../src/redis/pubsub.js';
 import { SeatGate } from '../../src/redis/seat-gate.js';
 import { EventStream } from '../../src/redis/event-stream.js';
 import { FollowUps } from '../../src/services/follow-ups.js';
-import { PaymentService } from '../../src/services/payment.service.js';
 import { RelayService } from '../../src/services/relay.service.js';
-import { ReservationService } from '../../src/services/reservation.service.js';
+import { SeatBoard } from '../../src/services/seat-board.js';
 import * as operations from '../graphql/operations.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { websocketClient } from '../support/client.js';
@@ -15,6 +14,7 @@ import { collect } from '../support/collect.js';
 import { eventually, subscribed } from '../support/eventually.js';
 import { DyingTransactions, followUpsOf } from '../support/follow-ups.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { servicesOf } from '../support/services.js';
 import { dataOf, only, saleOf, viewerOf, type Sale } from '../support/sale.js';
 
 /** A process that dies between its commit and what follows it: the events of the commit bring that about, within 10 s. */
@@ -42,12 +42,7 @@ const gateOf = async () => frontrow.app.redis.hgetall(keys.seatGate(await frontr
 function dying() {
   const { app } = frontrow;
   const transactions = new DyingTransactions(app);
-  const gate = new SeatGate(app.redis, app.redisRun);
-  return {
-    dead: transactions.dead,
-    reservations: new ReservationService(transactions, gate, app.jobs, app.pubsub, app.metrics, app.config),
-    payments: new PaymentService(transactions, gate, app.services.queue, app.tokens, app.pubsub, app.metrics),
-  };
+  return { dead: transactions.dead, ...servicesOf(app, { transactions }) };
 }
 
 async function watching(buyer: AdmittedBuyer) {
@@ -117,7 +112,7 @@ test('negative control: a relay that only publishes leaves the seats of a cancel
     }
   }
   const { transactions, redis, redisRun, pubsub, metrics, services } = frontrow.app;
-  const idle = new Idle(new SeatGate(redis, redisRun), pubsub, metrics);
+  const idle = new Idle(new SeatGate(redis, redisRun), pubsub, new SeatBoard(), metrics);
   await new RelayService(transactions, new EventStream(redis), services.deliveries, idle, metrics).run();
   only(await sale.reserve(next, concert.scheduleId, [1]), 'SeatsUnavailable');
   expect(statusesOf(changes)).toEqual([]);
@@ -164,7 +159,7 @@ test('a follow-up that fails keeps no event from being published, and is tried a
       return broken ? Promise.reject(new Error('no')) : super.free(...args);
     }
   }
-  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new BrokenGate(redis, redisRun), pubsub, metrics), metrics);
+  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new BrokenGate(redis, redisRun), pubsub, new SeatBoard(), metrics), metrics);
   await relay();
   const cancelled = async () => {
     const buyer = await buyerOf();
@@ -201,9 +196,8 @@ test('P4: where workers run, all of it has healed within 10 s, the pass that the
     await subscribed(live, topics.reservationChanged(next!.id));
     const { app } = live;
     const [paying, cancelling] = [new DyingTransactions(app), new DyingTransactions(app)];
-    const gate = new SeatGate(app.redis, app.redisRun);
-    void new PaymentService(paying, gate, app.services.queue, app.tokens, app.pubsub, app.metrics).pay(viewerOf(buyer!), buyer!.queueToken, hold.id);
-    void new ReservationService(cancelling, gate, app.jobs, app.pubsub, app.metrics, app.config).cancel(viewerOf(next!), held.id);
+    void servicesOf(app, { transactions: paying }).payments.pay(viewerOf(buyer!), buyer!.queueToken, hold.id);
+    void servicesOf(app, { transactions: cancelling }).reservations.cancel(viewerOf(next!), held.id);
     // A pass that was handed over by a process that died before it noted that.
     await app.transactions.fork().nativeUpdate(QueuePass, { concertId: one.id, userId: next!.id }, { admittedAt: null });
     await Promise.all([paying.dead, cancelling.dead]);

@@ -1,6 +1,6 @@
 import type { Client } from 'graphql-ws';
 import { endPlaces } from '../../src/database/repositories/queue-line.repository.js';
-import { endPass } from '../../src/database/repositories/queue.repository.js';
+import { endPasses } from '../../src/database/repositories/queue.repository.js';
 import { PLACES_PER_EPOCH } from '../../src/domain/queue.js';
 import { keys } from '../../src/redis/keys.js';
 import { WatchQueuePositionDocument } from '../graphql/operations.js';
@@ -88,7 +88,7 @@ describe('who watches', () => {
     const watched = [watch(paid!, concert.id, 0), watch(left!, concert.id, 1)];
     await Promise.all(watched.map((one) => one.until(() => true)));
     await loseRedis();
-    await frontrow.app.transactions.run((em) => endPass(em, { concertId: concert.id, userId: paid!.id, place: 1 }, 'PAID'));
+    await frontrow.app.transactions.run((em) => endPasses(em, [{ concertId: concert.id, userId: paid!.id, place: 1 }], 'PAID'));
     await frontrow.app.transactions.run((em) => endPlaces(em, concert.id, [{ userId: left!.id, place: 2 }], 'LEFT'));
     await queue.tick();
     await Promise.all(watched.map((one) => one.completed));

@@ -1,4 +1,4 @@
-import { endPass, givePasses } from '../../src/database/repositories/queue.repository.js';
+import { endPasses, givePasses } from '../../src/database/repositories/queue.repository.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf } from '../support/queue.js';
 import { viewerOf } from '../support/sale.js';
@@ -91,7 +91,7 @@ describe('the pass', () => {
     const [payer, next] = await frontrow.build.buyers(2);
     await queue.joinInTurn([payer!, next!], concert.id);
     await queue.tick();
-    await frontrow.app.transactions.run((em) => endPass(em, { concertId: concert.id, userId: payer!.id, place: 1 }, 'PAID'));
+    await frontrow.app.transactions.run((em) => endPasses(em, [{ concertId: concert.id, userId: payer!.id, place: 1 }], 'PAID'));
     // However long ago that was.
     await frontrow.app.transactions.fork().execute('update queue_pass set ended_at = ended_at - interval 9 minute where concert_id = ?', [concert.id]);
     await frontrow.app.redis.hset(keys.queueState(concert.id), 'heartbeat_at', 0);
@@ -108,13 +108,13 @@ describe('the pass', () => {
     const { transactions, redis } = frontrow.app;
     // The worker has written the pass; before it hands it over, an older hold is paid with the token of this place.
     await transactions.run((em) => givePasses(em, concert.id, [place], HOUR_MS));
-    await transactions.run((em) => endPass(em, place, 'PAID'));
+    await transactions.run((em) => endPasses(em, [place], 'PAID'));
     for (let ticks = 0; ticks < 2; ticks += 1) {
       await redis.hset(keys.queueState(concert.id), 'heartbeat_at', 0);
       await queue.tick();
     }
     expect((await queue.poll(buyer, concert.id))!.status).toBe('ACTIVE');
-    await transactions.run((em) => endPass(em, place, 'PAID'));
+    await transactions.run((em) => endPasses(em, [place], 'PAID'));
     expect((await queue.passesOf(concert.id)).map((pass) => pass.endedBy)).toEqual(['PAID']);
   });
 

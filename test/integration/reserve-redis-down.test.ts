@@ -1,7 +1,6 @@
 import { run, type Running } from '../../src/run.js';
 import { createLogger } from '../../src/logging.js';
 import { Reservation } from '../../src/database/entities/reservation.entity.js';
-import { ReservationService } from '../../src/services/reservation.service.js';
 import { SeatGate } from '../../src/redis/seat-gate.js';
 import * as operations from '../graphql/operations.js';
 import { codeOf, graphqlClient } from '../support/client.js';
@@ -10,6 +9,7 @@ import { eventually } from '../support/eventually.js';
 import { endGateEntries, gateEndsIn } from '../support/gate.js';
 import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
 import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
+import { servicesOf } from '../support/services.js';
 import { dataOf, only, saleOf, viewerOf, type Sale } from '../support/sale.js';
 
 /** An instance whose Redis goes away, beside one that keeps it: what is held can still be paid, nothing new is held, nobody waits. */
@@ -129,7 +129,7 @@ test('V2: a hold whose job could not be added, because Redis went away after the
       return taken;
     }
   }
-  const reservations = new ReservationService(app.transactions, new LosingGate(app.redis, app.redisRun), app.jobs, app.pubsub, app.metrics, { ...app.config, holdTtlMs: 1 });
+  const { reservations } = servicesOf(app, { gate: new LosingGate(app.redis, app.redisRun), config: { ...app.config, holdTtlMs: 1 } });
   const concert = await frontrow.build.concert({ seats: 1, price: PRICE });
   const buyer = await frontrow.build.admittedBuyer(concert.id);
   const hold = await reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers: [1] });

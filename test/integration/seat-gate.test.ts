@@ -49,7 +49,7 @@ test('V2: an entry lets others pass when its end has come, and not before', asyn
   const first = someone([1]);
   const { takenAt } = await gate.take(first);
   const endsAt = takenAt + 300;
-  await gate.confirm(first, uuid(), endsAt);
+  await gate.confirm([{ ...first, id: first.attemptId, endsAt }]);
   const next = rival(first, [1]);
   const taken = await eventually(async () => {
     const answer = await gate.take(next);
@@ -61,8 +61,8 @@ test('V2: an entry lets others pass when its end has come, and not before', asyn
 test('what is sold stays sold for everyone, its buyer too, until it is freed or ten seconds have passed', async () => {
   const first = someone([1]);
   const { takenAt } = await gate.take(first);
-  await gate.confirm(first, first.attemptId, takenAt + 300_000);
-  await gate.sold(first, first.attemptId);
+  await gate.confirm([{ ...first, id: first.attemptId, endsAt: takenAt + 300_000 }]);
+  await gate.sold([{ ...first, id: first.attemptId }]);
   expect((await gate.take({ ...first, attemptId: uuid() })).taken).toEqual([1]);
   expect((await gate.take(rival(first, [1]))).taken).toEqual([1]);
   await gate.free(first, uuid());
@@ -87,8 +87,8 @@ test('a late confirmation or sale brings nothing back that was freed or taken by
   await gate.free(first, first.attemptId);
   const next = rival(first, [2]);
   await gate.take(next);
-  await gate.confirm(first, first.attemptId, takenAt + 60_000);
-  await gate.sold(first, first.attemptId);
+  await gate.confirm([{ ...first, id: first.attemptId, endsAt: takenAt + 60_000 }]);
+  await gate.sold([{ ...first, id: first.attemptId }]);
   expect(Object.keys(await entries(first))).toEqual(['2']);
   expect((await entries(first))['2']).toContain(next.attemptId);
 });

@@ -17,6 +17,9 @@ export class UnlockedTransactions extends Transactions {
 
 const LOCKING_READS = new Set<PropertyKey>(['find', 'findOne', 'findOneOrFail']);
 const WRITES = new Set<PropertyKey>(['flush', 'nativeUpdate']);
+const LOCK = /\s(for update|lock in share mode)\b.*$/s;
+/** The quota's row is made before anything is judged. */
+const WRITE = /^\s*(update|delete|insert into (?!reservation_quota))/;
 
 const withoutLocks = (em: EntityManager, beforeWrite: () => Promise<unknown>): EntityManager =>
   new Proxy(em, {
@@ -25,6 +28,12 @@ const withoutLocks = (em: EntityManager, beforeWrite: () => Promise<unknown>): E
       if (typeof member !== 'function') return member;
       if (LOCKING_READS.has(name)) return (entity: unknown, where: unknown, options: object = {}) => member.call(target, entity, where, { ...options, lockMode: undefined });
       if (WRITES.has(name)) return async (...args: unknown[]) => (await beforeWrite(), member.apply(target, args));
+      if (name === 'execute') {
+        return async (sql: string, ...args: unknown[]) => {
+          if (WRITE.test(sql)) await beforeWrite();
+          return member.call(target, sql.replace(LOCK, ''), ...args) as unknown;
+        };
+      }
       return member.bind(target);
     },
   });

@@ -7,15 +7,20 @@ import { Schedule } from '../entities/schedule.entity.js';
 
 /** What outlives Redis of a queue: who was given a pass, and how it ended. */
 
+const NAMED = '(concert_id = ? and user_id = ? and place = ?)';
+const namesOf = (places: readonly QueuePlace[]): unknown[] => places.flatMap(({ concertId, userId, place }) => [concertId, userId, place]);
+const anyOf = (places: readonly unknown[]): string => Array(places.length).fill(NAMED).join(' or ');
+
 /**
- * Writes how a pass ended; a pass that ended before keeps its first ending. A payment while the place still waits ends nothing: its row, if
+ * Writes how passes ended; a pass that ended before keeps its first ending. A payment while the place still waits ends nothing: its row, if
  * there is one already, is of a pass that is only about to be given.
  */
-export async function endPass(em: EntityManager, { concertId, userId, place }: QueuePlace, endedBy: PassEnding): Promise<void> {
+export async function endPasses(em: EntityManager, places: readonly QueuePlace[], endedBy: PassEnding): Promise<void> {
+  if (places.length === 0) return;
   await em.execute(
-    `update queue_pass set ended_at = sysdate(3), ended_by = ? where concert_id = ? and user_id = ? and place = ? and ended_at is null
+    `update queue_pass force index (primary) set ended_at = sysdate(3), ended_by = ? where ended_at is null and (${anyOf(places)})
      ${endedBy === 'PAID' ? 'and admitted_at is not null' : ''}`,
-    [endedBy, concertId, userId, place],
+    [endedBy, ...namesOf(places)],
   );
 }
 
@@ -55,7 +60,7 @@ export async function notePassesGiven(
 
 /** Places that ended before their pass was handed over. */
 export async function withdrawPasses(em: EntityManager, concertId: string, places: readonly Place[]): Promise<void> {
-  for (const place of places) await endPass(em, { concertId, ...place }, 'LEFT');
+  await endPasses(em, places.map((place) => ({ concertId, ...place })), 'LEFT');
 }
 
 /** Redis counts a pass from a moment later than its row, so a payment in between must still find the row open. */
@@ -75,8 +80,8 @@ export async function overduePasses(em: EntityManager, most: number): Promise<Qu
 export async function endPassesByTime(em: EntityManager, passes: readonly QueuePlace[]): Promise<void> {
   await em.execute(
     `update queue_pass set ended_at = expires_at, ended_by = 'TIME'
-     where ended_at is null and expires_at <= sysdate(3) and (${passes.map(() => '(concert_id = ? and user_id = ? and place = ?)').join(' or ')})`,
-    passes.flatMap(({ concertId, userId, place }) => [concertId, userId, place]),
+     where ended_at is null and expires_at <= sysdate(3) and (${anyOf(passes)})`,
+    namesOf(passes),
   );
 }
 

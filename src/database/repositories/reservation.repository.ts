@@ -1,13 +1,13 @@
 import { LockMode, type EntityManager } from '@mikro-orm/mysql';
-import { databaseNow, instantOf, type RawInstant } from '../clock.js';
+import { databaseNow } from '../clock.js';
 import { Reservation } from '../entities/reservation.entity.js';
-import { ReservationSeat } from '../entities/reservation-seat.entity.js';
-import type { Schedule } from '../entities/schedule.entity.js';
 import { Seat } from '../entities/seat.entity.js';
-import { isOver, type SaleWindow } from '../../domain/hold.js';
+import { isOver } from '../../domain/hold.js';
 import type { EventType } from '../../domain/event.js';
+import type { SeatChange } from '../../domain/seat-change.js';
 import type { ReservationStatus } from '../../domain/states.js';
 import { tell } from './outbox.repository.js';
+import type { CapturedSeat } from './sale-writes.repository.js';
 
 /** Reservations as they are at this moment: a hold whose end has come reads EXPIRED, whatever its row still says. */
 export async function reservationsByIds(em: EntityManager, ids: string[]): Promise<Reservation[]> {
@@ -39,36 +39,11 @@ export async function dateOf(em: EntityManager, scheduleId: string): Promise<{ c
   return row ? { concertId: row.concertId, capacity: row.capacity ?? 0 } : null;
 }
 
-/** When seats of a date are sold, and the clock that decides. */
-export async function saleWindowOf(em: EntityManager, { concertId, startsAt }: Pick<Schedule, 'concertId' | 'startsAt'>): Promise<SaleWindow> {
-  const [row] = await em.execute<{ now: RawInstant; opensAt: RawInstant; closesAt: RawInstant | null }[]>(
-    'select sysdate(3) as now, sale_opens_at as opensAt, sale_closes_at as closesAt from concert where id = ?',
-    [concertId],
-  );
-  const { now, opensAt, closesAt } = row!;
-  return { now: instantOf(now), opensAt: instantOf(opensAt), closesAt: closesAt === null ? null : instantOf(closesAt), startsAt };
-}
-
-/**
- * Locks the user's quota row of the concert, made if it is new. One statement: a plain insert would first take a shared lock, and two of
- * those deadlock.
- */
-export async function lockQuota(em: EntityManager, userId: string, concertId: string): Promise<void> {
-  await em.execute('insert into reservation_quota (user_id, concert_id) values (?, ?) on duplicate key update user_id = user_id', [userId, concertId]);
-}
-
-/** What a user holds or owns of a concert, locked, so that none of it is paid or given back while the seats are counted. */
-export const lockReservationsOfQuota = (em: EntityManager, userId: string, concertId: string): Promise<Reservation[]> =>
-  em.find(Reservation, { userId, concertId, status: { $in: ['HELD', 'CONFIRMED'] } }, { lockMode: LockMode.PESSIMISTIC_WRITE, orderBy: { id: 'asc' } });
-
 export const lockReservations = (em: EntityManager, ids: readonly string[], lockMode: LockMode.PESSIMISTIC_WRITE | LockMode.PESSIMISTIC_PARTIAL_WRITE = LockMode.PESSIMISTIC_WRITE): Promise<Reservation[]> =>
   em.find(Reservation, { id: { $in: [...ids] } }, { lockMode, orderBy: { id: 'asc' } });
 
 export const seatsOf = (em: EntityManager, scheduleId: string, numbers: readonly number[]): Promise<Seat[]> =>
   em.find(Seat, { scheduleId, number: { $in: [...numbers] } }, { orderBy: { number: 'asc' } });
-
-export const lockSeats = (em: EntityManager, scheduleId: string, numbers: readonly number[]): Promise<Seat[]> =>
-  em.find(Seat, { scheduleId, number: { $in: [...numbers] } }, { lockMode: LockMode.PESSIMISTIC_WRITE, orderBy: { number: 'asc' } });
 
 /** Holds whose end has come but is not written yet, the longest over first; NOW() and not SYSDATE(), which no index can serve: each is judged again under its lock. */
 export async function overdueHolds(em: EntityManager, limit: number): Promise<string[]> {
@@ -79,11 +54,14 @@ export async function overdueHolds(em: EntityManager, limit: number): Promise<st
   return rows.map(({ id }) => id);
 }
 
-/** Numbers of a reservation's seats, ascending. */
-export async function numbersOf(em: EntityManager, reservationIds: readonly string[]): Promise<Map<string, number[]>> {
-  const seats = await em.find(ReservationSeat, { reservationId: { $in: [...reservationIds] } }, { orderBy: { number: 'asc' } });
-  const numbers = new Map<string, number[]>();
-  for (const { reservationId, number } of seats) numbers.set(reservationId, [...(numbers.get(reservationId) ?? []), number]);
+/** Numbers of reservations' seats, ascending. */
+async function numbersOf(em: EntityManager, reservationIds: readonly string[]): Promise<Map<string, number[]>> {
+  const seats = await em.execute<{ reservationId: string; number: number }[]>(
+    'select reservation_id as reservationId, number from reservation_seat where reservation_id in (?) order by reservation_id, number',
+    [reservationIds],
+  );
+  const numbers = new Map<string, number[]>(reservationIds.map((id) => [id, []]));
+  for (const { reservationId, number } of seats) numbers.get(reservationId)!.push(number);
   return numbers;
 }
 
@@ -95,30 +73,76 @@ export interface EndedReservation {
   scheduleId: string;
   status: ReservationStatus;
   numbers: number[];
+  /** What became of those that there still are. */
+  seats: SeatChange[];
 }
+
+type Ending = Pick<Reservation, 'id' | 'userId' | 'concertId' | 'scheduleId'>;
 
 /** A reservation that is over already, as whoever ended it told of it. */
 export async function endedBefore(em: EntityManager, { id, userId, concertId, scheduleId, status }: Reservation): Promise<EndedReservation> {
-  return { id, userId, concertId, scheduleId, status, numbers: (await numbersOf(em, [id])).get(id) ?? [] };
+  return { id, userId, concertId, scheduleId, status, numbers: (await numbersOf(em, [id])).get(id)!, seats: [] };
 }
 
 /** A refund is told of with its payment, by whoever makes it. */
 const EVENT_OF: { [Status in ReservationStatus]?: EventType } = { EXPIRED: 'RESERVATION_EXPIRED', CANCELLED: 'RESERVATION_CANCELLED' };
 
 /** Ends live reservations wholly: their seats can be reserved again. The rows must be locked, so that they are still what the caller judged. */
-export async function endReservations(em: EntityManager, reservations: readonly Reservation[], status: ReservationStatus, now: Date): Promise<EndedReservation[]> {
+export async function endReservations(em: EntityManager, reservations: readonly Ending[], status: ReservationStatus, now: Date): Promise<EndedReservation[]> {
   const ids = reservations.map(({ id }) => id);
   if (ids.length === 0) return [];
   const numbers = await numbersOf(em, ids);
-  await em.nativeUpdate(Reservation, { id: { $in: ids } }, { status, updatedAt: now });
-  await em.nativeUpdate(ReservationSeat, { reservationId: { $in: ids } }, { liveSeatId: null });
-  const ended = reservations.map(({ id, userId, concertId, scheduleId }) => ({ id, userId, concertId, scheduleId, status, numbers: numbers.get(id) ?? [] }));
-  for (const { id, scheduleId, numbers: freed } of ended) {
-    await em.nativeUpdate(Seat, { scheduleId, number: { $in: freed }, reservationId: id }, { status: 'AVAILABLE', reservationId: null, heldUntil: null });
-  }
+  await em.execute('update reservation force index (primary) set status = ?, updated_at = ? where id in (?)', [status, now, ids], 'run');
+  await em.execute('update reservation_seat force index (primary) set live_seat_id = null where reservation_id in (?)', [ids], 'run');
+  const freed = await freeSeats(em, reservations.map(({ id, scheduleId }) => ({ id, scheduleId, numbers: numbers.get(id)! })));
+  const ended = reservations.map(({ id, userId, concertId, scheduleId }) => ({ id, userId, concertId, scheduleId, status, numbers: numbers.get(id)!, seats: freed.get(id) ?? [] }));
   const type = EVENT_OF[status];
   if (type) {
     await tell(em, ended.map(({ id, userId, concertId, scheduleId, numbers: seatNumbers }) => ({ type, occurredAt: now, userId, concertId, reservationId: id, payload: { scheduleId, seatNumbers } })));
   }
   return ended;
+}
+
+/** Seats are freed by number, as reserve locks them, and only where they are still of that reservation. */
+async function freeSeats(em: EntityManager, ofReservations: readonly { id: string; scheduleId: string; numbers: number[] }[]): Promise<Map<string, SeatChange[]>> {
+  const some = ofReservations.filter(({ numbers }) => numbers.length > 0);
+  const freed = new Map<string, SeatChange[]>();
+  if (some.length === 0) return freed;
+  const own = Array(some.length).fill('(schedule_id = ? and number in (?) and reservation_id = ?)').join(' or ');
+  const params = some.flatMap(({ id, scheduleId, numbers }) => [scheduleId, numbers, id]);
+  const seats = await em.execute<{ reservationId: string; number: number; version: number }[]>(
+    `select reservation_id as reservationId, number, version from seat force index (primary) where ${own} order by schedule_id, number for update`,
+    params,
+  );
+  await em.execute(`update seat force index (primary) set status = 'AVAILABLE', reservation_id = null, held_until = null, version = version + 1 where ${own}`, params, 'run');
+  for (const { reservationId, number, version } of seats) {
+    const change: SeatChange = { number, status: 'AVAILABLE', version: version + 1, heldUntil: null };
+    freed.set(reservationId, [...(freed.get(reservationId) ?? []), change]);
+  }
+  return freed;
+}
+
+/** What a payment asks of a reservation before its transaction: who owns it and what it captured, none of which ever changes. */
+export interface CapturedReservation {
+  id: string;
+  userId: string;
+  concertId: string;
+  scheduleId: string;
+  seats: CapturedSeat[];
+}
+
+export async function capturedReservations(em: EntityManager, ids: readonly string[]): Promise<Map<string, CapturedReservation>> {
+  const rows = await em.execute<(Omit<CapturedReservation, 'seats'> & Omit<CapturedSeat, 'reservationId' | 'price'> & { price: number | string })[]>(
+    `select r.id, r.user_id as userId, r.concert_id as concertId, r.schedule_id as scheduleId, rs.number, rs.seat_id as seatId, rs.grade, rs.price
+     from reservation r join reservation_seat rs on rs.reservation_id = r.id where r.id in (?) order by r.id, rs.number`,
+    [ids],
+  );
+  const found = new Map<string, CapturedReservation>();
+  for (const { id, userId, concertId, scheduleId, number, seatId, grade, price } of rows) {
+    const seat = { reservationId: id, number, seatId, grade, price: Number(price) };
+    const reservation = found.get(id);
+    if (reservation) reservation.seats.push(seat);
+    else found.set(id, { id, userId, concertId, scheduleId, seats: [seat] });
+  }
+  return found;
 }

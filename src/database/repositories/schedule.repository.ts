@@ -16,9 +16,3 @@ export async function lockSchedule(em: EntityManager, id: string): Promise<Sched
   if (!schedule) throw notFound('date');
   return schedule;
 }
-
-/**
- * The date, deleted or not, as it stays until the transaction ends: nobody moves, cancels or deletes it meanwhile. The first lock of what sells its seats;
- * it is shared, so sales do not wait for each other.
- */
-export const shareSchedule = (em: EntityManager, id: string): Promise<Schedule | null> => em.findOne(Schedule, { id }, { lockMode: LockMode.PESSIMISTIC_READ });

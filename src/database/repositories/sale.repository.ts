@@ -1,0 +1,249 @@
+import type { EntityManager } from '@mikro-orm/mysql';
+import type { PaymentStatus, ReservationStatus, SeatStatus } from '../../domain/states.js';
+import { instantOf, type RawInstant } from '../clock.js';
+
+/**
+ * What a transaction of many sales reads and locks, one statement for all of them, each in ascending order of its key. `wait` is false where a row that
+ * somebody else has locked is left out of the answer instead of being waited for. Reads of the clock stand in the statements that lock: they tell when the last of
+ * its rows was ours.
+ */
+
+const FOR_UPDATE = (wait: boolean): string => (wait ? 'for update' : 'for update skip locked');
+const SHARED = 'lock in share mode';
+/** The second half is MariaDB's alone: MySQL waits. */
+const SHARED_OR_SKIPPED = 'lock in share mode /*M!100600 skip locked */';
+
+/** A date and when its seats are sold. The subselects lock nothing. */
+export interface DateRow {
+  id: string;
+  startsAt: Date;
+  deletedAt: Date | null;
+  cancelledAt: Date | null;
+  opensAt: Date;
+  closesAt: Date | null;
+}
+
+type Raw<Row, Instants extends keyof Row> = { [Column in keyof Row]: Column extends Instants ? RawInstant | Extract<Row[Column], null> : Row[Column] };
+const orNull = (raw: RawInstant | null): Date | null => (raw === null ? null : instantOf(raw));
+
+/** Dates, deleted or not, as they stay until the transaction ends: nobody moves, cancels or deletes them meanwhile. Shared, so sales do not wait for each other. */
+export async function shareDates(em: EntityManager, ids: readonly string[], wait: boolean): Promise<Map<string, DateRow>> {
+  if (ids.length === 0) return new Map();
+  const rows = await em.execute<Raw<DateRow, 'startsAt' | 'deletedAt' | 'cancelledAt' | 'opensAt' | 'closesAt'>[]>(
+    `select d.id, d.starts_at as startsAt, d.deleted_at as deletedAt, d.cancelled_at as cancelledAt,
+       (select sale_opens_at from concert where id = d.concert_id) as opensAt, (select sale_closes_at from concert where id = d.concert_id) as closesAt
+     from schedule d force index (primary) where d.id in (?) order by d.id ${wait ? SHARED : SHARED_OR_SKIPPED}`,
+    [ids],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      { id: row.id, startsAt: instantOf(row.startsAt), deletedAt: orNull(row.deletedAt), cancelledAt: orNull(row.cancelledAt), opensAt: instantOf(row.opensAt), closesAt: orNull(row.closesAt) },
+    ]),
+  );
+}
+
+export interface WalletRow {
+  userId: string;
+  balance: number;
+  version: number;
+}
+
+/** Wallets, and the clock once the last of them was locked. */
+export async function lockWallets(em: EntityManager, userIds: readonly string[], wait: boolean): Promise<{ wallets: Map<string, WalletRow>; now: Date | null }> {
+  if (userIds.length === 0) return { wallets: new Map(), now: null };
+  const rows = await em.execute<{ userId: string; balance: number | string; version: number; now: RawInstant }[]>(
+    `select user_id as userId, balance, version, sysdate(3) as now from wallet force index (primary) where user_id in (?) order by user_id ${FOR_UPDATE(wait)}`,
+    [userIds],
+  );
+  return { wallets: new Map(rows.map(({ userId, balance, version }) => [userId, { userId, balance: Number(balance), version }])), now: lastOf(rows) };
+}
+
+/** Of a user, in a concert. */
+export interface QuotaKey {
+  userId: string;
+  concertId: string;
+}
+
+/** Makes the quota rows that are new. One statement: a plain insert would first take a shared lock, and two of those deadlock. */
+export async function lockQuotas(em: EntityManager, quotas: readonly QuotaKey[]): Promise<void> {
+  const ascending = quotas.toSorted((a, b) => (a.userId < b.userId || (a.userId === b.userId && a.concertId < b.concertId) ? -1 : 1));
+  await em.execute(
+    `insert into reservation_quota (user_id, concert_id) values ${ascending.map(() => '(?, ?)').join(', ')} on duplicate key update user_id = user_id`,
+    ascending.flatMap(({ userId, concertId }) => [userId, concertId]),
+    'run',
+  );
+}
+
+/** Seats of one date. */
+export interface SeatsOfDate {
+  scheduleId: string;
+  numbers: readonly number[];
+}
+
+const SEATS_OF = (count: number): string => Array(count).fill('(s.schedule_id = ? and s.number in (?))').join(' or ');
+const seatParams = (seats: readonly SeatsOfDate[]): unknown[] => seats.flatMap(({ scheduleId, numbers }) => [scheduleId, numbers]);
+/** Of a seat in a map of seats. */
+export const seatKey = (scheduleId: string, number: number): string => `${scheduleId} ${number}`;
+
+/** A seat as it was read without a lock. */
+export interface SeenSeat {
+  scheduleId: string;
+  number: number;
+  status: SeatStatus;
+  reservationId: string | null;
+  heldUntil: Date | null;
+  /** Whose reservation it is. */
+  holderId: string | null;
+}
+
+export interface Seen {
+  seats: Map<string, SeenSeat>;
+  /** Ids of the live reservations of each `userId concertId`. */
+  own: Map<string, string[]>;
+  now: Date | null;
+}
+
+type SeenRow = { scheduleId: string; number: number; status: SeatStatus | null; reservationId: string | null; heldUntil: RawInstant | null; holderId: string; now: RawInstant };
+
+/**
+ * The seats that are asked for and what their buyers hold or own of the concert, without a lock: what is free is locked and looked at again, what is taken is refused.
+ * Nobody else's reserve adds to what a user holds while the quota is locked.
+ */
+export async function seeSeats(em: EntityManager, seats: readonly SeatsOfDate[], quotas: readonly QuotaKey[]): Promise<Seen> {
+  const rows = await em.execute<SeenRow[]>(
+    `select s.schedule_id as scheduleId, s.number, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, h.user_id as holderId, sysdate(3) as now
+     from seat s force index (primary) left join reservation h on h.id = s.reservation_id where ${SEATS_OF(seats.length)}
+     union all select o.concert_id, 0, null, o.id, null, o.user_id, sysdate(3) from reservation o
+     where ${Array(quotas.length).fill("(o.user_id = ? and o.concert_id = ? and o.status in ('HELD', 'CONFIRMED'))").join(' or ')}`,
+    [...seatParams(seats), ...quotas.flatMap(({ userId, concertId }) => [userId, concertId])],
+  );
+  const seen: Seen = { seats: new Map(), own: new Map(), now: lastOf(rows) };
+  for (const { scheduleId, number, status, reservationId, heldUntil, holderId } of rows) {
+    if (status !== null) {
+      seen.seats.set(seatKey(scheduleId, number), { scheduleId, number, status, reservationId, heldUntil: orNull(heldUntil), holderId });
+      continue;
+    }
+    const quota = quotaKey({ userId: holderId, concertId: scheduleId });
+    const ids = seen.own.get(quota);
+    if (ids) ids.push(reservationId!);
+    else seen.own.set(quota, [reservationId!]);
+  }
+  return seen;
+}
+
+export const quotaKey = ({ userId, concertId }: QuotaKey): string => `${userId} ${concertId}`;
+
+export interface ReservationRow {
+  id: string;
+  userId: string;
+  concertId: string;
+  scheduleId: string;
+  status: ReservationStatus;
+  seatCount: number;
+  totalPrice: number;
+  expiresAt: Date;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+type RawReservation = Omit<Raw<ReservationRow, 'expiresAt' | 'createdAt' | 'updatedAt'>, 'totalPrice'> & { totalPrice: number | string; now: RawInstant };
+
+/** Reservations by id, and the clock once the last of them was locked. */
+export async function lockReservationRows(em: EntityManager, ids: readonly string[], wait: boolean): Promise<{ reservations: Map<string, ReservationRow>; now: Date | null }> {
+  if (ids.length === 0) return { reservations: new Map(), now: null };
+  const rows = await em.execute<RawReservation[]>(
+    `select id, user_id as userId, concert_id as concertId, schedule_id as scheduleId, status, seat_count as seatCount, total_price as totalPrice,
+       expires_at as expiresAt, created_at as createdAt, updated_at as updatedAt, sysdate(3) as now
+     from reservation force index (primary) where id in (?) order by id ${FOR_UPDATE(wait)}`,
+    [ids],
+  );
+  return {
+    reservations: new Map(
+      rows.map(({ now: _now, ...row }) => [
+        row.id,
+        { ...row, totalPrice: Number(row.totalPrice), expiresAt: instantOf(row.expiresAt), createdAt: instantOf(row.createdAt), updatedAt: instantOf(row.updatedAt) },
+      ]),
+    ),
+    now: lastOf(rows),
+  };
+}
+
+export interface LockedSeat {
+  scheduleId: string;
+  number: number;
+  id: string;
+  grade: string;
+  price: number;
+  status: SeatStatus;
+  reservationId: string | null;
+  heldUntil: Date | null;
+  version: number;
+}
+
+type RawSeat = Omit<Raw<LockedSeat, 'heldUntil'>, 'price'> & { price: number | string; now: RawInstant };
+
+/** Seats by date and number, and the clock once the last of them was locked. */
+export async function lockSeatRows(em: EntityManager, seats: readonly SeatsOfDate[], wait: boolean): Promise<{ seats: Map<string, LockedSeat>; now: Date | null }> {
+  if (seats.length === 0) return { seats: new Map(), now: null };
+  const rows = await em.execute<RawSeat[]>(
+    `select s.schedule_id as scheduleId, s.number, s.id, s.grade, s.price, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, s.version,
+       sysdate(3) as now
+     from seat s force index (primary) where ${SEATS_OF(seats.length)} order by s.schedule_id, s.number ${FOR_UPDATE(wait)}`,
+    seatParams(seats),
+  );
+  return {
+    seats: new Map(rows.map(({ now: _now, ...row }) => [seatKey(row.scheduleId, row.number), { ...row, price: Number(row.price), heldUntil: orNull(row.heldUntil) }])),
+    now: lastOf(rows),
+  };
+}
+
+/** The clock of a statement's rows: each was read when its own row was locked. */
+function lastOf(rows: readonly { now: RawInstant }[]): Date | null {
+  const last = rows.at(-1);
+  return last ? instantOf(last.now) : null;
+}
+
+/** A charge that was made before. */
+export interface ChargeRow {
+  id: string;
+  userId: string;
+  idempotencyKey: string;
+  amount: number;
+  balance: number;
+  chargedAt: Date;
+}
+
+export async function chargesByKey(em: EntityManager, keys: readonly { userId: string; idempotencyKey: string }[]): Promise<ChargeRow[]> {
+  if (keys.length === 0) return [];
+  const rows = await em.execute<(Omit<ChargeRow, 'amount' | 'balance' | 'chargedAt'> & { amount: number | string; balance: number | string; chargedAt: RawInstant })[]>(
+    `select id, user_id as userId, idempotency_key as idempotencyKey, amount, balance, charged_at as chargedAt from charge
+     where ${Array(keys.length).fill('(user_id = ? and idempotency_key = ?)').join(' or ')}`,
+    keys.flatMap(({ userId, idempotencyKey }) => [userId, idempotencyKey]),
+  );
+  return rows.map((row) => ({ ...row, amount: Number(row.amount), balance: Number(row.balance), chargedAt: instantOf(row.chargedAt) }));
+}
+
+export interface PaymentRow {
+  id: string;
+  reservationId: string;
+  userId: string;
+  status: PaymentStatus;
+  amount: number;
+  balance: number;
+  paidAt: Date;
+  refundedAt: Date | null;
+}
+
+type RawPayment = Omit<Raw<PaymentRow, 'paidAt' | 'refundedAt'>, 'amount' | 'balance'> & { amount: number | string; balance: number | string };
+
+/** By reservation. */
+export async function paymentsOf(em: EntityManager, reservationIds: readonly string[]): Promise<Map<string, PaymentRow>> {
+  if (reservationIds.length === 0) return new Map();
+  const rows = await em.execute<RawPayment[]>(
+    `select id, reservation_id as reservationId, user_id as userId, status, amount, balance, paid_at as paidAt, refunded_at as refundedAt
+     from payment where reservation_id in (?)`,
+    [reservationIds],
+  );
+  return new Map(rows.map((row) => [row.reservationId, { ...row, amount: Number(row.amount), balance: Number(row.balance), paidAt: instantOf(row.paidAt), refundedAt: orNull(row.refundedAt) }]));
+}

@@ -1,0 +1,88 @@
+import type { EntityManager } from '@mikro-orm/mysql';
+import { v7 as uuid } from 'uuid';
+import { endPasses } from '../database/repositories/queue.repository.js';
+import { paymentsOf, seatKey, type DateRow, type LockedSeat, type PaymentRow, type ReservationRow, type WalletRow } from '../database/repositories/sale.repository.js';
+import { confirmHolds, insertPayments, type MoneyMove } from '../database/repositories/sale-writes.repository.js';
+import { RowsChanged } from '../database/transaction.js';
+import { notFound } from '../domain/errors.js';
+import type { Happening } from '../domain/event.js';
+import { assertPayable } from '../domain/payment.js';
+import type { QueuePlace } from '../domain/queue.js';
+import type { SeatChange } from '../domain/seat-change.js';
+import { Member, open, present } from './sale-member.js';
+import { ofPayment } from './refund.js';
+
+/** The part of payments in a transaction of many sales: money, seats, reservation and queue pass change together, or nothing of that payment has happened. */
+
+/** What never changes of a reservation that is to be paid. */
+export interface PayOrder {
+  reservationId: string;
+  userId: string;
+  scheduleId: string;
+  numbers: readonly number[];
+  place: QueuePlace;
+}
+
+export interface Paid {
+  payment: PaymentRow;
+  reservation: ReservationRow;
+  /** What became of its seats; null when it was paid before. */
+  changes: SeatChange[] | null;
+}
+
+export class PayMember extends Member<PayOrder, Paid> {
+  wallet!: WalletRow;
+  reservation!: ReservationRow;
+  /** Paid before: the answer is that payment. */
+  repeated = false;
+
+  /** Whether this payment or the end of the hold was first is decided here, once: the rows are locked. */
+  judgeHold(rows: { wallets: ReadonlyMap<string, WalletRow>; dates: ReadonlyMap<string, DateRow>; reservations: ReadonlyMap<string, ReservationRow> }, now: Date | null, wait: boolean): void {
+    this.judge(() => {
+      const { reservationId, userId, scheduleId } = this.request;
+      this.wallet = present(rows.wallets.get(userId), wait, () => new Error(`User ${userId} has no wallet.`));
+      const date = present(rows.dates.get(scheduleId), wait, () => notFound('date'));
+      this.reservation = present(rows.reservations.get(reservationId), wait, () => notFound('reservation'));
+      this.repeated = this.reservation.status === 'CONFIRMED';
+      if (!this.repeated) assertPayable(this.reservation, date, this.wallet.balance, now!);
+    });
+  }
+
+  pay(locked: ReadonlyMap<string, LockedSeat>, now: Date | null, wait: boolean): void {
+    if (this.repeated) return;
+    this.judge(() => {
+      const { reservationId, userId, scheduleId, numbers } = this.request;
+      const { id, seatCount, totalPrice: amount } = this.reservation;
+      const changed = new RowsChanged(`Reservation ${id} is live but does not hold its ${seatCount} seats.`);
+      const seats = numbers.map((number) => present(locked.get(seatKey(scheduleId, number)), wait, () => changed));
+      const held = seats.filter((seat) => seat.status === 'HELD' && seat.reservationId === id);
+      if (held.length !== seatCount) throw changed;
+      this.answer({
+        payment: { id: uuid(), reservationId, userId, status: 'PAID', amount, balance: this.wallet.balance - amount, paidAt: now!, refundedAt: null },
+        reservation: { ...this.reservation, status: 'CONFIRMED', updatedAt: now! },
+        changes: held.map(({ number, version }) => ({ number, status: 'SOLD', version: version + 1, heldUntil: null })),
+      });
+    });
+  }
+}
+
+/** Those that were paid before are answered with the same payment, as it is now. */
+export async function answerRepeated(em: EntityManager, pays: readonly PayMember[]): Promise<void> {
+  const repeated = open(pays).filter((pay) => pay.repeated);
+  const payments = await paymentsOf(em, repeated.map(({ request }) => request.reservationId));
+  for (const pay of repeated) {
+    pay.judge(() => pay.answer({ payment: present(payments.get(pay.request.reservationId), true, () => notFound('payment')), reservation: pay.reservation, changes: null }));
+  }
+}
+
+export const moveOf = (wallet: WalletRow, { id, amount }: PaymentRow): MoneyMove => ({ wallet, kind: 'PAYMENT', amount: -amount, sourceId: id });
+
+/** Writes new payments, after their money has moved. */
+export async function writePayments(em: EntityManager, paid: readonly Paid[], places: readonly QueuePlace[], at: Date): Promise<Happening[]> {
+  if (paid.length === 0) return [];
+  const seatCount = paid.reduce((sum, { changes }) => sum + changes!.length, 0);
+  await confirmHolds(em, paid.map(({ reservation }) => reservation.id), seatCount, at);
+  await insertPayments(em, paid.map(({ payment }) => payment));
+  await endPasses(em, places, 'PAID');
+  return paid.map(({ payment, reservation, changes }) => ofPayment('PAYMENT_MADE', payment, reservation, changes!.map(({ number }) => number), at));
+}

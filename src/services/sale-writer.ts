@@ -1,0 +1,59 @@
+import type { Transactions } from '../database/transaction.js';
+import type { Announcer } from './announcer.js';
+import type { Charged, ChargeOrder } from './charge.js';
+import { GroupCommit, type Outcome, type Touching } from './group-commit.js';
+import type { Held, HoldOrder } from './hold.js';
+import type { Paid, PayOrder } from './pay.js';
+import { writeSales, type Sale, type SaleOrder, type SalePolicy } from './sale-transaction.js';
+
+type Order = SaleOrder & Touching;
+type Answer = Sale & { told: Promise<void> };
+
+const userKey = (userId: string): string => `user ${userId}`;
+const seatKeys = ({ scheduleId, numbers }: { scheduleId: string; numbers: readonly number[] }): string[] => numbers.map((number) => `${scheduleId} ${number}`);
+
+/** The writer of a process: reserves, payments and charges that arrive together share a transaction, and what follows its commit. */
+export class SaleWriter {
+  readonly #commits = new GroupCommit<Order, Answer>((orders, alone) => this.#write(orders, alone));
+
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly announcer: Announcer,
+    private readonly policy: SalePolicy,
+  ) {}
+
+  async hold(hold: HoldOrder): Promise<Held> {
+    return ((await this.#submit({ hold, touches: [userKey(hold.userId), ...seatKeys(hold)] })) as { held: Held }).held;
+  }
+
+  async pay(pay: PayOrder): Promise<Paid> {
+    return ((await this.#submit({ pay, touches: [userKey(pay.userId), ...seatKeys(pay)] })) as { paid: Paid }).paid;
+  }
+
+  async charge(charge: ChargeOrder): Promise<Charged> {
+    return ((await this.#submit({ charge, touches: [userKey(charge.userId)] })) as { charged: Charged }).charged;
+  }
+
+  /** Takes nobody new, and resolves when everybody has an outcome. */
+  close(): Promise<void> {
+    return this.#commits.close();
+  }
+
+  async #submit(order: Order): Promise<Sale> {
+    const answer = await this.#commits.submit(order);
+    await answer.told;
+    return answer;
+  }
+
+  /** The next batch does not wait for what follows the commit of this one. */
+  async #write(orders: readonly Order[], alone: boolean): Promise<Outcome<Answer>[]> {
+    const { outcomes, ended } = await this.transactions.run((em) => writeSales(em, orders, this.policy, alone), alone ? undefined : 1);
+    const sales = outcomes.map((outcome) => (outcome !== 'aside' && 'answer' in outcome ? outcome.answer : null));
+    const told = this.announcer.committed({
+      held: sales.flatMap((sale, index) => (sale && 'held' in sale ? [{ held: sale.held, order: (orders[index] as { hold: HoldOrder }).hold }] : [])),
+      paid: sales.flatMap((sale) => (sale && 'paid' in sale && sale.paid.changes ? [sale.paid] : [])),
+      ended,
+    });
+    return outcomes.map((outcome) => (outcome !== 'aside' && 'answer' in outcome ? { answer: { ...outcome.answer, told } } : outcome));
+  }
+}
