@@ -3,6 +3,7 @@ import type { Context } from '../context.js';
 import type { QueuePosition as Position } from '../domain/queue.js';
 import { QueuePosition, QueueToken } from '../schema/queue.type.js';
 import { SignedIn, viewerOf } from './access.js';
+import { EventAsIs } from './event-as-is.js';
 
 interface SubscribeData {
   args: { concertId: string };
@@ -36,6 +37,7 @@ export class QueueResolver {
   }
 
   @SignedIn()
+  @EventAsIs()
   @Subscription(() => QueuePosition, {
     name: 'queuePosition',
     description:

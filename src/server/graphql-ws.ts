@@ -1,16 +1,16 @@
-import { getOperationAST, GraphQLError, type ExecutionArgs, type GraphQLSchema } from 'graphql';
+import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { makeServer, type Context as Connection, type Server, type SubscribePayload } from 'graphql-ws';
 import type { App } from '../app.js';
 import { byDeadline, withDeadline } from '../domain/deadline.js';
 import { badInput, RequestError } from '../domain/errors.js';
 import type { ErrorEdge } from './errors.js';
 import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
-import { checkedDocument, labelOf } from './operation-rules.js';
 import { admitSender, bearerOf, contextOf, tokenOf } from './request-context.js';
 import { currentScope, leftOf } from './request-scope.js';
 import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_TRY_LATER, CLOSE_UNAUTHENTICATED, type Closable, type SocketRegistry } from './socket-registry.js';
 import { isStoreAway } from './store-errors.js';
-import { subscribe } from './subscribe.js';
+import { subscribe, type SubscriptionArgs } from './subscribe.js';
+import { SubscriptionPlans } from './subscription-plans.js';
 
 /** One websocket, as far as GraphQL knows it. */
 export interface SocketState extends Closable {
@@ -19,6 +19,8 @@ export interface SocketState extends Closable {
   accessToken: string | null;
   queueToken: string | null;
   isOpen(): boolean;
+  /** Straight to the socket; the promise of one that reads slowly. */
+  write(text: string): Promise<void> | undefined;
   acknowledged(): void;
   /** Running subscriptions by id, with their field for the metrics. */
   running: Map<string, string>;
@@ -28,17 +30,18 @@ type Socket = Connection<Record<string, unknown>, SocketState>;
 
 /** The protocol of subscriptions, behind the same checks and with the same errors as HTTP. Queries and mutations belong there. */
 export function createGraphqlWs(app: App, schema: GraphQLSchema, edge: ErrorEdge, registry: SocketRegistry<SocketState>): Server<SocketState> {
+  const plans = new SubscriptionPlans(schema, app.config.production);
   return makeServer<Record<string, unknown>, SocketState>({
     connectionInitWaitTimeout: INIT_TIMEOUT_MS,
     onConnect: (socket) => connect(app, registry, socket),
-    onSubscribe: async (socket, _id, payload) => {
+    onSubscribe: async (socket, id, payload) => {
       try {
-        return await admitted(() => operationArgs(app, schema, socket, payload));
+        return await admitted(() => operationArgs(app, schema, plans, socket, id, payload));
       } catch (error) {
         return [error instanceof GraphQLError ? error : new GraphQLError('Refused.', { originalError: error as Error })];
       }
     },
-    subscribe: (args) => subscribe(args, app.createLoaders),
+    subscribe: (args) => subscribe(args as SubscriptionArgs, app.createLoaders),
     onOperation: ({ extra }, id, _payload, _args, result) => {
       if (!(Symbol.asyncIterator in result)) return;
       const label = currentScope()!.operation;
@@ -107,28 +110,45 @@ function closeIdleGuest(socket: SocketState): void {
   }, GUEST_IDLE_MS).unref();
 }
 
+/** In the words of graphql-ws, and counted as it would be. */
+function delivererOf(app: App, socket: SocketState, id: string, field: string): SubscriptionArgs['deliver'] {
+  const open = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  return (payload) => {
+    app.metrics.eventSent(field);
+    return socket.write(`${open}${payload}}`);
+  };
+}
+
 const isTextOrMissing = (value: unknown): value is string | null | undefined => value === undefined || value === null || typeof value === 'string';
 
-async function operationArgs(app: App, schema: GraphQLSchema, { extra, subscriptions }: Socket, payload: SubscribePayload): Promise<ExecutionArgs | readonly GraphQLError[]> {
+async function operationArgs(
+  app: App,
+  schema: GraphQLSchema,
+  plans: SubscriptionPlans,
+  { extra, subscriptions }: Socket,
+  id: string,
+  payload: SubscribePayload,
+): Promise<SubscriptionArgs | readonly GraphQLError[]> {
   if (Object.keys(subscriptions).length > SUBSCRIPTIONS_PER_SOCKET_MAX) {
     throw new RequestError('BAD_USER_INPUT', `A socket carries at most ${SUBSCRIPTIONS_PER_SOCKET_MAX} subscriptions.`);
   }
   const viewer = await admitSender(app, extra);
   // A lost message may have told us of a sign-out; whoever subscribes again meets it here.
   if (extra.accessToken && !viewer) extra.close(CLOSE_FORBIDDEN, 'Forbidden');
-  const checked = checkedDocument(schema, payload.query, app.config.production);
-  if ('errors' in checked) return checked.errors;
-  const operation = getOperationAST(checked.document, payload.operationName);
+  const plan = plans.of(payload.query, payload.operationName);
+  if (!('document' in plan)) return plan;
   const scope = currentScope()!;
-  scope.operation = labelOf(schema, operation);
-  if (!operation) throw badInput('operationName', 'The document has no such operation.');
-  if (operation.operation !== 'subscription') throw new RequestError('BAD_USER_INPUT', 'The websocket is for subscriptions; send queries and mutations over HTTP.');
+  scope.operation = plan.label;
+  if (!plan.kind) throw badInput('operationName', 'The document has no such operation.');
+  if (plan.kind !== 'subscription') throw new RequestError('BAD_USER_INPUT', 'The websocket is for subscriptions; send queries and mutations over HTTP.');
   return {
     schema,
-    document: checked.document,
+    document: plan.document,
     operationName: payload.operationName,
     variableValues: payload.variables,
     contextValue: contextOf(app, { ...extra, requestId: scope.requestId }, viewer),
     hideSuggestions: app.config.production,
+    events: plan.events,
+    deliver: delivererOf(app, extra, id, plan.label.field),
   };
 }

@@ -6,6 +6,7 @@ import { handleProtocols, type Server as GraphqlWs } from 'graphql-ws';
 import type { App } from '../app.js';
 import type { ErrorEdge } from './errors.js';
 import { clientAddressOf } from './client-address.js';
+import { writeText } from './event-socket.js';
 import { createGraphqlWs, type SocketState } from './graphql-ws.js';
 import { rejectSocket, requestIdOf } from './http.js';
 import { MESSAGE_MAX_BYTES, SESSION_RECHECK_MS, SOCKET_BACKLOG_MAX_BYTES, SOCKET_PING_MS, UNACKNOWLEDGED_SOCKETS_MAX } from './limits.js';
@@ -79,10 +80,10 @@ export class SocketEdge {
     this.#unacknowledged += 1;
     const settle = once(() => (this.#unacknowledged -= 1));
     socket.once('close', settle);
-    this.#sockets.handleUpgrade(request, socket, head, (client) => this.#open(client, request, requestId, settle));
+    this.#sockets.handleUpgrade(request, socket, head, (client) => this.#open(client, socket, request, requestId, settle));
   }
 
-  #open(client: WebSocket, request: IncomingMessage, requestId: string, acknowledged: () => void): void {
+  #open(client: WebSocket, socket: Socket, request: IncomingMessage, requestId: string, acknowledged: () => void): void {
     const state: SocketState = {
       requestId,
       address: clientAddressOf(request, this.app.config.trustProxyHops),
@@ -90,6 +91,7 @@ export class SocketEdge {
       queueToken: null,
       running: new Map(),
       isOpen: () => client.readyState === client.OPEN,
+      write: (text) => writeText(client, socket, text),
       close: (code, reason) => client.close(code, reason),
       acknowledged,
     };
