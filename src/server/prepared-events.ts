@@ -1,6 +1,7 @@
 import {
-  defaultFieldResolver, getOperationAST, isLeafType, isListType, isNonNullType, isObjectType,
-  type DocumentNode, type FieldNode, type GraphQLField, type GraphQLLeafType, type GraphQLObjectType, type GraphQLOutputType, type GraphQLSchema, type SelectionSetNode,
+  defaultFieldResolver, getOperationAST, isLeafType, isListType, isNonNullType, isObjectType, Kind,
+  type DocumentNode, type FieldNode, type FragmentDefinitionNode, type GraphQLLeafType, type GraphQLObjectType, type GraphQLOutputType, type GraphQLSchema,
+  type SelectionSetNode,
 } from 'graphql';
 
 /**
@@ -18,11 +19,14 @@ class Unfit extends Error {}
 
 export function prepareEvents(schema: GraphQLSchema, document: DocumentNode, operationName: string | null | undefined): PreparedEvents | null {
   const operation = getOperationAST(document, operationName);
-  const [root, ...others] = operation?.selectionSet.selections ?? [];
-  if (operation?.operation !== 'subscription' || operation.directives?.length || root?.kind !== 'Field' || others.length > 0 || root.directives?.length) return null;
-  const field = schema.getSubscriptionType()?.getFields()[root.name.value];
+  const rootType = schema.getSubscriptionType();
+  if (operation?.operation !== 'subscription' || !rootType || operation.directives?.length) return null;
+  const fragments = new Map(document.definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [])));
+  const [root, ...others] = fieldsOf(rootType, operation.selectionSet, fragments) ?? [];
+  if (!root || others.length > 0) return null;
+  const field = rootType.getFields()[root.name.value];
   const asIs = field?.extensions['eventAsIs'];
-  const write = field && asIs ? writerOf(field.type, root) : null;
+  const write = field && asIs ? writerOf(field.type, root, fragments) : null;
   if (!write) return null;
   const key = JSON.stringify(keyOf(root));
   const prepared: PreparedEvents = (event) => {
@@ -33,6 +37,34 @@ export function prepareEvents(schema: GraphQLSchema, document: DocumentNode, ope
     }
   };
   return asIs === 'shared' ? onceForEach(prepared) : prepared;
+}
+
+type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
+
+/** The fields of a selection with its fragments written out, in the order of the answer; null where that depends on anything. */
+function fieldsOf(type: GraphQLObjectType, { selections }: SelectionSetNode, fragments: Fragments): FieldNode[] | null {
+  const fields = new Map<string, FieldNode>();
+  for (const node of selections) {
+    if (node.directives?.length) return null;
+    const own = node.kind === Kind.FIELD ? [node] : fragmentFieldsOf(type, node.kind === Kind.FRAGMENT_SPREAD ? fragments.get(node.name.value) : node, fragments);
+    if (!own) return null;
+    for (const field of own) {
+      const same = fields.get(keyOf(field));
+      // Two selections of one object would have to be made one.
+      if (same && (same.selectionSet ?? field.selectionSet)) return null;
+      fields.set(keyOf(field), same ?? field);
+    }
+  }
+  return [...fields.values()];
+}
+
+function fragmentFieldsOf(
+  type: GraphQLObjectType,
+  fragment: Pick<FragmentDefinitionNode, 'selectionSet' | 'directives'> & { typeCondition?: FragmentDefinitionNode['typeCondition'] | undefined } | undefined,
+  fragments: Fragments,
+): FieldNode[] | null {
+  if (!fragment || fragment.directives?.length || (fragment.typeCondition && fragment.typeCondition.name.value !== type.name)) return null;
+  return fieldsOf(type, fragment.selectionSet, fragments);
 }
 
 function onceForEach(prepared: PreparedEvents): PreparedEvents {
@@ -47,8 +79,8 @@ function onceForEach(prepared: PreparedEvents): PreparedEvents {
 
 const keyOf = (node: FieldNode): string => (node.alias ?? node.name).value;
 
-function writerOf(type: GraphQLOutputType, node: FieldNode): Write | null {
-  const nullable = isNonNullType(type) ? nullableWriterOf(type.ofType as GraphQLOutputType, node) : nullableWriterOf(type, node);
+function writerOf(type: GraphQLOutputType, node: FieldNode, fragments: Fragments): Write | null {
+  const nullable = nullableWriterOf(isNonNullType(type) ? (type.ofType as GraphQLOutputType) : type, node, fragments);
   if (!nullable) return null;
   const onNull = (): string => {
     if (isNonNullType(type)) throw new Unfit();
@@ -57,10 +89,10 @@ function writerOf(type: GraphQLOutputType, node: FieldNode): Write | null {
   return (value) => (value === null || value === undefined ? onNull() : nullable(value));
 }
 
-function nullableWriterOf(type: GraphQLOutputType, node: FieldNode): Write | null {
+function nullableWriterOf(type: GraphQLOutputType, node: FieldNode, fragments: Fragments): Write | null {
   if (isLeafType(type)) return leafWriterOf(type);
-  if (isListType(type)) return listWriterOf(writerOf(type.ofType as GraphQLOutputType, node));
-  return isObjectType(type) && node.selectionSet ? objectWriterOf(type, node.selectionSet) : null;
+  if (isListType(type)) return listWriterOf(writerOf(type.ofType as GraphQLOutputType, node, fragments));
+  return isObjectType(type) && node.selectionSet ? objectWriterOf(type, node.selectionSet, fragments) : null;
 }
 
 /** Most events have most values in common with the one before, also that of another socket. */
@@ -93,16 +125,14 @@ interface PreparedField {
   write: Write;
 }
 
-function objectWriterOf(type: GraphQLObjectType, { selections }: SelectionSetNode): Write | null {
+function objectWriterOf(type: GraphQLObjectType, selectionSet: SelectionSetNode, fragments: Fragments): Write | null {
   const fields: PreparedField[] = [];
-  const names = new Set<string>();
-  for (const node of selections) {
-    if (node.kind !== 'Field' || node.directives?.length || node.arguments?.length || names.has(keyOf(node))) return null;
-    const prepared = preparedField(type, node);
-    if (!prepared) return null;
-    names.add(keyOf(node));
-    fields.push({ ...prepared, key: `${fields.length > 0 ? ',' : '{'}${JSON.stringify(keyOf(node))}:` });
+  for (const node of fieldsOf(type, selectionSet, fragments) ?? []) {
+    const write = fieldWriterOf(type, node, fragments);
+    if (!write) return null;
+    fields.push({ key: `${fields.length > 0 ? ',' : '{'}${JSON.stringify(keyOf(node))}:`, property: node.name.value, write });
   }
+  if (fields.length === 0) return null;
   return (value) => {
     if (typeof value !== 'object' || typeof (value as { then?: unknown }).then === 'function') throw new Unfit();
     let text = '';
@@ -111,11 +141,9 @@ function objectWriterOf(type: GraphQLObjectType, { selections }: SelectionSetNod
   };
 }
 
-function preparedField(type: GraphQLObjectType, node: FieldNode): Omit<PreparedField, 'key'> | null {
-  const property = node.name.value;
-  if (property === '__typename') return { property, write: () => JSON.stringify(type.name) };
-  const field: GraphQLField<unknown, unknown> | undefined = type.getFields()[property];
-  if (!field || (field.resolve && field.resolve !== defaultFieldResolver)) return null;
-  const write = writerOf(field.type, node);
-  return write && { property, write };
+function fieldWriterOf(type: GraphQLObjectType, node: FieldNode, fragments: Fragments): Write | null {
+  if (node.name.value === '__typename') return () => JSON.stringify(type.name);
+  const field = type.getFields()[node.name.value];
+  if (!field || node.arguments?.length || (field.resolve && field.resolve !== defaultFieldResolver)) return null;
+  return writerOf(field.type, node, fragments);
 }
