@@ -1,0 +1,102 @@
+import { ChargeDocument, PayDocument, ReserveDocument, SeatsDocument } from '../../test/graphql/operations.js';
+import type { AdmittedBuyer, Buyer } from '../../test/support/builder.js';
+import type { BenchRun } from '../bench.js';
+import { idOf } from '../data/ids.js';
+import { requestOf } from '../support/http-connection.js';
+import { interleave } from '../support/interleave.js';
+import { Load, sampleOf } from '../support/load.js';
+import { bodyOf } from '../support/operations.js';
+import type { Server } from '../support/process.js';
+import { medianOf, metricOf, type Rounds, type Sample } from '../support/stats.js';
+import type { BenchWorld } from '../support/world.js';
+import { addConcert } from './rows.js';
+
+/** The same writes as clients send them: through GraphQL over HTTP, with every guard on, beside a read of 50 seats of the same server. */
+
+const READ = 'read of 50 seats';
+const STEPS = [READ, 'reserve', 'pay', 'charge'] as const;
+type Step = (typeof STEPS)[number];
+
+const CONNECTIONS = { quick: [64], full: [1, 8, 64, 256] };
+const COMPARED_AT = 64;
+const BALANCE = 1_000_000_000;
+/** Of the concerts that are made elsewhere in this bench. */
+const FIRST_CONCERT = 10_000;
+
+export async function overHttp(run: BenchRun, world: BenchWorld): Promise<void> {
+  const api = await world.frontrow('api');
+  const worker = await world.frontrow('worker');
+  const load = await Load.start(world.folder);
+  run.closing(() => load.close());
+  const buyers = await world.build.buyers(run.sized({ quick: 800, full: 4000 }), { balance: BALANCE });
+  const sales = new Sales(world, api, load, buyers);
+  const rows: (string | number)[][] = [];
+  for (const connections of run.sized(CONNECTIONS)) {
+    const title = `${connections} connections`;
+    const rounds = apart(await interleave(run, title, [{ name: title, measure: () => sales.hold(connections) }], run.sized({ quick: 2, full: 5 })));
+    rows.push(...STEPS.map((step) => [`${step}, ${title}`, ...FIGURES.map((figure) => medianOf(metricOf(rounds, step, figure)))]));
+    if (connections !== COMPARED_AT) continue;
+    run.compare(`reserve over HTTP, ${title}: rate to that of a ${READ}`, rounds, { of: 'reserve', to: READ, metric: 'perSecond', better: 'higher', wanted: { atLeast: 0.5 } });
+  }
+  run.table({ title: 'Through GraphQL over HTTP', columns: ['', 'per second', 'server µs', 'p50 ms', 'p95 ms'], rows });
+  await Promise.all([api, worker].map((server) => server.stop()));
+}
+
+const FIGURES = ['perSecond', 'cpuUs', 'p50Ms', 'p95Ms'] as const;
+
+class Sales {
+  #concerts = FIRST_CONCERT;
+
+  constructor(
+    private readonly world: BenchWorld,
+    private readonly api: Server,
+    private readonly load: Load,
+    private readonly buyers: readonly Buyer[],
+  ) {}
+
+  /** Everybody reserves, pays and charges once; figures of each step under its name. One alone takes a part of them, or it would take too long. */
+  async hold(connections: number): Promise<Sample> {
+    const { id, scheduleId, n } = await this.#concert();
+    const buyers = await this.world.build.admit(id, this.buyers.slice(0, Math.min(this.buyers.length, connections * 200)));
+    const held = async (): Promise<string[]> => {
+      const reservations = await this.#reservationsOf(scheduleId);
+      return buyers.map((buyer) => this.#request(buyer, bodyOf(PayDocument, { input: { reservationId: reservations.get(buyer.id)! } })));
+    };
+    const small = await this.world.build.concert({ seats: 50 });
+    const readers = await this.world.build.admit(small.id, this.buyers.slice(0, 64) as Buyer[]);
+    const steps: Record<Step, () => string[] | Promise<string[]>> = {
+      [READ]: () => buyers.map((_, index) => this.#request(readers[index % readers.length]!, bodyOf(SeatsDocument, { scheduleId: small.scheduleId }))),
+      reserve: () => buyers.map((buyer, index) => this.#request(buyer, bodyOf(ReserveDocument, { input: { scheduleId, seatNumbers: [index + 1] } }))),
+      pay: held,
+      charge: () => buyers.map((buyer) => this.#request(buyer, bodyOf(ChargeDocument, { input: { amount: 1000, idempotencyKey: `http ${n}` } }))),
+    };
+    const sample: Record<string, number> = {};
+    for (const step of STEPS) {
+      const result = await this.load.requests({ port: this.api.port, connections, requests: await steps[step](), pids: [this.api.pid] });
+      if (result.errors > 0) throw new Error(`${step}: ${result.errors} errors: ${result.firstErrors.join('\n')}`);
+      for (const [figure, value] of Object.entries(sampleOf(result))) sample[`${step} ${figure}`] = value;
+    }
+    return sample;
+  }
+
+  async #concert(): Promise<{ id: string; scheduleId: string; n: number }> {
+    const n = (this.#concerts += 1);
+    await addConcert(this.world.app.transactions.fork(), n, this.buyers.length, 0);
+    return { id: idOf('concert', n), scheduleId: idOf('schedule', n), n };
+  }
+
+  #request({ accessToken, queueToken }: AdmittedBuyer, body: string): string {
+    return requestOf(body, { accessToken, queueToken });
+  }
+
+  async #reservationsOf(scheduleId: string): Promise<Map<string, string>> {
+    const rows = await this.world.app.transactions.fork().execute<{ id: string; userId: string }[]>('select id, user_id as userId from reservation where schedule_id = ?', [scheduleId]);
+    return new Map(rows.map(({ id, userId }) => [userId, id]));
+  }
+}
+
+/** Each step as if it were a side of its own: all of them were measured in every round. */
+function apart(rounds: Rounds): Rounds {
+  const [samples] = [...rounds.values()];
+  return new Map(STEPS.map((step) => [step, samples!.map((sample) => Object.fromEntries(FIGURES.map((figure) => [figure, sample[`${step} ${figure}`]!])))]));
+}
