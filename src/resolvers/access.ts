@@ -49,9 +49,11 @@ function guardsOf(access: Access, queue: QueueGuard | undefined): Guard[] {
     });
   }
   if (queue) {
-    guards.push(async (args, context, source) => {
+    guards.push((args, context, source) => {
       const token = typeof args['queueToken'] === 'string' ? args['queueToken'] : context.queueToken;
-      await context.services.queue.requirePass(viewerOf(context), token, queue.scheduleId(args, source), queue.countsAttempt);
+      const scheduleId = queue.scheduleId(args, source);
+      if (!queue.countsAttempt && context.services.queue.remembersPass(viewerOf(context), token, scheduleId)) return;
+      return context.services.queue.requirePass(viewerOf(context), token, scheduleId, queue.countsAttempt);
     });
   }
   return guards;
@@ -60,13 +62,33 @@ function guardsOf(access: Access, queue: QueueGuard | undefined): Guard[] {
 function guardField(field: Field, guards: Guard[], isSubscription: boolean): void {
   if (guards.length === 0) return;
   const inner = isSubscription ? field.subscribe! : (field.resolve ?? defaultFieldResolver);
-  const guarded: typeof inner = async (source, args, context, info) => {
-    for (const guard of guards) await guard(args, context, source);
-    return inner(source, args, context, info);
+  const guarded: typeof inner = (source, args, context, info) => {
+    const passing = passAll(guards, args, context, source);
+    return passing ? passing.then(() => inner(source, args, context, info)) : inner(source, args, context, info);
   };
+  field.extensions = { ...field.extensions, guards };
   if (isSubscription) field.subscribe = guarded;
   else field.resolve = guarded;
 }
+
+/** One after the other, without a turn of the event loop where none of them needs one. */
+function passAll(guards: readonly Guard[], args: Record<string, unknown>, context: Context, source: unknown): Promise<void> | undefined {
+  for (const [index, guard] of guards.entries()) {
+    const passing = guard(args, context, source);
+    if (passing) return passing.then(() => passAll(guards.slice(index + 1), args, context, source));
+  }
+  return undefined;
+}
+
+/** The guards of a root field alone, for who has its answer already. Throws, or rejects, as the field itself would. */
+export function passGuards(field: GraphQLField<unknown, unknown>, args: Record<string, unknown>, context: Context): Promise<void> | undefined {
+  return passAll(guardsNotedOn(field), args, context, undefined);
+}
+
+/** Whether it is for somebody in particular. */
+export const isGuarded = (field: GraphQLField<unknown, unknown>): boolean => guardsNotedOn(field).length > 0;
+
+const guardsNotedOn = (field: GraphQLField<unknown, unknown>): readonly Guard[] => (field.extensions as { guards?: Guard[] }).guards ?? [];
 
 /** The signed-in user; a fault of ours where a field without a guard asks. */
 export function viewerOf(context: Context) {

@@ -2,6 +2,7 @@ import { execute, getVariableValues, type DocumentNode, type ExecutionResult, ty
 import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
 import type { Context } from '../context.js';
 import { labelOf } from './operation-rules.js';
+import { sharedRootOf, type SharedRoot } from './shared-fields.js';
 
 /** Compiling costs as much as running it a few times: one that comes once is not compiled. */
 export const COMPILED_FROM_USE = 2;
@@ -12,6 +13,8 @@ type Result = ExecutionResult | Promise<ExecutionResult>;
 /** An operation of a document that was parsed and found valid before; runs without doing that again. */
 export class KnownOperation {
   readonly label: { type: string; field: string };
+  /** Null for one whose answer is its sender's alone. */
+  readonly sharedRoot: SharedRoot | null;
   #uses = 0;
   #compiled: CompiledQuery | null = null;
 
@@ -21,6 +24,7 @@ export class KnownOperation {
     readonly definition: OperationDefinitionNode,
   ) {
     this.label = labelOf(schema, definition);
+    this.sharedRoot = sharedRootOf(schema, document, definition);
   }
 
   get isQuery(): boolean {

@@ -1,16 +1,39 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import type { ExecutionResult } from 'graphql';
 import type { App } from '../app.js';
+import type { Context } from '../context.js';
+import { ReadSet } from '../domain/read-set.js';
 import type { AcceptedTypes } from './accepted-types.js';
 import type { ErrorEdge } from './errors.js';
 import { answerHeaders } from './headers.js';
 import { inTime, logAnswered, refusedAnswer, resultAnswer, type HttpAnswer } from './http-answer.js';
 import { requestIdOf } from './http.js';
 import type { KnownOperations } from './known-operations.js';
+import type { KnownRequest } from './known-request.js';
 import { hasPlainBody, readBody } from './request-body.js';
-import { admitSender, contextOf, senderOf } from './request-context.js';
-import { RequestReader, type KnownRequest } from './request-reader.js';
+import { admitSender, contextOf, senderOf, type Sender } from './request-context.js';
+import { RequestReader } from './request-reader.js';
 import { newScope } from './request-scope.js';
+import type { SharedAnswer } from './shared-answers.js';
+
+/** One request in the lane. */
+interface Passing {
+  request: IncomingMessage;
+  response: ServerResponse;
+  known: KnownRequest;
+  sender: Sender;
+  /** Of the answer. */
+  type: string;
+  started: number;
+}
+
+/** What the guards have said of its sender so far. */
+interface Admitted {
+  context: Context;
+  /** Those of its fields; only where its answer may be shared. */
+  passed: boolean | Promise<boolean>;
+}
 
 /**
  * Answers known operations ahead of Apollo, behind the same guards. Whatever is not plainly one of them goes on to the rest of the server as it came:
@@ -40,7 +63,7 @@ export class Lane {
       if (type === undefined) return other(request, response);
       readBody(request, (body) => {
         const known = this.#reader.read(body);
-        if (known) return void this.#answer(request, response, known, type);
+        if (known) return this.#answer({ request, response, known, sender: senderOf(this.app, request, requestIdOf(request)), type, started: performance.now() });
         this.#bodies.set(request, body);
         other(request, response);
       });
@@ -53,37 +76,68 @@ export class Lane {
     return body && Readable.from([body]);
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, known: KnownRequest, type: string): Promise<void> {
-    const started = performance.now();
-    const requestId = requestIdOf(request);
-    const scope = newScope(requestId);
-    scope.operation = known.operation.label;
-    const answer = await inTime(this.app, scope, () => this.#run(request, requestId, known, type)).catch((error: unknown) => refusedAnswer(this.edge, error, type));
-    this.#send(request, response, requestId, answer);
-    const ms = performance.now() - started;
-    this.app.metrics.operationAnswered({ ...scope.operation, code: scope.code }, ms / 1000);
-    if (this.#logs) logAnswered(this.app.logger, { requestId, method: 'POST', path: '/graphql', status: answer.status, ms, ahead: true });
+  /** At once where everything that it needs is remembered. */
+  #answer(passing: Passing): void {
+    const { known, sender, type } = passing;
+    const viewer = known.shared ? this.app.services.senders.admitRemembered(sender) : undefined;
+    if (viewer === undefined) return void this.#run(passing, null);
+    const context = contextOf(this.app, sender, viewer);
+    const passed = passesGuards(known, context);
+    const body = passed === true ? known.shared?.current() : undefined;
+    if (body) this.#send(passing, { status: 200, headers: ['content-type', type], body }, 'OK');
+    else void this.#run(passing, { context, passed });
   }
 
-  async #run(request: IncomingMessage, requestId: string, { operation, variables }: KnownRequest, type: string): Promise<HttpAnswer> {
-    const sender = senderOf(this.app, request, requestId);
-    let viewer;
-    try {
-      viewer = await admitSender(this.app, sender);
-    } catch (refused) {
-      return refusedAnswer(this.edge, refused, type);
-    }
-    const { errors } = operation.coerce(variables);
-    const result = errors ? { errors } : await operation.run(variables, contextOf(this.app, sender, viewer));
+  async #run(passing: Passing, admitted: Admitted | null): Promise<void> {
+    const { known, sender, type } = passing;
+    const scope = newScope(sender.requestId);
+    scope.operation = known.operation.label;
+    const answer = await inTime(this.app, scope, () => this.#answerOf(passing, admitted).catch((error: unknown) => refusedAnswer(this.edge, error, type)));
+    this.#send(passing, answer, scope.code);
+  }
+
+  /** Rejects where the sender is not let in. */
+  async #answerOf({ request, known, sender, type }: Passing, admitted: Admitted | null): Promise<HttpAnswer> {
+    const { context, passed } = admitted ?? (await this.#admit(known, sender));
+    if (known.errors) return resultAnswer(this.edge, known, request.headers.accept, type);
+    const result = known.shared && (await passed) ? await this.#sharedResult(known, known.shared, context) : await known.operation.run(known.variables, context);
+    if (Buffer.isBuffer(result)) return { status: 200, headers: ['content-type', type], body: result };
     return resultAnswer(this.edge, result, request.headers.accept, type);
   }
 
-  #send(request: IncomingMessage, response: ServerResponse, requestId: string, { status, headers, body }: HttpAnswer): void {
-    const all = answerHeaders(this.app.config, requestId, request.headers.origin);
+  async #admit(known: KnownRequest, sender: Sender): Promise<Admitted> {
+    const context = contextOf(this.app, sender, await admitSender(this.app, sender));
+    return { context, passed: known.shared !== null && passesGuards(known, context) };
+  }
+
+  async #sharedResult({ operation, variables }: KnownRequest, shared: SharedAnswer, context: Context): Promise<ExecutionResult | Buffer> {
+    let own: ExecutionResult | undefined;
+    const body = await shared.shared(async () => {
+      const reads = operation.sharedRoot!.isStatic ? null : (context.reads = new ReadSet());
+      own = await operation.run(variables, context);
+      return own.errors ? null : { body: Buffer.from(JSON.stringify({ data: own.data })), reads };
+    });
+    return body ?? own ?? operation.run(variables, context);
+  }
+
+  #send({ request, response, known, sender, started }: Passing, { status, headers, body }: HttpAnswer, code: string): void {
+    const all = answerHeaders(this.app.config, sender.requestId, request.headers.origin);
     all.push(...headers, 'cache-control', 'no-store', 'content-length', String(Buffer.byteLength(body)));
     // A connection that would be kept alive after its last answer would keep the process alive too.
     if (this.isDraining()) all.push('connection', 'close');
     response.writeHead(status, all);
     response.end(body);
+    const ms = performance.now() - started;
+    this.app.metrics.operationAnswered({ ...known.operation.label, code }, ms / 1000);
+    if (this.#logs) logAnswered(this.app.logger, { requestId: sender.requestId, method: 'POST', path: '/graphql', status, ms, ahead: true });
+  }
+}
+
+/** Where it does not, the operation itself says why. */
+function passesGuards(known: KnownRequest, context: Context): boolean | Promise<boolean> {
+  try {
+    return known.passGuards(context)?.then(() => true, () => false) ?? true;
+  } catch {
+    return false;
   }
 }

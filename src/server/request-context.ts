@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { App } from '../app.js';
-import type { Context } from '../context.js';
+import type { Context, Services } from '../context.js';
+import type { Loaders } from '../database/loaders.js';
 import { RequestError, serviceUnavailable } from '../domain/errors.js';
+import type { ReadSet } from '../domain/read-set.js';
 import type { Viewer } from '../domain/viewer.js';
 import { clientAddressOf } from './client-address.js';
 import { isStoreAway } from './store-errors.js';
@@ -39,9 +41,32 @@ export function senderOf(app: App, request: IncomingMessage, requestId: string):
 /** The one place where an operation is counted and its sender found out, for both ways and both transports. */
 export const admitSender = (app: App, sender: Sender): Promise<Viewer | null> => app.services.senders.admit(sender);
 
-export function contextOf(app: App, sender: Sender, viewer: Viewer | null): Context {
-  return { requestId: sender.requestId, viewer, queueToken: sender.queueToken, address: sender.address, services: app.services, loaders: app.createLoaders() };
+/** Most operations load nothing, so loaders are made when the first is asked for. */
+class OperationContext implements Context {
+  reads?: ReadSet;
+  private made: Loaders | undefined;
+  readonly requestId: string;
+  readonly queueToken: string | null;
+  readonly address: string;
+  readonly services: Services;
+
+  constructor(
+    private readonly app: App,
+    sender: Sender,
+    readonly viewer: Viewer | null,
+  ) {
+    this.requestId = sender.requestId;
+    this.queueToken = sender.queueToken;
+    this.address = sender.address;
+    this.services = app.services;
+  }
+
+  get loaders(): Loaders {
+    return (this.made ??= this.app.createLoaders());
+  }
 }
+
+export const contextOf = (app: App, sender: Sender, viewer: Viewer | null): Context => new OperationContext(app, sender, viewer);
 
 const STATUS_OF: Partial<Record<string, number>> = { RATE_LIMITED: 429, SERVICE_UNAVAILABLE: 503 };
 

@@ -1,16 +1,11 @@
 import { Recent } from '../domain/recent.js';
-import type { KnownOperation, Variables } from './known-operation.js';
 import type { KnownDocument, KnownOperations } from './known-operations.js';
+import { KnownRequest } from './known-request.js';
+import { SharedAnswers } from './shared-answers.js';
 
 /** Bodies of queries whose meaning is remembered, and how long they may be: together at most 4 MB. */
 export const KNOWN_BODIES_MAX = 2000;
 export const KNOWN_BODY_MAX_BYTES = 2048;
-
-/** A known operation with what it is asked about. */
-export interface KnownRequest {
-  operation: KnownOperation;
-  variables: Variables;
-}
 
 /** Of these Apollo's side has its own opinion: it refuses keys that poison prototypes, however they are written. */
 const DOUBTFUL = /__proto__|constructor|\\u/;
@@ -18,6 +13,7 @@ const DOUBTFUL = /__proto__|constructor|\\u/;
 /** Finds out what a body asks for. Null for whatever is not plainly a known operation: Apollo decides about that. */
 export class RequestReader {
   readonly #bodies = new Recent<string, KnownRequest>(KNOWN_BODIES_MAX);
+  readonly #answers = new SharedAnswers();
 
   constructor(private readonly known: KnownOperations) {}
 
@@ -41,7 +37,7 @@ export class RequestReader {
     if (operationName !== null && typeof operationName !== 'string') return null;
     if (!(variables === null || isObject(variables)) || !(extensions === null || isObject(extensions))) return null;
     const operation = this.#documentOf(query, extensions)?.operations.get(operationName);
-    return operation ? { operation, variables: variables ?? {} } : null;
+    return operation ? new KnownRequest(operation, variables ?? {}, this.#answers) : null;
   }
 
   #documentOf(query: unknown, extensions: Record<string, unknown> | null): KnownDocument | undefined {

@@ -13,6 +13,7 @@ import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { QueueStore } from '../redis/queue-store.js';
 import { orUnavailable } from '../redis/unavailable.js';
+import { PassMemory } from './pass-memory.js';
 import type { QueueAdmission } from './queue-admission.js';
 import { positionOf, type QueuePositions } from './queue-positions.js';
 import type { QueueReturns } from './queue-returns.js';
@@ -30,6 +31,7 @@ const READINGS_MAX = 3;
  */
 export class QueueService {
   readonly #concertOfSchedule = new Map<string, string>();
+  readonly #passes: PassMemory;
 
   constructor(
     private readonly transactions: Transactions,
@@ -42,7 +44,9 @@ export class QueueService {
     private readonly tokens: TokenService,
     private readonly config: Config['queue'],
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.#passes = new PassMemory(pubsub);
+  }
 
   /** `queueToken` is the one the user holds: after a loss of Redis it brings its place back. */
   async join(viewer: Viewer, concertId: string, queueToken: string | null = null): Promise<{ token: string; position: QueuePosition }> {
@@ -63,6 +67,7 @@ export class QueueService {
       if (!(await concertExists(this.transactions.fork(), concert))) throw notFound('concert');
       return false;
     }
+    this.#passes.forget(concert, viewer.userId);
     await this.#noteLeft(concert, viewer.userId, left.place);
     await this.#tellUser(concert, viewer.userId);
     return true;
@@ -82,15 +87,23 @@ export class QueueService {
     return this.rooms.watch(concert, viewer.userId, known.place);
   }
 
+  /** Whether this process has learned within the last second that the token's place is this user's ACTIVE one, and nothing else since. Only for looks at the seats. */
+  remembersPass(viewer: Viewer, queueToken: string | null, scheduleId: string): boolean {
+    const concertId = queueToken === null ? undefined : this.#concertOfSchedule.get(scheduleId);
+    return concertId !== undefined && this.#passes.isGood(queueToken!, viewer.userId, concertId);
+  }
+
   /** Refuses unless the token proves a place of this user in the queue of the date's concert, and that place is ACTIVE now. */
   async requirePass(viewer: Viewer, queueToken: string | null, scheduleId: string, countsAttempt: boolean): Promise<void> {
     const concertId = await this.#concertOf(uuidOf('scheduleId', scheduleId));
     const place = await this.#provenPlace(viewer, concertId, queueToken);
     if (place === null) throw queueTokenRequired();
     const proof = { concertId, userId: viewer.userId, place };
+    const remember = this.#passes.asking(queueToken!, viewer.userId, concertId);
     const check = () => orUnavailable(this.store.checkPass(concertId, proof, countsAttempt, this.config.passAttemptsMax));
     let pass = await check();
     if (pass.status === 'LOST' && (await this.#bringBack(concertId, viewer.userId, place, false))) pass = await check();
+    if (pass.status === 'ACTIVE') remember(pass.remainingMs);
     if (pass.status === 'WAITING') throw queueTokenWaiting();
     if (pass.status === 'ENDED' || pass.status === 'LOST') throw queueTokenExpired();
     if (pass.status === 'LIMITED') throw rateLimited(Math.ceil(pass.remainingMs / 1000), 'This pass allows no more attempts to reserve.');
@@ -99,6 +112,7 @@ export class QueueService {
   /** After a payment was committed: the pass of this place is over (COMPLETED), in Redis and for those who watch. */
   async complete(concertId: string, userId: string, place: number): Promise<void> {
     const ended = await this.store.end(concertId, 'PAID', [{ userId, place }], ENDED_KEPT_MS, this.config.absenceGraceMs);
+    this.#passes.forget(concertId, userId);
     if (ended.length > 0) await this.#tellUser(concertId, userId);
   }
 

@@ -40,8 +40,6 @@ export class SessionMemory {
 
   /** A new standing, so that those who ask about the old one remember it in vain. */
   forget(sessionId: string): void {
-    const standing = this.#standings.get(sessionId);
-    if (standing) standing.goodUntil = -Infinity;
     this.#standings.delete(sessionId);
   }
 }

@@ -1,0 +1,97 @@
+import type { ReadSet } from '../domain/read-set.js';
+import type { KnownOperation } from './known-operation.js';
+
+/** Answers that are kept take at most so much; the longest kept go first. One that is larger than its part is given once and not kept. */
+export const SHARED_ANSWERS_MAX_BYTES = 64 * 1024 * 1024;
+const SHARE_OF_ONE = 0.5;
+/** However small they are. */
+export const SHARED_ANSWERS_MAX = 10_000;
+
+/** The bytes of an answer, and what they were read from; null where nothing can change them. */
+export interface SharedBytes {
+  body: Buffer;
+  reads: ReadSet | null;
+}
+
+export class SharedAnswer {
+  #bytes: SharedBytes | null = null;
+  #making: Promise<SharedBytes | null> | null = null;
+
+  constructor(
+    readonly operation: KnownOperation,
+    readonly key: string,
+    private readonly answers: SharedAnswers,
+  ) {}
+
+  /** Undefined when there is none, or something that it was read from has changed. */
+  current(): Buffer | undefined {
+    return isCurrent(this.#bytes) ? this.#bytes.body : undefined;
+  }
+
+  /**
+   * The answer that others have or are making; `make` where nobody is. Who comes while it is made gets it only if nothing of it has changed meanwhile: it may
+   * have been read before they did something themselves. Null where there is none to share.
+   */
+  async shared(make: () => Promise<SharedBytes | null>): Promise<Buffer | null> {
+    const ready = this.current();
+    if (ready) return ready;
+    const others = this.#making;
+    if (others) {
+      const theirs = await others.catch(() => null);
+      return isCurrent(theirs) ? theirs.body : null;
+    }
+    const making = make();
+    this.#making = making;
+    try {
+      const bytes = await making;
+      this.#bytes = isCurrent(bytes) && this.answers.keep(this, bytes.body.length) ? bytes : null;
+      return bytes?.body ?? null;
+    } finally {
+      this.#making = null;
+    }
+  }
+
+  drop(): void {
+    this.#bytes = null;
+  }
+}
+
+const isCurrent = (bytes: SharedBytes | null): bytes is SharedBytes => bytes !== null && (bytes.reads === null || bytes.reads.isCurrent(performance.now()));
+
+/** All answers that are kept, by operation and variables. */
+export class SharedAnswers {
+  readonly #answers = new Map<KnownOperation, Map<string, SharedAnswer>>();
+  /** With their sizes, the longest kept first. */
+  readonly #kept = new Map<SharedAnswer, number>();
+  #bytes = 0;
+
+  of(operation: KnownOperation, variables: unknown): SharedAnswer {
+    const key = JSON.stringify(variables);
+    const known = this.#answers.get(operation)?.get(key);
+    return known ?? new SharedAnswer(operation, key, this);
+  }
+
+  /** False for one that is too large. */
+  keep(answer: SharedAnswer, bytes: number): boolean {
+    this.#forget(answer);
+    if (bytes > SHARED_ANSWERS_MAX_BYTES * SHARE_OF_ONE) return false;
+    const ofOperation = this.#answers.get(answer.operation) ?? new Map<string, SharedAnswer>();
+    this.#answers.set(answer.operation, ofOperation.set(answer.key, answer));
+    this.#kept.set(answer, bytes);
+    this.#bytes += bytes;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= SHARED_ANSWERS_MAX_BYTES && this.#kept.size <= SHARED_ANSWERS_MAX) break;
+      oldest.drop();
+      this.#forget(oldest);
+    }
+    return true;
+  }
+
+  #forget(answer: SharedAnswer): void {
+    const ofOperation = this.#answers.get(answer.operation);
+    if (ofOperation?.get(answer.key) === answer) ofOperation.delete(answer.key);
+    if (ofOperation?.size === 0) this.#answers.delete(answer.operation);
+    this.#bytes -= this.#kept.get(answer) ?? 0;
+    this.#kept.delete(answer);
+  }
+}
