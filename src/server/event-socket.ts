@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import type { WebSocket } from 'ws';
 
 /**
  * Texts written to a websocket as one piece: frame and text in one write, which costs half of what two of them do, and no buffer. Only while nothing is
@@ -11,8 +10,7 @@ const LENGTH_IN_7_BITS_MAX = 125;
 const LENGTH_IN_16_BITS_MAX = 0xffff;
 
 /** Resolves when a slow reader has taken what it was sent; undefined where it has already. */
-export function writeText(client: WebSocket, socket: Socket, text: string): Promise<void> | undefined {
-  if (client.readyState !== client.OPEN) return undefined;
+export function writeText(socket: Socket, text: string): Promise<void> | undefined {
   const length = Buffer.byteLength(text);
   const isAscii = length === text.length;
   if (isAscii) socket.write(headOf(length) + text, 'latin1');

@@ -1,11 +1,14 @@
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { makeServer, type Context as Connection, type Server, type SubscribePayload } from 'graphql-ws';
 import type { App } from '../app.js';
+import type { Context, Services } from '../context.js';
+import type { Loaders } from '../database/loaders.js';
 import { byDeadline, withDeadline } from '../domain/deadline.js';
 import { badInput, RequestError } from '../domain/errors.js';
+import type { Viewer } from '../domain/viewer.js';
 import type { ErrorEdge } from './errors.js';
 import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
-import { admitSender, bearerOf, contextOf, tokenOf } from './request-context.js';
+import { admitSender, bearerOf, tokenOf } from './request-context.js';
 import { currentScope, leftOf } from './request-scope.js';
 import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_TRY_LATER, CLOSE_UNAUTHENTICATED, type Closable, type SocketRegistry } from './socket-registry.js';
 import { isStoreAway } from './store-errors.js';
@@ -29,7 +32,7 @@ export interface SocketState extends Closable {
 type Socket = Connection<Record<string, unknown>, SocketState>;
 
 /** The protocol of subscriptions, behind the same checks and with the same errors as HTTP. Queries and mutations belong there. */
-export function createGraphqlWs(app: App, schema: GraphQLSchema, edge: ErrorEdge, registry: SocketRegistry<SocketState>): Server<SocketState> {
+export function createGraphqlWs<Extra extends SocketState>(app: App, schema: GraphQLSchema, edge: ErrorEdge, registry: SocketRegistry<Extra>): Server<Extra> {
   const plans = new SubscriptionPlans(schema, app.config.production);
   return makeServer<Record<string, unknown>, SocketState>({
     connectionInitWaitTimeout: INIT_TIMEOUT_MS,
@@ -110,6 +113,31 @@ function closeIdleGuest(socket: SocketState): void {
   }, GUEST_IDLE_MS).unref();
 }
 
+/** It lives as long as the subscription, whose start seldom needs loaders; each event has its own. */
+class SubscriptionContext implements Context {
+  readonly queueToken: string | null;
+  readonly address: string;
+  readonly services: Services;
+  #loaders: Loaders | undefined;
+  readonly #createLoaders: () => Loaders;
+
+  constructor(
+    { services, createLoaders }: App,
+    { queueToken, address }: SocketState,
+    readonly requestId: string,
+    readonly viewer: Viewer | null,
+  ) {
+    this.queueToken = queueToken;
+    this.address = address;
+    this.services = services;
+    this.#createLoaders = createLoaders;
+  }
+
+  get loaders(): Loaders {
+    return (this.#loaders ??= this.#createLoaders());
+  }
+}
+
 /** In the words of graphql-ws, and counted as it would be. */
 function delivererOf(app: App, socket: SocketState, id: string, field: string): SubscriptionArgs['deliver'] {
   const open = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
@@ -146,7 +174,7 @@ async function operationArgs(
     document: plan.document,
     operationName: payload.operationName,
     variableValues: payload.variables,
-    contextValue: contextOf(app, { ...extra, requestId: scope.requestId }, viewer),
+    contextValue: new SubscriptionContext(app, extra, scope.requestId, viewer),
     hideSuggestions: app.config.production,
     events: plan.events,
     deliver: delivererOf(app, extra, id, plan.label.field),

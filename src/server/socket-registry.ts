@@ -15,16 +15,11 @@ export const CLOSE_FORBIDDEN = 4403;
 export const CLOSE_TOO_MANY_SOCKETS = 4429;
 export const CLOSE_SERVER_ERROR = 4500;
 
-interface Entry {
-  viewer: Viewer;
-  expiry: NodeJS.Timeout;
-}
-
 /** Signed-in sockets of this process: at most so many for each user, none past the end of its access token or of its session. */
 export class SocketRegistry<Socket extends Closable> {
-  readonly #entries = new Map<Socket, Entry>();
-  readonly #byUser = new Map<string, Set<Socket>>();
-  readonly #bySession = new Map<string, Set<Socket>>();
+  readonly #viewers = new Map<Socket, Viewer>();
+  readonly #byUser = new Map<string, Socket[]>();
+  readonly #bySession = new Map<string, Socket[]>();
 
   /**
    * The newest always has room: a phone that lost its network leaves sockets behind that look alive for a while, and its owner would be locked out
@@ -36,26 +31,28 @@ export class SocketRegistry<Socket extends Closable> {
       this.remove(oldest);
       oldest.close(CLOSE_TOO_MANY_SOCKETS, 'Replaced by a newer connection');
     }
-    const remainingMs = Math.max(0, viewer.tokenExpiresAt.getTime() - Date.now());
-    const expiry = setTimeout(() => socket.close(CLOSE_FORBIDDEN, 'Access token expired'), remainingMs);
-    expiry.unref();
-    this.#entries.set(socket, { viewer, expiry });
+    this.#viewers.set(socket, viewer);
     enter(this.#byUser, viewer.userId, socket);
     enter(this.#bySession, viewer.sessionId, socket);
   }
 
   remove(socket: Socket): void {
-    const entry = this.#entries.get(socket);
-    if (!entry) return;
-    clearTimeout(entry.expiry);
-    this.#entries.delete(socket);
-    leave(this.#byUser, entry.viewer.userId, socket);
-    leave(this.#bySession, entry.viewer.sessionId, socket);
+    const viewer = this.#viewers.get(socket);
+    if (!viewer) return;
+    this.#viewers.delete(socket);
+    leave(this.#byUser, viewer.userId, socket);
+    leave(this.#bySession, viewer.sessionId, socket);
   }
 
   /** As of now: what closes meanwhile may still come. */
   sockets(): Socket[] {
-    return [...this.#entries.keys()];
+    return [...this.#viewers.keys()];
+  }
+
+  /** Looked for in one go: a timer for each would cost more than all the looking. */
+  closeExpired(): void {
+    const now = Date.now();
+    for (const [socket, { tokenExpiresAt }] of this.#viewers) if (tokenExpiresAt.getTime() <= now) socket.close(CLOSE_FORBIDDEN, 'Access token expired');
   }
 
   closeSession(sessionId: string): void {
@@ -63,13 +60,12 @@ export class SocketRegistry<Socket extends Closable> {
   }
 }
 
-function enter<Socket>(index: Map<string, Set<Socket>>, key: string, socket: Socket): void {
-  const sockets = index.get(key) ?? new Set();
-  index.set(key, sockets.add(socket));
+function enter<Socket>(index: Map<string, Socket[]>, key: string, socket: Socket): void {
+  index.set(key, [...(index.get(key) ?? []), socket]);
 }
 
-function leave<Socket>(index: Map<string, Set<Socket>>, key: string, socket: Socket): void {
-  const sockets = index.get(key);
-  sockets?.delete(socket);
-  if (sockets?.size === 0) index.delete(key);
+function leave<Socket>(index: Map<string, Socket[]>, key: string, socket: Socket): void {
+  const others = (index.get(key) ?? []).filter((other) => other !== socket);
+  if (others.length > 0) index.set(key, others);
+  else index.delete(key);
 }

@@ -6,24 +6,30 @@ import { handleProtocols, type Server as GraphqlWs } from 'graphql-ws';
 import type { App } from '../app.js';
 import type { ErrorEdge } from './errors.js';
 import { clientAddressOf } from './client-address.js';
-import { writeText } from './event-socket.js';
-import { createGraphqlWs, type SocketState } from './graphql-ws.js';
+import { createGraphqlWs } from './graphql-ws.js';
 import { rejectSocket, requestIdOf } from './http.js';
-import { MESSAGE_MAX_BYTES, SESSION_RECHECK_MS, SOCKET_BACKLOG_MAX_BYTES, SOCKET_PING_MS, UNACKNOWLEDGED_SOCKETS_MAX } from './limits.js';
+import { MESSAGE_MAX_BYTES, SESSION_RECHECK_MS, SOCKET_PING_MS, UNACKNOWLEDGED_SOCKETS_MAX } from './limits.js';
 import { mayOpenSocket } from './origin.js';
 import { viewerOfToken } from './request-context.js';
 import { inScope, newScope } from './request-scope.js';
+import { ServedSocket } from './served-socket.js';
 import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_GOING_AWAY, CLOSE_SERVER_ERROR, SocketRegistry } from './socket-registry.js';
 
 /** graphql-ws throws this for a type that only a server sends. */
 const UNEXPECTED_TYPE = /^Unexpected message of type/;
+/** Each socket is asked for a sign of life in one of so many turns: thousands of pings and their answers at once would keep everybody waiting. */
+export const PING_TURNS = 12;
+/** So much longer than its access token a socket may last. */
+const EXPIRY_LOOK_MS = 250;
 
 /** Websockets at /graphql on the HTTP server's own port. */
 export class SocketEdge {
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX_BYTES, handleProtocols });
-  readonly #registry = new SocketRegistry<SocketState>();
-  readonly #graphqlWs: GraphqlWs<SocketState>;
-  readonly #alive = new WeakSet<WebSocket>();
+  readonly #registry = new SocketRegistry<ServedSocket>();
+  readonly #graphqlWs: GraphqlWs<ServedSocket>;
+  readonly #served = new Set<ServedSocket>();
+  #opened = 0;
+  #pingTurn = 0;
   readonly #timers: NodeJS.Timeout[];
   #unacknowledged = 0;
   #draining = false;
@@ -38,7 +44,12 @@ export class SocketEdge {
     this.#sockets.on('wsClientError', (_error, socket, request) => {
       rejectSocket(socket as Socket, '400 Bad Request', 'BAD_USER_INPUT', 'Not a valid websocket handshake.', requestIdOf(request));
     });
-    this.#timers = [setInterval(() => this.#pingAll(), SOCKET_PING_MS).unref(), setInterval(() => void this.recheckSessions(), SESSION_RECHECK_MS).unref()];
+    const every = (ms: number, work: () => void): NodeJS.Timeout => setInterval(work, ms).unref();
+    this.#timers = [
+      every(SOCKET_PING_MS / PING_TURNS, () => this.pingSome()),
+      every(EXPIRY_LOOK_MS, () => this.#registry.closeExpired()),
+      every(SESSION_RECHECK_MS, () => void this.recheckSessions()),
+    ];
   }
 
   async attach(server: HttpServer): Promise<void> {
@@ -77,68 +88,49 @@ export class SocketEdge {
     if (this.#draining || this.#unacknowledged >= UNACKNOWLEDGED_SOCKETS_MAX) {
       return rejectSocket(socket, '503 Service Unavailable', 'SERVICE_UNAVAILABLE', 'Too many sockets are just connecting.', requestId, { 'retry-after': '1' });
     }
-    this.#unacknowledged += 1;
-    const settle = once(() => (this.#unacknowledged -= 1));
+    const settle = this.#countUnacknowledged();
     socket.once('close', settle);
-    this.#sockets.handleUpgrade(request, socket, head, (client) => this.#open(client, socket, request, requestId, settle));
+    const address = clientAddressOf(request, this.app.config.trustProxyHops);
+    this.#sockets.handleUpgrade(request, socket, head, (client) => this.#open(client, socket, requestId, address, settle));
   }
 
-  #open(client: WebSocket, socket: Socket, request: IncomingMessage, requestId: string, acknowledged: () => void): void {
-    const state: SocketState = {
-      requestId,
-      address: clientAddressOf(request, this.app.config.trustProxyHops),
-      accessToken: null,
-      queueToken: null,
-      running: new Map(),
-      isOpen: () => client.readyState === client.OPEN,
-      write: (text) => writeText(client, socket, text),
-      close: (code, reason) => client.close(code, reason),
-      acknowledged,
-    };
-    this.#alive.add(client);
+  /** Answers how to count it no more. A function of its own, so that nothing keeps the request. */
+  #countUnacknowledged(): () => void {
+    this.#unacknowledged += 1;
+    return once(() => (this.#unacknowledged -= 1));
+  }
+
+  #open(client: WebSocket, socket: Socket, requestId: string, address: string, acknowledged: () => void): void {
+    this.#opened += 1;
+    const served = new ServedSocket(client, socket, requestId, address, this.#opened % PING_TURNS, acknowledged, this.#receive);
+    this.#served.add(served);
     this.app.metrics.socketOpened();
-    client.on('pong', () => this.#alive.add(client));
     // Too large a frame, bad UTF-8 and the like: ws has already sent the close that fits.
     client.on('error', (error) => this.app.logger.debug({ err: error, requestId }, 'websocket'));
-    const closed = this.#graphqlWs.opened(
-      { protocol: client.protocol, send: (data) => send(client, data), close: state.close, onMessage: (receive) => this.#receive(client, state, receive) },
-      state,
-    );
+    const closed = this.#graphqlWs.opened(served, served);
     client.once('close', (code, reason) => {
       this.app.metrics.socketClosed();
-      this.#registry.remove(state);
+      this.#served.delete(served);
+      this.#registry.remove(served);
       acknowledged();
       closed(code, String(reason)).catch((error: unknown) => this.app.logger.error({ err: error, requestId }, 'websocket clean-up'));
     });
   }
 
-  #receive(client: WebSocket, state: SocketState, receive: (data: string) => Promise<void>): void {
-    let messages = 0;
-    client.on('message', (data: RawData, isBinary: boolean) => {
-      if (client.readyState !== client.OPEN) return;
-      if (isBinary) return client.close(CLOSE_BAD_REQUEST, 'Messages are text');
-      messages += 1;
-      inScope(newScope(`${state.requestId}.${messages}`), () => receive(String(data))).catch((error: unknown) => {
-        if (error instanceof Error && UNEXPECTED_TYPE.test(error.message)) return client.close(CLOSE_BAD_REQUEST, 'Invalid message received');
-        this.app.logger.error({ err: error, requestId: state.requestId }, 'websocket message');
-        client.close(CLOSE_SERVER_ERROR, 'Something went wrong on our side');
-      });
+  readonly #receive = (socket: ServedSocket, data: RawData, isBinary: boolean, receive: (text: string) => Promise<void>): void => {
+    if (isBinary) return socket.close(CLOSE_BAD_REQUEST, 'Messages are text');
+    inScope(newScope(`${socket.requestId}.${socket.messages}`), () => receive(String(data))).catch((error: unknown) => {
+      if (error instanceof Error && UNEXPECTED_TYPE.test(error.message)) return socket.close(CLOSE_BAD_REQUEST, 'Invalid message received');
+      this.app.logger.error({ err: error, requestId: socket.requestId }, 'websocket message');
+      socket.close(CLOSE_SERVER_ERROR, 'Something went wrong on our side');
     });
-  }
+  };
 
-  #pingAll(): void {
-    for (const client of this.#sockets.clients) {
-      if (!this.#alive.delete(client)) client.terminate();
-      else client.ping();
-    }
+  /** Whoever has not answered since the turn before is gone, or reads nothing. */
+  pingSome(): void {
+    this.#pingTurn = (this.#pingTurn + 1) % PING_TURNS;
+    for (const served of this.#served) if (served.pingTurn === this.#pingTurn) served.ping();
   }
-}
-
-/** A subscription waits for its reader. One that reads nothing sees no ping either and is gone with the next; what piles up past all waiting ends it at once. */
-async function send(client: WebSocket, data: string): Promise<void> {
-  if (client.readyState !== client.OPEN) return;
-  if (client.bufferedAmount > SOCKET_BACKLOG_MAX_BYTES) return client.terminate();
-  await new Promise<void>((resolve) => client.send(data, () => resolve()));
 }
 
 function once(work: () => void): () => void {
