@@ -3,12 +3,18 @@ import { connectDatabase } from '../src/database/orm.config.js';
 import { migrate } from '../src/database/migrate.js';
 import type { Bench, BenchRun } from './bench.js';
 import { fill } from './data/fill.js';
+import { idOf } from './data/ids.js';
+import { fillLine, timeLine } from './data/line.js';
 import { HOT_QUERIES } from './data/hot-queries.js';
 import { worthOf, type Worth } from './data/indexes.js';
+import { interleave } from './support/interleave.js';
+import { medianOf, metricOf } from './support/stats.js';
 import type { BenchWorld } from './support/world.js';
 
 const FEW_SEATS = 10_000;
 const MANY_SEATS = { quick: 100_000, full: 1_000_000 };
+const FEW_WAITING = 10_000;
+const MANY_WAITING = { quick: 100_000, full: 1_000_000 };
 const EFFORT = { quick: { rounds: 3, times: 20, scans: 1 }, full: { rounds: 7, times: 50, scans: 5 } };
 const SEATS_PER_USER = 10;
 const GROWTH_MAX = 1.5;
@@ -38,9 +44,30 @@ export const data: Bench = {
       }
       return worths;
     });
-    report(run, found, `${size.seats.toLocaleString('en')} seats, ${size.reservations.toLocaleString('en')} reservations`);
+    reportRows(run, found, `${size.seats.toLocaleString('en')} seats, ${size.reservations.toLocaleString('en')} reservations`);
+    await timeQueues(run, world);
   },
 };
+
+async function timeQueues(run: BenchRun, world: BenchWorld): Promise<void> {
+  const { app } = world;
+  const lines = await run.part('queues', async () => {
+    const lengths = [FEW_WAITING, run.sized(MANY_WAITING)];
+    return Promise.all(lengths.map(async (length, index) => ({ length, concertId: idOf('concert', index + 1), store: await fillLine(app, idOf('concert', index + 1), length) })));
+  });
+  const named = (length: number): string => `${length.toLocaleString('en')} waiting`;
+  const sides = lines.map(({ length, concertId, store }) => ({ name: named(length), measure: () => timeLine(store, concertId, length) }));
+  const rounds = await interleave(run, 'queues', sides, run.sized({ quick: 3, full: 9 }));
+  run.table({
+    title: 'Queues in Redis, one script after the other',
+    columns: ['', 'a rank, ms', 'to propose 500 and admit 20, ms'],
+    rows: sides.map(({ name }) => [name, ...['rankMs', 'admitMs'].map((metric) => medianOf(metricOf(rounds, name, metric)))]),
+  });
+  for (const [metric, name] of [['rankMs', 'a rank'], ['admitMs', 'an admission']] as const) {
+    const [few, many] = sides;
+    run.compare(`${name} among ${many!.name} by one among ${few!.name}`, rounds, { of: few!.name, to: many!.name, metric, better: 'lower', wanted: { atMost: GROWTH_MAX } });
+  }
+}
 
 async function connectionOf(run: BenchRun, world: BenchWorld, database: string): Promise<Connection> {
   await world.app.orm.em.getConnection().execute(`create database if not exists ${database}`);
@@ -49,7 +76,7 @@ async function connectionOf(run: BenchRun, world: BenchWorld, database: string):
   return connection;
 }
 
-function report(run: BenchRun, found: readonly Worth[], size: string): void {
+function reportRows(run: BenchRun, found: readonly Worth[], size: string): void {
   run.table({
     title: `Hot queries among ${size}`,
     columns: ['query', 'index', 'without it', 'with it', 'ms without any', 'ms without it', 'ms with it', 'without any / with', 'published', 'growth'],

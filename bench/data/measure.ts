@@ -1,17 +1,19 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { medianOf } from '../support/stats.js';
 
-/** Time of one statement as its sender sees it, and how the server goes about it. */
+/** Time of one act as whoever waits for it sees it, in ms; and how the server goes about a statement. */
 
-export async function medianMs(connection: Connection, sql: string, times: number): Promise<number> {
+export async function medianTime(times: number, work: () => Promise<unknown>): Promise<number> {
   const taken: number[] = [];
   for (let time = 0; time < times; time += 1) {
     const startedAt = performance.now();
-    await connection.query(sql);
+    await work();
     taken.push(performance.now() - startedAt);
   }
   return medianOf(taken);
 }
+
+export const medianMs = (connection: Connection, sql: string, times: number): Promise<number> => medianTime(times, () => connection.query(sql));
 
 /** How the rows of the table are found: kind of access, key, how many the server expects to read. */
 export async function planOf(connection: Connection, sql: string, table: string): Promise<string> {

@@ -1,20 +1,16 @@
 import { createConnection } from 'mysql2/promise';
 import { createApp, type App } from '../../src/app.js';
 import { migrate } from '../../src/database/migrate.js';
-import type { Viewer } from '../../src/domain/viewer.js';
 import { keys } from '../../src/redis/keys.js';
-import { QueueStore } from '../../src/redis/queue-store.js';
 import { fill, type Filled } from '../data/fill.js';
 import { idOf } from '../data/ids.js';
-import type { Sample } from '../support/stats.js';
-import { medianOf } from '../support/stats.js';
+import { fillLine, viewerOf } from '../data/line.js';
+import { medianTime } from '../data/measure.js';
+import { medianOf, type Sample } from '../support/stats.js';
 import type { BenchWorld } from '../support/world.js';
 
 /** A Frontrow with so many users and seats, and a queue in which all of them wait, beside others in the same stores. */
 
-/** Joins that are sent together while the queue is filled. */
-const JOINS_AT_ONCE = 2000;
-const HOUR_MS = 3_600_000;
 /** Of each measurement: enough for a median. */
 const [RESERVES, POSITIONS, TICKS, ADMITTED_A_TICK] = [20, 300, 5, 20];
 const ADMIT_INTERVAL_MS = 30;
@@ -47,7 +43,9 @@ export class Town {
     await migrate(app.orm);
     const connection = await createConnection({ socketPath: world.database.socket, user: 'root', database: name });
     const filled = await fill(connection, size, size).finally(() => connection.end());
-    return new Town(size, app, filled, await fillQueue(app, size));
+    await fillLine(app, CONCERT, size);
+    await app.services.queue.setPolicy(CONCERT, { admitCount: ADMITTED_A_TICK, admitIntervalMs: ADMIT_INTERVAL_MS });
+    return new Town(size, app, filled, await memoryOf(app, size));
   }
 
   close(): Promise<void> {
@@ -82,27 +80,9 @@ export class Town {
 }
 
 const CONCERT = idOf('concert', 1);
-const viewerOf = (n: number): Viewer => ({ userId: idOf('user', n), role: 'USER', sessionId: idOf('session', n), tokenExpiresAt: new Date(Date.now() + HOUR_MS) });
 
-async function medianTime(times: number, work: () => Promise<unknown>): Promise<number> {
-  const taken: number[] = [];
-  for (let time = 0; time < times; time += 1) {
-    const startedAt = performance.now();
-    await work();
-    taken.push(performance.now() - startedAt);
-  }
-  return medianOf(taken);
-}
-
-/** Through the script that joins. Somebody asks first: that makes the queue usable in this Redis. */
-async function fillQueue(app: App, users: number): Promise<Memory> {
-  await app.services.queue.position(viewerOf(users + 1), CONCERT);
-  await app.services.queue.setPolicy(CONCERT, { admitCount: ADMITTED_A_TICK, admitIntervalMs: ADMIT_INTERVAL_MS });
-  const store = new QueueStore(app.redis, app.redisRun, () => Promise.reject(new Error('The queue was lost.')));
-  for (let from = 1; from <= users; from += JOINS_AT_ONCE) {
-    const joining = Array.from({ length: Math.min(JOINS_AT_ONCE, users - from + 1) }, (_, index) => idOf('user', from + index));
-    await Promise.all(joining.map((userId) => store.join(CONCERT, userId, true)));
-  }
+/** Bytes for each of them. */
+async function memoryOf(app: App, users: number): Promise<Memory> {
   const sizeOf = async (key: string): Promise<number> => Number((await app.redis.memory('USAGE', key, 'SAMPLES', 0)) ?? 0) / users;
   const line = (await Promise.all([keys.queueWaiting(CONCERT), keys.queueSeen(CONCERT)].map(sizeOf))).reduce((sum, bytes) => sum + bytes, 0);
   return { line, events: await sizeOf(keys.queueEvents(CONCERT)) };

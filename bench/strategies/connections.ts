@@ -1,4 +1,4 @@
-import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
+import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2/promise';
 
 /** As Frontrow's connections. */
 const SESSION = ["set session time_zone = '+00:00'", 'set session transaction isolation level read committed', 'set session innodb_lock_wait_timeout = 2'];
@@ -9,8 +9,8 @@ export class Connections {
   #held = 0;
   heldMax = 0;
 
-  constructor(url: string, max: number) {
-    this.#pool = createPool({ uri: url, connectionLimit: max, timezone: 'Z' });
+  constructor(where: PoolOptions, max: number) {
+    this.#pool = createPool({ ...where, connectionLimit: max, timezone: 'Z' });
     this.#pool.pool.on('connection', (connection) => {
       for (const setting of SESSION) connection.query(setting);
     });

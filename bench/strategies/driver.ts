@@ -6,9 +6,8 @@ import { burst } from '../writes/burst.js';
 import { obey } from '../writes/control.js';
 import { Connections } from './connections.js';
 import { frontrow, poolMeter } from './frontrow.js';
-import { optimisticVersion, pessimisticLock, serializable, uniqueKeyAlone } from './in-database.js';
 import type { Contest, Contested, StrategyName } from './contest.js';
-import { bullmqQueue, redisLock } from './with-redis.js';
+import { OTHERS } from './others.js';
 import type { Strategy, Tools } from './strategy.js';
 
 /** All strategies in one process on the core of the server under test; one at a time, each with a pool of its own that is warm. */
@@ -20,14 +19,6 @@ const [database, redis] = [config.databaseUrl!, config.redisUrl!];
 const app = await createApp(config, { database: { url: database }, redis }, createLogger('warn', destination(2)));
 const ofFrontrow = await poolMeter(app);
 
-const make: Record<Exclude<StrategyName, 'frontrow'>, (tools: Tools) => Strategy> = {
-  'pessimistic lock': pessimisticLock,
-  'optimistic version': optimisticVersion,
-  'redis lock': redisLock,
-  serializable,
-  'bullmq queue': bullmqQueue,
-  'unique key alone': uniqueKeyAlone,
-};
 interface Contender {
   strategy: Strategy;
   tools: Tools;
@@ -37,8 +28,8 @@ const contenders = new Map<StrategyName, Contender>();
 function contenderOf(name: StrategyName): Contender {
   const known = contenders.get(name);
   if (known) return known;
-  const tools: Tools = { connections: new Connections(database, CONNECTIONS_MAX), redis, tally: { retries: 0 } };
-  const contender = { strategy: name === 'frontrow' ? frontrow(app) : make[name](tools), tools };
+  const tools: Tools = { connections: new Connections({ uri: database }, CONNECTIONS_MAX), redis, tally: { retries: 0 } };
+  const contender = { strategy: name === 'frontrow' ? frontrow(app) : OTHERS[name](tools), tools };
   contenders.set(name, contender);
   return contender;
 }

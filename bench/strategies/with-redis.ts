@@ -34,13 +34,12 @@ export const redisLock = ({ connections, redis: url, tally }: Tools): Strategy =
 
 /** Every wish is a job of one queue, and one worker does one after the other. */
 export const bullmqQueue = ({ connections, redis: url }: Tools): Strategy => {
-  const { hostname: host, port } = new URL(url);
-  const connection = { host, port: Number(port), maxRetriesPerRequest: null };
+  const [connection, listener] = [0, 1].map(() => new Redis(url, { maxRetriesPerRequest: null }));
   const name = `wishes-${uuid()}`;
-  const [queue, events] = [new Queue<Wish, Answer>(name, { connection }), new QueueEvents(name, { connection })];
+  const [queue, events] = [new Queue<Wish, Answer>(name, { connection: connection! }), new QueueEvents(name, { connection: listener! })];
   // As many listen as wait.
   events.setMaxListeners(0);
-  const worker = new Worker<Wish, Answer>(name, ({ data }) => sell(connections, data), { connection, concurrency: 1 });
+  const worker = new Worker<Wish, Answer>(name, ({ data }) => sell(connections, data), { connection: connection!, concurrency: 1 });
   return {
     async buy(wish) {
       await events.waitUntilReady();
@@ -50,6 +49,7 @@ export const bullmqQueue = ({ connections, redis: url }: Tools): Strategy => {
     async close() {
       await worker.close();
       await Promise.all([events.close(), queue.close()]);
+      for (const client of [connection, listener]) client!.disconnect();
     },
   };
 };

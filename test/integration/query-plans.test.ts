@@ -64,7 +64,7 @@ async function planOf(read: (em: EntityManager) => Promise<unknown>, change = (s
 /** SYSDATE() is another at every row, so no index can be asked for it. */
 const bySysdate = (sql: string): string => sql.replaceAll('now(3)', 'sysdate(3)');
 
-test('the sweeper finds the holds that are over by a range of their index', async () => {
+test('C6: the sweeper finds the holds that are over by a range of their index', async () => {
   const [step] = await planOf((em) => overdueHolds(em, 100));
   expect(step).toMatchObject({ type: 'range', key: 'reservation_expiry_index' });
   expect(step!.rows).toBeLessThan(10);
@@ -72,7 +72,7 @@ test('the sweeper finds the holds that are over by a range of their index', asyn
   expect(bad!.type).not.toBe('range');
 });
 
-test('the available seats of a date are counted by ranges of the index, without the seats that are held', async () => {
+test('C6: the available seats of a date are counted by ranges of the index, without the seats that are held', async () => {
   const [step] = await planOf((em) => availableSeatsOf(em, [concert.scheduleId]));
   expect(step).toMatchObject({ type: 'range', key: 'seat_status_index' });
   expect(step!.rows).toBeLessThan(100);
@@ -80,7 +80,7 @@ test('the available seats of a date are counted by ranges of the index, without 
   expect(bad!.rows).toBeGreaterThan(step!.rows * 10);
 });
 
-test('the tick finds the passes that are over by a range of their index', async () => {
+test('C6: the tick finds the passes that are over by a range of their index', async () => {
   const [step] = await planOf((em) => overduePasses(em, 500));
   expect(step).toMatchObject({ type: 'range', key: 'queue_pass_open_index' });
   expect(step!.rows).toBeLessThan(10);
@@ -88,14 +88,14 @@ test('the tick finds the passes that are over by a range of their index', async 
   expect(bad!.rows).toBeGreaterThan(500);
 });
 
-test('the heartbeat asks for the paid passes of those who are active by their keys', async () => {
+test('C6: the heartbeat asks for the paid passes of those who are active by their keys', async () => {
   const users = await frontrow.app.transactions.fork().execute<{ id: string }[]>('select user_id as id from queue_pass where concert_id = ? limit 5', [concert.id]);
   const [step] = await planOf((em) => paidPassesOf(em, concert.id, users.map(({ id }) => id)));
   expect(step).toMatchObject({ type: 'range', key: 'PRIMARY' });
   expect(step!.rows).toBeLessThanOrEqual(users.length);
 });
 
-test('a lost queue is recovered by indexes: the rows of who comes back by their keys, what ended lately by a range', async () => {
+test('C6: a lost queue is recovered by indexes: the rows of who comes back by their keys, what ended lately by a range', async () => {
   const users = await frontrow.app.transactions.fork().execute<{ id: string }[]>('select user_id as id from queue_pass where concert_id = ? limit 5', [concert.id]);
   const [rows] = await planOf((em) => passesOfUsers(em, concert.id, users.map(({ id }) => id)));
   expect(rows).toMatchObject({ type: 'range', key: 'PRIMARY' });
@@ -104,7 +104,7 @@ test('a lost queue is recovered by indexes: the rows of who comes back by their 
   expect(ended!.rows).toBeLessThan(10);
 });
 
-test('that a date is sold out is seen by two looks into the index, not by reading its seats', async () => {
+test('C6: that a date is sold out is seen by two looks into the index, not by reading its seats', async () => {
   const soldOut = await frontrow.build.concert({ seats: 20_000 });
   const em = frontrow.app.transactions.fork();
   await em.execute("update seat set status = 'SOLD' where schedule_id = ?", [soldOut.scheduleId]);
@@ -119,7 +119,7 @@ test('that a date is sold out is seen by two looks into the index, not by readin
   expect((await queueFactsOf(em, [soldOut.id])).get(soldOut.id)!.seatsMayRemain).toBe(false);
 });
 
-test('the relay finds the events that are not published yet by their index, which has them in order: none of a backlog is sorted', async () => {
+test('C6: the relay finds the events that are not published yet by their index, which has them in order: none of a backlog is sorted', async () => {
   const [step] = await planOf((em) => unpublishedEvents(em, 100));
   expect(step).toMatchObject({ type: 'ref', key: 'outbox_event_published_index', Extra: expect.not.stringContaining('filesort') });
   expect(step!.rows).toBeLessThan(20);
@@ -127,7 +127,7 @@ test('the relay finds the events that are not published yet by their index, whic
   expect(bad!.Extra).toContain('filesort');
 });
 
-test('the sweeper finds the deliveries whose time has come by a range of their index, and those before them by another', async () => {
+test('C6: the sweeper finds the deliveries whose time has come by a range of their index, and those before them by another', async () => {
   const plan = await planOf((em) => overdueDeliveries(em, concert.id, 2000, 500));
   expect(plan.find(({ table }) => table === 'd')).toMatchObject({ type: 'range', key: 'webhook_delivery_late_index' });
   expect(plan.find(({ table }) => table === 'e')).toMatchObject({ key: 'webhook_delivery_order_index' });
