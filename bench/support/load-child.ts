@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { cpuUsOf } from './cpu.js';
 import { Histogram } from './histogram.js';
 import { HttpConnection, type Answer } from './http-connection.js';
-import type { RequestsJob, RequestsResult } from './load-jobs.js';
+import { FlowRunner } from './flow-runner.js';
+import type { LoadJob, RequestsJob, RequestsResult } from './load-jobs.js';
 
 /** A load process: takes one job at a time, by the path of its file, and answers what came of it. */
 
@@ -21,9 +22,8 @@ class Tally {
   }
 }
 
-function mistakeOf({ status, body }: Answer, { expectBytes, mayContain }: RequestsJob): string | null {
+function mistakeOf({ status, body }: Answer, { expectBytes }: RequestsJob): string | null {
   if (expectBytes !== undefined && status === 200 && body.length === expectBytes) return null;
-  if (mayContain !== undefined && body.includes(mayContain)) return null;
   if (expectBytes === undefined && status === 200 && !body.includes('"errors"')) return null;
   return `${status} ${body.subarray(0, 300).toString()} (${body.length} bytes)`;
 }
@@ -32,6 +32,8 @@ async function sendAll(job: RequestsJob): Promise<RequestsResult> {
   const connections = await Promise.all(Array.from({ length: job.connections }, () => HttpConnection.open(job.port)));
   const requests = job.requests.map((request) => Buffer.from(request));
   const tally = new Tally();
+  const counts = Object.fromEntries((job.count ?? []).map((word) => [word, 0]));
+  if (job.greeting) await Promise.all(connections.map((connection) => connection.send(job.greeting!)));
   const before = job.pids.map(cpuUsOf);
   const startedAt = performance.now();
   const endsAt = job.durationMs === undefined ? Infinity : startedAt + job.durationMs;
@@ -49,19 +51,21 @@ async function sendAll(job: RequestsJob): Promise<RequestsResult> {
       tally.answered += 1;
       const mistake = mistakeOf(answer, job);
       if (mistake) tally.error(mistake);
+      for (const word of job.count ?? []) if (answer.body.includes(word)) counts[word]! += 1;
     }
   };
   await Promise.all(connections.map((connection) => work(connection).catch((error: unknown) => tally.error(String(error)))));
   const seconds = (performance.now() - startedAt) / 1000;
   const cpuUs = job.pids.map((pid, index) => cpuUsOf(pid) - before[index]!);
   for (const connection of connections) connection.close();
-  return { answered: tally.answered, errors: tally.errors, firstErrors: tally.firstErrors, seconds, cpuUs, times: tally.times.times() };
+  return { answered: tally.answered, errors: tally.errors, firstErrors: tally.firstErrors, counts, seconds, cpuUs, times: tally.times.times() };
 }
 
 process.on('message', (file: string) => {
-  const job = JSON.parse(readFileSync(file, 'utf8')) as RequestsJob;
-  sendAll(job).then(
-    (result) => process.send!({ result }),
+  const job = JSON.parse(readFileSync(file, 'utf8')) as LoadJob;
+  const done = job.kind === 'flows' ? new FlowRunner(job).run() : sendAll(job);
+  done.then(
+    (result: object) => process.send!({ result }),
     (error: unknown) => process.send!({ error: error instanceof Error ? error.stack : String(error) }),
   );
 });

@@ -4,9 +4,11 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasEnded } from '../../src/launcher/server-process.js';
 import { Histogram } from './histogram.js';
-import type { RequestsJob, RequestsResult } from './load-jobs.js';
+import type { FlowsJob, FlowsResult, LoadJob, RequestsJob, RequestsResult } from './load-jobs.js';
 import { endProcess, spawnNode, tsArgs } from './process.js';
 import type { Sample } from './stats.js';
+
+type Answer<Result> = { result: Result } | { error: string };
 
 /** A load process on the core that is not the server's, as the bench sees it. */
 export class Load {
@@ -24,28 +26,32 @@ export class Load {
   }
 
   async requests(job: Omit<RequestsJob, 'kind'>): Promise<RequestsResult> {
-    return this.#ask({ kind: 'requests', ...job });
+    return this.#ask<RequestsResult>({ kind: 'requests', ...job });
+  }
+
+  async flows(job: Omit<FlowsJob, 'kind'>): Promise<FlowsResult> {
+    return this.#ask<FlowsResult>({ kind: 'flows', ...job });
   }
 
   close(): Promise<void> {
     return endProcess(this.child);
   }
 
-  async #ask(job: RequestsJob): Promise<RequestsResult> {
+  async #ask<Result>(job: LoadJob): Promise<Result> {
     if (hasEnded(this.child)) throw new Error('The load process has ended.');
     const file = join(this.folder, `load-${this.child.pid}-${(this.#jobs += 1)}.json`);
     writeFileSync(file, JSON.stringify(job));
     this.child.send(file);
-    const answer = await this.#answer();
+    const answer = await this.#answer<Result>();
     rmSync(file);
     if ('error' in answer) throw new Error(answer.error);
     return answer.result;
   }
 
-  #answer(): Promise<{ result: RequestsResult } | { error: string }> {
+  #answer<Result>(): Promise<Answer<Result>> {
     return new Promise((resolve, reject) => {
       const gone = (): void => reject(new Error('The load process has ended.'));
-      this.child.once('exit', gone).once('message', (answer: { result: RequestsResult } | { error: string }) => {
+      this.child.once('exit', gone).once('message', (answer: Answer<Result>) => {
         this.child.off('exit', gone);
         resolve(answer);
       });

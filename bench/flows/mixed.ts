@@ -1,0 +1,89 @@
+import type { BenchRun } from '../bench.js';
+import { Histogram } from '../support/histogram.js';
+import type { Load } from '../support/load.js';
+import type { FlowsResult } from '../support/load-jobs.js';
+import type { BenchWorld } from '../support/world.js';
+import { VISITS, type Seller } from './sellers.js';
+import { makeVisitors } from './visitors.js';
+
+/** Charge, concerts, dates, seats, reserve, pay: 50 users become 300, stay, and go. */
+
+const [FEW, MANY] = [50, 300];
+const PUBLISHED = { perSecond: 312, averageMs: 621, p95Ms: 1850, maxMs: 8390, failedPercent: 0.09 };
+/** To learn how many visitors a full run needs. */
+const TRIAL_MS = 1500;
+const TRIAL_VISITORS = 4000;
+const SPARE = 1.5;
+const VISITORS_MAX = 400_000;
+const DATES_PER_CONCERT = 5;
+const PAID_SHARE = 0.95;
+
+type Durations = Record<'rampMs' | 'holdMs' | 'downMs', number>;
+
+/** `ramp` begins with the few. */
+const stagesOf = ({ rampMs, holdMs, downMs }: Durations) => [{ ms: 1, users: FEW }, { ms: rampMs, users: MANY }, { ms: holdMs, users: MANY }, { ms: downMs, users: FEW }];
+
+export async function timeMixedFlow(run: BenchRun, world: BenchWorld, load: Load, frontrow: Seller, naive: Seller): Promise<void> {
+  const durations = run.sized<Durations>({ quick: { rampMs: 3000, holdMs: 2500, downMs: 1500 }, full: { rampMs: 25_000, holdMs: 25_000, downMs: 10_000 } });
+  const ours = await run.part('Frontrow', () => visit(run, world, load, frontrow, durations));
+  const theirs = await run.part(naive.name, () => visit(run, world, load, naive, durations));
+  const [ourTimes, theirTimes] = [Histogram.of(ours.times), Histogram.of(theirs.times)];
+
+  run.note(`Mixed flow: each iteration is a fresh user with a session and a pass, who charges, looks at concerts, dates and 50 seats, reserves one and pays it; ${FEW} users at once become ${MANY} in ${durations.rampMs / 1000} s, stay for ${durations.holdMs / 1000} s and go within ${durations.downMs / 1000} s, without pausing between requests. The same for ${naive.name} with pessimistic locks, after it.`);
+  run.expect(ours.failed === 0, `mixed flow: no errors but refusals${ours.firstErrors[0] ? `: ${ours.firstErrors[0]}` : ''}`);
+  run.expect(!ours.ranOut, 'mixed flow: there were visitors to its end');
+  run.gate({ name: 'mixed flow: share of iterations that end in a payment', value: ours.completed / ours.used, atLeast: PAID_SHARE });
+  run.gate({ name: `mixed flow: p95 by that of ${naive.name}`, value: ourTimes.quantileMs(0.95) / theirTimes.quantileMs(0.95), atMost: 1 / 5 });
+  const wrongs = await run.part('rows', () => frontrow.wrongs());
+  run.expect(wrongs.length === 0, `mixed flow: money and seats agree afterwards${wrongs.length > 0 ? `: ${wrongs.join(', ')}` : ''}`);
+  tell(run, [[frontrow.name, ours], [naive.name, theirs]]);
+}
+
+async function visit(run: BenchRun, world: BenchWorld, load: Load, seller: Seller, durations: Durations): Promise<FlowsResult> {
+  const { seats, reserve, pay } = seller.steps;
+  const job = { port: seller.server.port, steps: [VISITS.charge, VISITS.concerts, VISITS.dates, seats, reserve, pay], pids: seller.pids };
+  const go = async (count: number, stages: { ms: number; users: number }[]): Promise<FlowsResult> => {
+    const visitors = await makeVisitors(world, seller, count, { balance: 0, admitted: true, datesPerConcert: DATES_PER_CONCERT });
+    const result = await load.flows({ ...job, people: visitors.file, from: 0, to: visitors.count, stages });
+    visitors.remove();
+    return result;
+  };
+  const trial = await go(TRIAL_VISITORS, [{ ms: TRIAL_MS, users: MANY }]);
+  const seconds = (durations.rampMs + durations.holdMs + durations.downMs) / 1000;
+  const wanted = Math.min(VISITORS_MAX, Math.ceil((trial.used / trial.seconds) * seconds * SPARE));
+  run.say(`${seller.name}: ${wanted} visitors for ${seconds} s`);
+  return go(wanted, stagesOf(durations));
+}
+
+function tell(run: BenchRun, results: readonly [name: string, FlowsResult][]): void {
+  const row = ([name, result]: readonly [string, FlowsResult]): (string | number)[] => {
+    const times = Histogram.of(result.times);
+    return [name, times.count / result.seconds, result.completed / result.seconds, times.averageMs, times.quantileMs(0.95), times.maxMs, (100 * result.failed) / result.used, (100 * result.completed) / result.used];
+  };
+  run.table({
+    title: `Mixed flow, ${FEW} to ${MANY} users`,
+    columns: ['', 'requests/s', 'iterations/s', 'average ms', 'p95 ms', 'max ms', 'failed %', 'paid %'],
+    rows: [...results.map(row), ['published by a system of this kind', PUBLISHED.perSecond, '–', PUBLISHED.averageMs, PUBLISHED.p95Ms, PUBLISHED.maxMs, PUBLISHED.failedPercent, '–']],
+    note: 'The published figures were measured on another machine: they give an order of magnitude, and no ratio is claimed.',
+  });
+  const [, ours] = results[0]!;
+  run.table({
+    title: `${results[0]![0]}, step by step`,
+    columns: ['', 'answered', 'refused', 'errors', 'average ms', 'p95 ms', 'max ms'],
+    rows: ours.steps.map(({ name, answered, refused, errors, times }) => {
+      const histogram = Histogram.of(times);
+      return [name, answered, refused, errors, histogram.averageMs, histogram.quantileMs(0.95), histogram.maxMs];
+    }),
+  });
+  plots(run, results);
+}
+
+function plots(run: BenchRun, results: readonly [name: string, FlowsResult][]): void {
+  const series = (metric: 'answered' | 'averageMs' | 'p95Ms') => results.map(([name, { timeline }]) => ({ name, points: timeline.map((second) => [second.second, second[metric]] as [number, number]) }));
+  const users = results[0]![1].timeline.map(({ second, users: count }) => [second, count] as [number, number]);
+  const published = (name: string, value: number) => [{ name: `published: ${name}`, value }];
+  run.plot({ kind: 'lines', title: 'Mixed flow: users over time', x: 'seconds', y: 'users', series: [{ name: 'users', points: users }] });
+  run.plot({ kind: 'lines', title: 'Mixed flow: requests per second', x: 'seconds', y: 'requests per second', logarithmic: 'y', series: series('answered'), references: published('312/s', PUBLISHED.perSecond) });
+  run.plot({ kind: 'lines', title: 'Mixed flow: average time', x: 'seconds', y: 'ms', logarithmic: 'y', series: series('averageMs'), references: published('621 ms', PUBLISHED.averageMs) });
+  run.plot({ kind: 'lines', title: 'Mixed flow: p95', x: 'seconds', y: 'ms', logarithmic: 'y', series: series('p95Ms'), references: published('1.85 s', PUBLISHED.p95Ms) });
+}

@@ -1,0 +1,90 @@
+import { ReserveDocument } from '../test/graphql/operations.js';
+import type { AdmittedBuyer } from '../test/support/builder.js';
+import type { Bench, BenchRun } from './bench.js';
+import { requestOf } from './support/http-connection.js';
+import { interleave, type Side } from './support/interleave.js';
+import { Load, sampleOf } from './support/load.js';
+import { bodyOf } from './support/operations.js';
+import { metricOf, spreadOf } from './support/stats.js';
+import type { BenchWorld } from './support/world.js';
+
+/** Everybody wants the same seat at the same moment. */
+export const hotSeat: Bench = { name: 'hot-seat', asks: 'How fast is no, when 2,000 want one seat, and who pays for it?', run: measure };
+
+const RACERS = 2000;
+const REFUSAL = 'a refusal';
+const TRIVIAL = 'trivial query';
+const TRIVIAL_BODY = bodyOf('query Currency { currency }');
+/** Of one who reserves alone, several times, as what a winner needs. */
+const ALONE = 5;
+
+async function measure(run: BenchRun): Promise<void> {
+  const world = await run.part('stores', () => run.world());
+  const rounds = run.sized({ quick: 4, full: 9 });
+  const { racers, scheduleId } = await run.part('racers', () => arrange(world));
+  const api = await world.frontrow('api');
+  const load = await Load.start(world.folder);
+  run.closing(() => load.close());
+  const reserve = (racer: AdmittedBuyer, seat: number): string => requestOf(bodyOf(ReserveDocument, { input: { scheduleId, seatNumbers: [seat] } }), racer);
+  const burst = (requests: string[]) =>
+    load.requests({ port: api.port, connections: requests.length, requests, greeting: requestOf(TRIVIAL_BODY, racers[0]!), count: ['"Reservation"', '"SeatsUnavailable"'], pids: [api.pid, world.database.pid, world.redis.pid] });
+  let seat = 0;
+  const winnersOf: number[] = [];
+  const wrong: string[] = [];
+  const statements: number[] = [];
+  const sides: Side[] = [
+    {
+      name: REFUSAL,
+      measure: async () => {
+        const before = await statementsOf(world);
+        const result = await burst(racers.map((racer) => reserve(racer, seat + 1)));
+        statements.push((await statementsOf(world)) - before);
+        seat += 1;
+        wrong.push(...result.firstErrors);
+        winnersOf.push(result.counts['"Reservation"']!);
+        if (result.counts['"Reservation"']! + result.counts['"SeatsUnavailable"']! !== RACERS) wrong.push(JSON.stringify(result.counts));
+        return sampleOf(result);
+      },
+    },
+    { name: TRIVIAL, measure: async () => sampleOf(await burst(racers.map((racer) => requestOf(TRIVIAL_BODY, racer)))) },
+  ];
+  const measured = await interleave(run, 'race', sides, rounds);
+  const alone = await run.part('alone', () => statementsAlone(world, api.port, load, reserve, racers, seat));
+
+  run.note(`${RACERS} admitted users, each over a connection of its own, ask for the same seat at once; another seat in each round. The trivial query is asked by the same users over as many connections, in turn.`);
+  run.expect(winnersOf.every((winners) => winners === 1), `one racer wins each of ${winnersOf.length} seats (${winnersOf.join(', ')})`);
+  run.expect(wrong.length === 0, `all others are told SeatsUnavailable${wrong.length > 0 ? `: ${wrong.slice(0, 3).join(' ')}` : ''}`);
+  run.compare("a refusal's p95 by the trivial query's p95", measured, { of: REFUSAL, to: TRIVIAL, metric: 'p95Ms', better: 'higher', wanted: { atMost: 2 } });
+  // The first race finds the sessions of all racers not yet known to Redis.
+  const ofRefused = statements.slice(1).map((all) => Math.max(0, all - alone));
+  run.gate({ name: `database statements of all ${RACERS - 1} refused together`, value: spreadOf(ofRefused).median, min: Math.min(...ofRefused), max: Math.max(...ofRefused), atMost: 2 });
+  run.table({
+    title: 'A race for one seat',
+    columns: ['', 'p50 ms', 'p95 ms', 'p99 ms', 'server µs', 'stores µs'],
+    rows: sides.map(({ name }) => [name, ...['p50Ms', 'p95Ms', 'p99Ms', 'cpuUs', 'storesUs'].map((metric) => spreadOf(metricOf(measured, name, metric)).median)]),
+    note: `A reserve alone takes ${alone} statements; a race of ${RACERS} takes ${spreadOf(statements.slice(1)).median}. The connections are open before the time begins.`,
+  });
+}
+
+async function arrange({ build }: BenchWorld): Promise<{ racers: AdmittedBuyer[]; scheduleId: string }> {
+  const { id, scheduleId } = await build.concert({ seats: 50 });
+  return { racers: await build.admit(id, await build.buyers(RACERS)), scheduleId };
+}
+
+/** As the database counts them; asking is one. */
+async function statementsOf({ app }: BenchWorld): Promise<number> {
+  const [row] = await app.orm.em.getConnection().execute<{ Value: string }[]>("show global status like 'Questions'");
+  return Number(row!.Value);
+}
+
+async function statementsAlone(world: BenchWorld, port: number, load: Load, reserve: (racer: AdmittedBuyer, seat: number) => string, racers: readonly AdmittedBuyer[], seat: number): Promise<number> {
+  const counts: number[] = [];
+  for (let turn = 0; turn < ALONE; turn += 1) {
+    const before = await statementsOf(world);
+    // Somebody who has none of the seats yet, so that the limit of a user is far.
+    const { errors, firstErrors } = await load.requests({ port, connections: 1, requests: [reserve(racers[RACERS - 1 - turn]!, seat + 1 + turn)], pids: [] });
+    if (errors > 0) throw new Error(firstErrors.join('\n'));
+    counts.push((await statementsOf(world)) - before);
+  }
+  return spreadOf(counts).median;
+}

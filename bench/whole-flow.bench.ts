@@ -1,0 +1,104 @@
+import type { Bench, BenchRun } from './bench.js';
+import { FRONTROW, frontrowSeller, NAIVE, naiveSeller, RAW, rawSeller, type Seller } from './flows/sellers.js';
+import { makeVisitors, SEATS_PER_DATE } from './flows/visitors.js';
+import { Histogram } from './support/histogram.js';
+import { interleave, WARM_UP, type Side } from './support/interleave.js';
+import { Load } from './support/load.js';
+import type { FlowsResult } from './support/load-jobs.js';
+import { barOf, metricOf, spreadOf, type Rounds, type Sample } from './support/stats.js';
+import type { BenchWorld } from './support/world.js';
+
+/** From the line to the paid seat, beside what one would write first and what is left when all but the sale is taken away. */
+export const wholeFlow: Bench = {
+  name: 'whole-flow',
+  asks: 'How many people per second go from the line to a paid seat, beside Apollo + express + MikroORM entities and beside bare node:http with hand-written SQL?',
+  run: measure,
+};
+
+const CONNECTIONS = [64, 300];
+const DECIDES = 300;
+/** About how long people wait in line: so many more are let join by each connection meanwhile. */
+const IN_LINE_S = 0.25;
+const [IN_LINE_MIN, IN_LINE_MAX] = [2, 24];
+/** Visitors that are made for a turn, beyond what the turn before needed. */
+const SPARE = 1.6;
+const FIRST_GUESS: Record<string, number> = { [FRONTROW]: 1500, [RAW]: 3000, [NAIVE]: 200 };
+const DATES = 20;
+
+async function measure(run: BenchRun): Promise<void> {
+  const world = await run.part('stores', () => run.world({ env: { QUEUE_ADMIT_INTERVAL_MS: '50', QUEUE_TICK_MS: '50' } }));
+  const sellers = await run.part('servers', () => Promise.all([frontrowSeller(world), rawSeller(world), naiveSeller(world)]));
+  for (const { arena } of sellers) run.closing(() => arena.close());
+  const load = await Load.start(world.folder);
+  run.closing(() => load.close());
+  tellWhatTheyDo(run);
+  const errors: string[] = [];
+  for (const connections of CONNECTIONS) {
+    const rounds = await run.part(`${connections} connections`, () => timeFlows(run, world, load, sellers, connections, errors));
+    report(run, rounds, connections);
+    if (connections !== DECIDES) continue;
+    run.compare(`whole flow at ${connections} connections by ${NAIVE}, flows per second`, rounds, { of: FRONTROW, to: NAIVE, metric: 'perSecond', better: 'higher', wanted: { atLeast: 15 } });
+    run.compare(`whole flow at ${connections} connections by ${RAW}, flows per second`, rounds, { of: FRONTROW, to: RAW, metric: 'perSecond', better: 'higher', wanted: { atLeast: 0.5 } });
+  }
+  run.expect(errors.length === 0, `no flow ends before its payment${errors.length > 0 ? `: ${errors.join('; ')}` : ''}`);
+  for (const { name, wrongs } of sellers) {
+    const found = await run.part(`rows of ${name}`, wrongs);
+    run.expect(found.length === 0, `money and seats of ${name} agree afterwards${found.length > 0 ? `: ${found.join(', ')}` : ''}`);
+  }
+}
+
+function tellWhatTheyDo(run: BenchRun): void {
+  run.note(`A flow: join the line, read the ${SEATS_PER_DATE} seats of a date, reserve one, pay it; each by a user who was never seen before, ${DATES} dates at a time. A server under test has a core for itself; the load, MariaDB, Redis and Frontrow's worker share the other one.`);
+  run.note('At Frontrow people wait in line until the admission job of the worker lets them in (every 50 ms); each connection lets others join meanwhile, and who asks too early asks again. Every guard is on, and every reserve and payment also writes quota, pass, outbox event, gate and expiry job.');
+  run.note(`${NAIVE}: Apollo Server with expressMiddleware, MikroORM entities in em.transactional with pessimistic locks, reads by em.find; the line is four commands to Redis that let everybody in at once. Rows: reservation, reservation_seat, seat, wallet (version compared), payment, ledger.`);
+  run.note(`${RAW}: the same rows by hand-written SQL, all that wait in one transaction by one writer; joins of a tick in one command to Redis; seats from a copy of at most one second; the access token is checked, nothing else.`);
+}
+
+function timeFlows(run: BenchRun, world: BenchWorld, load: Load, sellers: readonly Seller[], connections: number, errors: string[]): Promise<Rounds> {
+  const { warmUpMs, turnMs } = run.sized({ quick: { warmUpMs: 700, turnMs: 1000 }, full: { warmUpMs: 4000, turnMs: 5000 } });
+  const sides = sellers.map((seller): Side => {
+    let perSecond = FIRST_GUESS[seller.name]!;
+    return {
+      name: seller.name,
+      measure: async (round) => {
+        const ms = round === WARM_UP ? warmUpMs : turnMs;
+        const visitors = await makeVisitors(world, seller, Math.ceil(perSecond * SPARE * (ms / 1000)), { balance: 10_000, admitted: false, datesPerConcert: DATES });
+        const { join, seats, reserve, pay } = seller.steps;
+        const ahead = seller.hasLine ? { ahead: Math.min(IN_LINE_MAX, Math.max(IN_LINE_MIN, Math.ceil((perSecond * IN_LINE_S) / connections))) } : {};
+        const job = { port: seller.server.port, steps: [join, seats, reserve, pay], people: visitors.file, from: 0, to: visitors.count, stages: [{ ms, users: connections }], pids: seller.pids, ...ahead };
+        const result = await load.flows(job);
+        visitors.remove();
+        if (result.failed + result.refused > 0) errors.push(`${seller.name}: ${result.failed} failed and ${result.refused} refused: ${result.firstErrors[0]}`);
+        const sample = sampleOfFlows(result);
+        perSecond = sample['perSecond']!;
+        return sample;
+      },
+    };
+  });
+  return interleave(run, `${connections} connections`, sides, run.sized({ quick: 2, full: 5 }));
+}
+
+function sampleOfFlows({ completed, seconds, cpuUs, steps, times }: FlowsResult): Sample {
+  const [reserve, pay] = ['reserve', 'pay'].map((name) => Histogram.of(steps.find((step) => step.name === name)!.times));
+  return {
+    perSecond: completed / seconds,
+    serverUs: cpuUs[0]! / completed,
+    redisUs: cpuUs.at(-1)! / completed,
+    databaseUs: cpuUs.at(-2)! / completed,
+    workerUs: cpuUs.length > 3 ? cpuUs[1]! / completed : 0,
+    reserveP95Ms: reserve!.quantileMs(0.95),
+    payP95Ms: pay!.quantileMs(0.95),
+    p95Ms: Histogram.of(times).quantileMs(0.95),
+  };
+}
+
+function report(run: BenchRun, rounds: Rounds, connections: number): void {
+  const names = [...rounds.keys()];
+  const metrics = ['perSecond', 'serverUs', 'workerUs', 'databaseUs', 'redisUs', 'reserveP95Ms', 'payP95Ms'];
+  run.table({
+    title: `Whole flow, ${connections} connections`,
+    columns: ['', 'flows per second', 'server µs per flow', 'worker µs', 'MariaDB µs', 'Redis µs', 'reserve p95 ms', 'pay p95 ms'],
+    rows: names.map((name) => [name, ...metrics.map((metric) => spreadOf(metricOf(rounds, name, metric)).median)]),
+  });
+  run.plot({ kind: 'bars', title: `Whole flow, ${connections} connections`, unit: 'flows per second', bars: names.map((name) => ({ name, ...barOf(spreadOf(metricOf(rounds, name, 'perSecond'))) })) });
+}
