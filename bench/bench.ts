@@ -60,6 +60,8 @@ export interface Gate extends Wanted {
 
 export interface BenchRun {
   readonly mode: Mode;
+  /** Of a full run: what takes minutes by its nature takes one. */
+  readonly short: boolean;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   sized<T>(sizes: Record<Mode, T>): T;

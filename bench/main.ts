@@ -20,8 +20,8 @@ process.exitCode = await command(process.argv.slice(2), {
   write: (line) => console.log(line),
   complain: (line) => console.error(line),
   interrupted: () => signal.aborted,
-  run: async (bench, mode) => {
-    const report = await runBench(bench, { mode, signal, say });
+  run: async (bench, how) => {
+    const report = await runBench(bench, { ...how, signal, say });
     for (const line of linesOf(report)) console.log(line);
     if (!signal.aborted) saveReport(report);
     return report;

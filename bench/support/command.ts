@@ -8,7 +8,7 @@ export interface Surroundings {
   catalogue: readonly Bench[];
   write(line: string): void;
   complain(line: string): void;
-  run(bench: Bench, mode: Mode): Promise<Report>;
+  run(bench: Bench, how: { mode: Mode; short: boolean }): Promise<Report>;
   /** After the last bench; the answer is printed. */
   finish(mode: Mode): string;
   interrupted(): boolean;
@@ -17,10 +17,11 @@ export interface Surroundings {
 const WRONG_USAGE = 64;
 export const EXIT_CODES = { met: 0, short: 1, failed: 1, inconclusive: 2 } as const;
 
-const USAGE = `npm run bench [-- <name>...] [--quick]
+const USAGE = `npm run bench [-- <name>...] [--quick | --short]
 
   <name>     one or more benches; all of them when none is named
   --quick    all benches within three minutes: fewer rounds, smaller numbers
+  --short    the mixed flow of the full run takes 60 seconds instead of three minutes
   --list     what benches there are
   --help     this
 
@@ -38,7 +39,7 @@ export async function command(args: readonly string[], surroundings: Surrounding
       write(values.help ? USAGE : listOf(catalogue));
       return 0;
     }
-    return await runAll(named(positionals, catalogue), values.quick ? 'quick' : 'full', surroundings);
+    return await runAll(named(positionals, catalogue), { mode: values.quick ? 'quick' : 'full', short: values.short }, surroundings);
   } catch (error) {
     if (!(error instanceof WrongUsage)) throw error;
     complain(`${error.message}\n\n${USAGE}`);
@@ -49,7 +50,7 @@ export async function command(args: readonly string[], surroundings: Surrounding
 function parse(args: readonly string[]) {
   try {
     const flag = { type: 'boolean', default: false } as const;
-    return parseArgs({ args: [...args], allowPositionals: true, options: { quick: flag, list: flag, help: flag } });
+    return parseArgs({ args: [...args], allowPositionals: true, options: { quick: flag, short: flag, list: flag, help: flag } });
   } catch (error) {
     throw new WrongUsage(error instanceof Error ? error.message : String(error));
   }
@@ -69,14 +70,14 @@ function named(names: readonly string[], catalogue: readonly Bench[]): readonly 
   });
 }
 
-async function runAll(benches: readonly Bench[], mode: Mode, { run, write, finish, interrupted }: Surroundings): Promise<number> {
+async function runAll(benches: readonly Bench[], how: { mode: Mode; short: boolean }, { run, write, finish, interrupted }: Surroundings): Promise<number> {
   const reports: Report[] = [];
   for (const bench of benches) {
     if (interrupted()) break;
-    reports.push(await run(bench, mode));
+    reports.push(await run(bench, how));
   }
   if (benches.length > 1) for (const { bench, verdict, tookSeconds } of reports) write(`${verdict.padEnd(12)} ${bench} (${tookSeconds.toFixed(0)} s)`);
-  write(finish(mode));
+  write(finish(how.mode));
   if (interrupted()) return EXIT_CODES.inconclusive;
   const verdicts = reports.map(({ verdict }) => verdict);
   const worst = (['failed', 'short', 'inconclusive'] as const).find((verdict) => verdicts.includes(verdict)) ?? 'met';

@@ -7,6 +7,7 @@ import { startWorld, type BenchWorld, type WorldOptions } from './world.js';
 
 interface How {
   mode: Mode;
+  short: boolean;
   signal: AbortSignal;
   say(line: string): void;
 }
@@ -26,6 +27,10 @@ class Run implements BenchRun {
 
   get mode(): Mode {
     return this.how.mode;
+  }
+
+  get short(): boolean {
+    return this.how.short;
   }
 
   get signal(): AbortSignal {

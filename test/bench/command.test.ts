@@ -13,8 +13,8 @@ function surroundings(verdicts: Record<string, Report['verdict']> = {}) {
     complain: (line) => said.push(line),
     interrupted: () => false,
     finish: (mode: Mode) => `finished ${mode}`,
-    run: async ({ name }, mode) => {
-      ran.push(`${name} ${mode}`);
+    run: async ({ name }, { mode, short }) => {
+      ran.push(`${name} ${short ? 'short' : mode}`);
       return { bench: name, verdict: verdicts[name] ?? 'met', tookSeconds: 1 } as Report;
     },
   };
@@ -25,7 +25,8 @@ test('all benches are run when none is named, else the named ones', async () => 
   const { around, ran, said } = surroundings();
   expect(await command([], around)).toBe(0);
   expect(await command(['two', '--quick'], around)).toBe(0);
-  expect(ran).toEqual(['one full', 'two full', 'two quick']);
+  expect(await command(['one', '--short'], around)).toBe(0);
+  expect(ran).toEqual(['one full', 'two full', 'two quick', 'one short']);
   expect(said).toContain('finished quick');
 });
 
