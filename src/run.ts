@@ -20,6 +20,8 @@ export interface Running {
   url: string | null;
   /** Where health and metrics are. */
   operatorUrl: string | null;
+  /** What is answered ahead of Apollo; null without the role api. */
+  known: Server['known'];
   /** The demo accounts that are there. */
   demoAccounts: DemoAccount[];
   close(): Promise<void>;
@@ -34,7 +36,7 @@ export async function run(config: Config, stores: StoreAddresses, logger: Logger
   const isApi = config.roles.includes('api');
   const server = isApi ? await startServer(app, applyGuards(await buildSchema(resolvers))) : await startOperatorServer(app);
   const workers = config.roles.includes('worker') ? await startRoleWorker(app) : null;
-  return { app, url: isApi ? server!.url : null, operatorUrl: server?.url ?? null, demoAccounts, close: () => stop(app, server, workers) };
+  return { app, url: isApi ? server!.url : null, operatorUrl: server?.url ?? null, known: server?.known ?? null, demoAccounts, close: () => stop(app, server, workers) };
 }
 
 /** A database in use may have none of them, or somebody's account with one of their e-mails. */

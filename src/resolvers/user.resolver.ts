@@ -1,5 +1,6 @@
 import { Arg, Ctx, FieldResolver, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.js';
+import type { Account } from '../database/repositories/user.repository.js';
 import { PaymentConnection } from '../schema/payment.type.js';
 import { ReservationConnection } from '../schema/reservation.type.js';
 import { Money } from '../schema/scalars.js';
@@ -12,7 +13,7 @@ export class UserResolver {
   @SignedIn()
   @Query(() => User, { description: 'The signed-in user.' })
   me(@Ctx() context: Context) {
-    return context.services.users.user(viewerOf(context).userId);
+    return context.services.users.account(viewerOf(context).userId);
   }
 
   @Public()
@@ -43,8 +44,8 @@ export class UserResolver {
   }
 
   @FieldResolver(() => Money, { description: 'Prepaid, in the minor unit.' })
-  balance(@Root() user: User, @Ctx() context: Context) {
-    return context.loaders.balance.load(user.id);
+  balance(@Root() user: User & Partial<Pick<Account, 'balance'>>, @Ctx() context: Context) {
+    return user.balance ?? context.loaders.balance.load(user.id);
   }
 
   @FieldResolver(() => ReservationConnection, { description: "The user's reservations, newest first." })

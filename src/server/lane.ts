@@ -9,6 +9,7 @@ import type { ErrorEdge } from './errors.js';
 import { answerHeaders } from './headers.js';
 import { inTime, logAnswered, refusedAnswer, resultAnswer, type HttpAnswer } from './http-answer.js';
 import { requestIdOf } from './http.js';
+import type { KnownOperation } from './known-operation.js';
 import type { KnownOperations } from './known-operations.js';
 import type { KnownRequest } from './known-request.js';
 import { hasPlainBody, readBody } from './request-body.js';
@@ -43,6 +44,7 @@ export class Lane {
   readonly #reader: RequestReader;
   /** Of requests that go on after their body was read. */
   readonly #bodies = new WeakMap<IncomingMessage, Buffer>();
+  readonly #counters = new WeakMap<KnownOperation, (code: string, seconds: number) => void>();
   readonly #logs: boolean;
 
   constructor(
@@ -120,6 +122,12 @@ export class Lane {
     return body ?? own ?? operation.run(variables, context);
   }
 
+  #countersOf(operation: KnownOperation): (code: string, seconds: number) => void {
+    let counters = this.#counters.get(operation);
+    if (!counters) this.#counters.set(operation, (counters = this.app.metrics.operationsOf(operation.label.type, operation.label.field)));
+    return counters;
+  }
+
   #send({ request, response, known, sender, started }: Passing, { status, headers, body }: HttpAnswer, code: string): void {
     const all = answerHeaders(this.app.config, sender.requestId, request.headers.origin);
     all.push(...headers, 'cache-control', 'no-store', 'content-length', String(Buffer.byteLength(body)));
@@ -128,7 +136,7 @@ export class Lane {
     response.writeHead(status, all);
     response.end(body);
     const ms = performance.now() - started;
-    this.app.metrics.operationAnswered({ ...known.operation.label, code }, ms / 1000);
+    this.#countersOf(known.operation)(code, ms / 1000);
     if (this.#logs) logAnswered(this.app.logger, { requestId: sender.requestId, method: 'POST', path: '/graphql', status, ms, ahead: true });
   }
 }

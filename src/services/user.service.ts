@@ -2,6 +2,7 @@ import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
 import { User } from '../database/entities/user.entity.js';
 import { Wallet } from '../database/entities/wallet.entity.js';
+import { accountsOf, type Account } from '../database/repositories/user.repository.js';
 import { isDuplicateKey, type Transactions } from '../database/transaction.js';
 import { networkOf } from '../domain/address.js';
 import { notFound } from '../domain/errors.js';
@@ -9,10 +10,15 @@ import { emailOf, givenPasswordOf, NAME_MAX, passwordOf, textOf } from '../domai
 import { EmailTaken, InvalidCredentials } from '../domain/refusals.js';
 import type { RateLimiter } from '../redis/rate-limiter.js';
 import type { PasswordService } from './password.service.js';
+import { SameTurn } from './same-turn.js';
 import type { IssuedSession, SessionService } from './session.service.js';
+
+const ACCOUNTS_PER_QUESTION_MAX = 100;
 
 /** One account per e-mail, whatever its case, each with exactly one wallet. Who signs in with a wrong password learns nothing about the e-mail. */
 export class UserService {
+  readonly #accounts = new SameTurn<string, Account>((ids) => accountsOf(this.transactions.fork(), ids), ACCOUNTS_PER_QUESTION_MAX);
+
   constructor(
     private readonly transactions: Transactions,
     private readonly sessions: SessionService,
@@ -48,9 +54,10 @@ export class UserService {
     return this.sessions.start(user);
   }
 
-  async user(id: string): Promise<User> {
-    const user = await this.transactions.fork().findOne(User, { id });
-    if (!user) throw notFound('user');
-    return user;
+  /** What a user is told of itself, as it is at this moment. */
+  async account(id: string): Promise<Account> {
+    const account = await this.#accounts.get(id);
+    if (!account) throw notFound('user');
+    return account;
   }
 }

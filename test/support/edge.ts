@@ -7,6 +7,7 @@ import { createLogger } from '../../src/logging.js';
 import { applyGuards, type Access } from '../../src/resolvers/access.js';
 import { Money } from '../../src/schema/scalars.js';
 import { startServer, type Server } from '../../src/server.js';
+import { directed } from './both-ways.js';
 import { Builder } from './builder.js';
 import { graphqlClient, type GraphqlClient } from './client.js';
 import { testConfig } from './frontrow.js';
@@ -80,6 +81,7 @@ export async function startEdge(
   const app = await createApp(testConfig(env), await reach(stores), createLogger('debug', sink));
   await migrate(app.orm);
   const server = await startServer(app, toySchema(fields));
+  directed(server.url, app, server.known);
   let stopped = false;
   return {
     app,

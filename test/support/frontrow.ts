@@ -2,6 +2,7 @@ import { createLogger } from '../../src/logging.js';
 import { readConfig, type Config } from '../../src/config.js';
 import { run, type Running } from '../../src/run.js';
 import type { App } from '../../src/app.js';
+import { directed } from './both-ways.js';
 import { Builder } from './builder.js';
 import { graphqlClient, type GraphqlClient } from './client.js';
 import { assertInvariants, type BrokenOnPurpose } from './invariants.js';
@@ -50,6 +51,7 @@ export async function startFrontrow({ instances = 1, worker = false, env = {}, r
   const logger = createLogger(config.logLevel);
   const running: Running[] = [];
   for (let index = 0; index < instances; index += 1) running.push(await run(config, stores, logger));
+  for (const one of running) directed(one.url, one.app, one.known);
   const app = running[0]!.app;
   return {
     instances: running,
