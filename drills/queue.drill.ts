@@ -53,7 +53,7 @@ const SIZES: Record<DrillRun['scale'], Sizes> = {
 
 const GUARD_OFF = {
   name: 'places that come from a clock',
-  edits: [{ file: 'redis/scripts/queue-join.lua', find: "redis.call('HINCRBY', state, 'sequence', 1)", replace: 'math.floor(now / 1000)' }],
+  edits: [{ file: 'redis/scripts/queue-join.lua', find: "redis.call('HINCRBY', state, 'sequence', #newcomers)", replace: 'math.floor(now / 1000)' }],
   kinds: ['line-order', 'invariant place-of-epoch'],
 };
 

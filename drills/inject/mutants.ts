@@ -232,7 +232,7 @@ const QUEUE: Mutant[] = [
   {
     name: 'place-from-a-clock',
     bug: 'the order of the line is the time of joining instead of one counter',
-    edits: [{ file: 'redis/scripts/queue-join.lua', find: "redis.call('HINCRBY', state, 'sequence', 1)", replace: 'math.floor(now / 1000)' }],
+    edits: [{ file: 'redis/scripts/queue-join.lua', find: "redis.call('HINCRBY', state, 'sequence', #newcomers)", replace: 'math.floor(now / 1000)' }],
     catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'places are 1 to n' }],
   },
   {
@@ -257,7 +257,7 @@ const QUEUE: Mutant[] = [
   {
     name: 'pass-of-any-place',
     bug: 'a queue token opens the date for any place its user has, also for one that ended and was joined anew',
-    edits: [{ file: 'redis/scripts/queue-pass.lua', find: "if passEnd > now and tonumber(redis.call('HGET', places, user)) == place then", replace: 'if passEnd > now then' }],
+    edits: [{ file: 'redis/scripts/queue-pass.lua', find: 'if passEnd > now and tonumber(activePlaces[index] or -1) == place then', replace: 'if passEnd > now then' }],
     catchers: [{ by: 'test/integration/queue-pass.test.ts', only: 'the token of a place that was given up opens nothing' }],
   },
   {

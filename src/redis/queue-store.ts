@@ -3,6 +3,7 @@ import { serviceUnavailable } from '../domain/errors.js';
 import { ESTIMATE_INTERVALS, PLACES_PER_EPOCH, type Pace, type Place, type QueuePolicy } from '../domain/queue.js';
 import type { QueueStatus } from '../domain/states.js';
 import { keys } from './keys.js';
+import { MicroBatch } from './micro-batch.js';
 import { topics, type Messages } from './pubsub.js';
 import { Script } from './script.js';
 import type { ServerRun } from './server-run.js';
@@ -28,8 +29,18 @@ export interface QueueView extends Pace {
 /** A user in it; null if no place is known, and the place null if it has ended. */
 export type Standing = { status: QueueStatus; rank: number; passEndsAt: number; place: number | null } | null;
 
-/** LOST: nothing was done; the place that the user proves may come back. `wakes` says that nobody looked after the queue before. */
-export type JoinOutcome = { status: 'JOINED' | 'WAITING' | 'ACTIVE'; place: number; wakes: boolean } | 'CLOSED' | 'LOST';
+/** Where a user stands who has a place in the queue, at the instant of the view. */
+export interface Joined {
+  status: 'JOINED' | 'WAITING' | 'ACTIVE';
+  place: number;
+  rank: number;
+  passEndsAt: number;
+  view: QueueView;
+  /** Nobody looked after the queue before. */
+  wakes: boolean;
+}
+/** LOST: nothing was done; the place that the user proves may come back. */
+export type JoinOutcome = Joined | 'CLOSED' | 'LOST';
 export type PassOutcome = { status: 'ACTIVE' | 'LIMITED' | 'WAITING' | 'ENDED' | 'LOST'; remainingMs: number };
 /** A place that is not here, and what the database remembers of it. */
 export interface LostPlace extends Place {
@@ -63,9 +74,10 @@ export interface LookOptions {
   saleIsOver: boolean;
 }
 
-const joinScript = new Script<[string, string?]>('queue-join');
-const positionsScript = new Script<[[number, string, string, number, string, string, string, string], ...[string, number, string, string][]]>('queue-positions');
-const passScript = new Script<[PassOutcome['status'], number?]>('queue-pass');
+type ViewReply = [waiting: number, interval: string, seats: string, sinceAdmission: number, full: string, admissions: string, epoch: string, version: string];
+const joinScript = new Script<[ViewReply, ...[status: string, place?: string, rank?: number, passEnd?: string][]]>('queue-join');
+const positionsScript = new Script<[ViewReply, ...[string, number, string, string][]]>('queue-positions');
+const passScript = new Script<[PassOutcome['status'], number?][]>('queue-pass');
 const leaveScript = new Script<['WAITING' | 'ACTIVE', string] | ['NONE']>('queue-leave');
 const endScript = new Script<string[]>('queue-end');
 const lookScript = new Script<[string[], string[], string[]]>('queue-look');
@@ -76,12 +88,28 @@ const admitScript = new Script<[...AdmitOutcome[], number, number]>('queue-admit
 const returnScript = new Script<string[]>('queue-return');
 
 const UNREADY = 'UNREADY';
+/** How many requests share one call: Redis is busy with it for some tenths of a millisecond. */
+const CALLS_TOGETHER = 64;
 /** A Redis that is lost more often than this within one call is away. */
 const RECOVERIES_MAX = 3;
 
 const flag = (value: boolean): string => (value ? '1' : '0');
 
+interface Join {
+  userId: string;
+  mayJoin: boolean;
+  proven: number | null;
+}
+
+interface PassUse extends Place {
+  countsAttempt: boolean;
+  attemptsMax: number;
+}
+
 export class QueueStore {
+  readonly #joins = new MicroBatch<Join, JoinOutcome>((concertId, joins) => this.#joinAll(concertId, joins), CALLS_TOGETHER);
+  readonly #passUses = new MicroBatch<PassUse, PassOutcome>((concertId, uses) => this.#checkPasses(concertId, uses), CALLS_TOGETHER);
+
   constructor(
     private readonly redis: Redis,
     private readonly serverRun: ServerRun,
@@ -90,13 +118,26 @@ export class QueueStore {
   ) {}
 
   /** `proven` is a place that the user has proved to have had. */
-  async join(concertId: string, userId: string, mayJoin: boolean, proven: number | null = null): Promise<JoinOutcome> {
-    const names = [...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State'), keys.queueEnded(concertId, userId), keys.queueEvents(concertId)];
-    const [status, place] = await this.#run(joinScript, concertId, names, [userId, flag(mayJoin), PLACES_PER_EPOCH, proven ?? -1]);
-    if (status === 'CLOSED' || status === 'LOST') return status;
-    // Only now: whoever removes the concert from the set looks for people after it, and finds this one.
-    const wakes = (await this.redis.sadd(keys.queues(), concertId)) === 1;
-    return { status: status as 'JOINED', place: Number(place), wakes };
+  join(concertId: string, userId: string, mayJoin: boolean, proven: number | null = null): Promise<JoinOutcome> {
+    return this.#joins.ask(concertId, { userId, mayJoin, proven });
+  }
+
+  async #joinAll(concertId: string, joins: readonly Join[]): Promise<JoinOutcome[]> {
+    const names = [
+      ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Events', 'Admissions'),
+      ...joins.map(({ userId }) => keys.queueEnded(concertId, userId)),
+    ];
+    const args = joins.flatMap(({ userId, mayJoin, proven }) => [userId, flag(mayJoin), proven ?? -1]);
+    const [view, ...users] = await this.#run(joinScript, concertId, names, [PLACES_PER_EPOCH, ...args]);
+    // Only now: whoever removes the concert from the set looks for people after it, and finds these.
+    let wakes = users.some(([, place]) => place !== undefined) && (await this.redis.sadd(keys.queues(), concertId)) === 1;
+    const known = viewOf(view);
+    return users.map(([status, place, rank, passEnd]): JoinOutcome => {
+      if (status === 'CLOSED' || status === 'LOST') return status;
+      const joined: Joined = { status: status as Joined['status'], place: Number(place), rank: rank!, passEndsAt: Number(passEnd), view: known, wakes };
+      wakes = false;
+      return joined;
+    });
   }
 
   /** Who is asked for may count as present, also for so many ms ahead; null: does not. */
@@ -105,28 +146,24 @@ export class QueueStore {
       ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions'),
       ...userIds.map((userId) => keys.queueEnded(concertId, userId)),
     ];
-    const [[waiting, interval, seats, sinceAdmission, full, admissions, epoch, version], ...users] = await this.#run(positionsScript, concertId, names, [presentAheadMs ?? -1, ...userIds]);
+    const [view, ...users] = await this.#run(positionsScript, concertId, names, [presentAheadMs ?? -1, ...userIds]);
     return {
-      view: {
-        waiting,
-        intervalMs: Number(interval),
-        seatsMayRemain: seats === '1',
-        sinceAdmissionMs: sinceAdmission < 0 ? null : sinceAdmission,
-        full: full === '1',
-        admissions: admissions === '' ? [] : admissions.split(',').map(Number),
-        epoch: Number(epoch),
-        version: Number(version),
-      },
+      view: viewOf(view),
       standings: users.map(([status, rank, passEnd, place]) =>
         status === 'NONE' ? null : { status: status as QueueStatus, rank, passEndsAt: Number(passEnd), place: place === '' ? null : Number(place) },
       ),
     };
   }
 
-  async checkPass(concertId: string, { userId, place }: Place, countsAttempt: boolean, attemptsMax: number): Promise<PassOutcome> {
+  checkPass(concertId: string, { userId, place }: Place, countsAttempt: boolean, attemptsMax: number): Promise<PassOutcome> {
+    return this.#passUses.ask(concertId, { userId, place, countsAttempt, attemptsMax });
+  }
+
+  async #checkPasses(concertId: string, uses: readonly PassUse[]): Promise<PassOutcome[]> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Places', 'Attempts', 'State');
-    const [status, remainingMs] = await this.#run(passScript, concertId, names, [userId, place, flag(countsAttempt), attemptsMax, PLACES_PER_EPOCH]);
-    return { status, remainingMs: remainingMs ?? 0 };
+    const args = uses.flatMap(({ userId, place, countsAttempt }) => [userId, place, flag(countsAttempt)]);
+    const replies = await this.#run(passScript, concertId, names, [uses[0]!.attemptsMax, PLACES_PER_EPOCH, ...args]);
+    return replies.map(([status, remainingMs]) => ({ status, remainingMs: remainingMs ?? 0 }));
   }
 
   /** The place given up, null if there was none. */
@@ -256,6 +293,19 @@ type QueueKey = 'Waiting' | 'Active' | 'Seen' | 'Places' | 'Attempts' | 'State' 
 const ofQueue = (concertId: string, ...names: QueueKey[]): string[] => names.map((name) => keys[`queue${name}`](concertId));
 
 const flat = (places: readonly Place[]): (string | number)[] => places.flatMap(({ userId, place }) => [userId, place]);
+
+function viewOf([waiting, interval, seats, sinceAdmission, full, admissions, epoch, version]: ViewReply): QueueView {
+  return {
+    waiting,
+    intervalMs: Number(interval),
+    seatsMayRemain: seats === '1',
+    sinceAdmissionMs: sinceAdmission < 0 ? null : sinceAdmission,
+    full: full === '1',
+    admissions: admissions === '' ? [] : admissions.split(',').map(Number),
+    epoch: Number(epoch),
+    version: Number(version),
+  };
+}
 
 function placesOf(pairs: readonly string[]): Place[] {
   const places: Place[] = [];

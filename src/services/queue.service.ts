@@ -3,25 +3,29 @@ import type { Config } from '../config.js';
 import { Concert } from '../database/entities/concert.entity.js';
 import { lockConcert } from '../database/repositories/concert.repository.js';
 import { endPlaces, noteBeats } from '../database/repositories/queue-line.repository.js';
-import { concertExists, concertOfSchedule, saleOf } from '../database/repositories/queue.repository.js';
+import { concertExists, concertOfSchedule, salesOf } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
+import { byDeadline, remainingMs, withoutDeadline } from '../domain/deadline.js';
 import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWaiting, rateLimited, RequestError, serviceUnavailable } from '../domain/errors.js';
 import { uuidOf } from '../domain/input.js';
 import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
-import { ENDED_KEPT_MS, joinWindow, type QueuePlace, type QueuePolicy, type QueuePosition } from '../domain/queue.js';
+import { ENDED_KEPT_MS, joinWindow, type QueuePlace, type QueuePolicy, type QueuePosition, type Sale } from '../domain/queue.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
-import type { QueueStore } from '../redis/queue-store.js';
+import { MicroBatch } from '../redis/micro-batch.js';
+import type { Joined, QueueStore } from '../redis/queue-store.js';
 import { orUnavailable } from '../redis/unavailable.js';
 import { PassMemory } from './pass-memory.js';
 import type { QueueAdmission } from './queue-admission.js';
-import { positionOf, type QueuePositions } from './queue-positions.js';
+import { positionOf, type QueuePositions, type Stand } from './queue-positions.js';
 import type { QueueReturns } from './queue-returns.js';
 import type { QueueRooms } from './queue-rooms.js';
 import type { TokenService } from './token.service.js';
 
 /** Dates whose concert is remembered; it never changes. */
 const SCHEDULES_KNOWN_MAX = 10_000;
+/** Concerts that are asked for in one statement. */
+const SALES_TOGETHER = 64;
 /** Redis may be lost again between two steps of one call. */
 const READINGS_MAX = 3;
 
@@ -32,6 +36,7 @@ const READINGS_MAX = 3;
 export class QueueService {
   readonly #concertOfSchedule = new Map<string, string>();
   readonly #passes: PassMemory;
+  readonly #sales: MicroBatch<string, Sale | null>;
 
   constructor(
     private readonly transactions: Transactions,
@@ -46,13 +51,15 @@ export class QueueService {
     private readonly logger: Logger,
   ) {
     this.#passes = new PassMemory(pubsub);
+    this.#sales = new MicroBatch((_, concertIds) => withoutDeadline(() => this.#salesOf(concertIds)), SALES_TOGETHER);
   }
 
   /** `queueToken` is the one the user holds: after a loss of Redis it brings its place back. */
   async join(viewer: Viewer, concertId: string, queueToken: string | null = null): Promise<{ token: string; position: QueuePosition }> {
     const concert = uuidOf('concertId', concertId);
-    const place = await this.#takePlace(viewer.userId, concert, await this.#provenPlace(viewer, concert, queueToken));
-    const position = await this.#positionAt(concert, viewer.userId, place);
+    const joined = await this.#takePlace(viewer.userId, concert, await this.#provenPlace(viewer, concert, queueToken));
+    const { place } = joined;
+    const position = 'view' in joined ? positionOf(concert, viewer.userId, joined.view, standOf(joined)) : await this.#positionAt(concert, viewer.userId, place);
     const token = await this.tokens.signQueue({ concertId: concert, userId: viewer.userId, place }, new Date());
     return { token, position };
   }
@@ -145,19 +152,26 @@ export class QueueService {
     return counts.reduce((sum, count) => ({ waiting: sum.waiting + count.waiting, active: sum.active + count.active }), { waiting: 0, active: 0 });
   }
 
-  async #takePlace(userId: string, concertId: string, proven: number | null): Promise<number> {
-    const sale = await saleOf(this.transactions.fork(), concertId);
+  /** As of now: of a crowd that joins in one turn the database is asked once. */
+  async #salesOf(concertIds: readonly string[]): Promise<(Sale | null)[]> {
+    const sales = await salesOf(this.transactions.fork(), [...new Set(concertIds)]);
+    return concertIds.map((id) => sales.get(id) ?? null);
+  }
+
+  /** Where one stands then is known but for a place that came back. */
+  async #takePlace(userId: string, concertId: string, proven: number | null): Promise<Joined | Pick<Joined, 'place'>> {
+    const sale = await byDeadline(this.#sales.ask('', concertId), remainingMs());
     if (!sale) throw notFound('concert');
     const window = joinWindow(sale);
     const join = (old: number | null) => orUnavailable(this.store.join(concertId, userId, window === 'open', old));
     let outcome = await join(proven);
     if (outcome === 'LOST') {
-      if (await this.#bringBack(concertId, userId, proven!, true)) return proven!;
+      if (await this.#bringBack(concertId, userId, proven!, true)) return { place: proven! };
       outcome = await join(null);
     }
     if (typeof outcome === 'object') {
       if (outcome.wakes) await this.#noteLookedAfter(concertId);
-      return outcome.place;
+      return outcome;
     }
     throw badInput('concertId', window === 'early' ? 'The queue can be joined from one hour before the sale opens.' : 'The sale has closed.');
   }
@@ -225,3 +239,5 @@ export class QueueService {
     return this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), { concertId, users: [userId], moved: false, heartbeat: false });
   }
 }
+
+const standOf = ({ status, rank, passEndsAt, place }: Joined): Stand => ({ status: status === 'ACTIVE' ? 'ACTIVE' : 'WAITING', rank, passEndsAt, place });

@@ -41,22 +41,28 @@ afterAll(() => frontrow.stop());
 
 const setsOf = (concertId: string, users: string[]) =>
   frontrow.app.redis.eval(SNAPSHOT, 2, keys.queueWaiting(concertId), keys.queueActive(concertId), ...users) as Promise<number[]>;
+/** Those that the join script takes before the markers of its users. */
+const QUEUE_KEYS = [keys.queueWaiting, keys.queueActive, keys.queueSeen, keys.queuePlaces, keys.queueState, keys.queueEvents, keys.queueAdmissions];
 const joinKeys = (concertId: string, userId: string): string[] => [
-  keys.queueWaiting(concertId), keys.queueActive(concertId), keys.queueSeen(concertId), keys.queuePlaces(concertId), keys.queueState(concertId), keys.queueEnded(concertId, userId), keys.queueEvents(concertId),
+  ...QUEUE_KEYS.map((key) => key(concertId)), keys.queueEnded(concertId, userId),
 ];
 
 /** The users in the order in which Redis accepted their joins, as Redis itself reports it to a connection that monitors. */
-async function recordAcceptance(concertId: string): Promise<{ users: string[]; stop(): void }> {
+async function recordAcceptance(concertId: string): Promise<{ users: string[]; calls: number[]; stop(): void }> {
   const monitor = connect(frontrow.app.stores.redis.split('?')[0]!);
   monitor.write('MONITOR\r\n');
   const users: string[] = [];
+  const calls: number[] = [];
   const lines = createInterface(monitor);
   lines.on('line', (line) => {
-    const [command, sha, , waitingKey, ...rest] = [...line.matchAll(/"([^"]*)"/g)].map(([, argument]) => argument!);
-    if (command === 'evalsha' && sha === JOIN_SHA && waitingKey === keys.queueWaiting(concertId)) users.push(rest[7]!);
+    const [command, sha, keyCount, ...rest] = [...line.matchAll(/"([^"]*)"/g)].map(([, argument]) => argument!);
+    if (command !== 'evalsha' || sha !== JOIN_SHA || rest[0] !== keys.queueWaiting(concertId)) return;
+    const asked = rest.slice(Number(keyCount) + 2);
+    calls.push(asked.length / 3);
+    users.push(...asked.filter((_, index) => index % 3 === 0));
   });
   await once(lines, 'line');
-  return { users, stop: () => monitor.destroy() };
+  return { users, calls, stop: () => monitor.destroy() };
 }
 
 describe('Q4', () => {
@@ -65,7 +71,7 @@ describe('Q4', () => {
 
   test('Q4: places are 1 to n in exactly the order in which Redis accepted the joins, over two instances, without ties', async () => {
     const concert = await frontrow.build.concert();
-    // Loads the script and counts the queue's first place, so that from here on each join is one run of the script.
+    // Loads the script and counts the queue's first place, so that from here on each join is in one run of the script.
     await queue.join(await frontrow.build.buyer(), concert.id);
     const buyers = await frontrow.build.buyers(CLIENTS * JOINS_EACH);
     const record = await recordAcceptance(concert.id);
@@ -84,19 +90,45 @@ describe('Q4', () => {
     expect(sequences.flat().toSorted((a, b) => a - b)).toEqual(buyers.map((_, index) => index + 2));
     const byPlace = buyers.map((buyer, index) => ({ id: buyer.id, place: sequences.flat()[index]! })).toSorted((a, b) => a.place - b.place);
     expect(record.users).toEqual(byPlace.map(({ id }) => id));
+    // Those of one turn came in one run.
+    expect(Math.max(...record.calls)).toBeGreaterThan(1);
     expect((await queue.waitingIds(concert.id)).slice(1)).toEqual(byPlace.map(({ id }) => id));
   });
 
   test('Q4: control: with places from a clock many users stand at the same place', async () => {
     const concert = await frontrow.build.concert();
-    const patched = JOIN_SOURCE.replace("redis.call('HINCRBY', state, 'sequence', 1)", 'now');
+    const patched = JOIN_SOURCE.replace("redis.call('HINCRBY', state, 'sequence', #newcomers)", 'now');
     expect(patched).not.toBe(JOIN_SOURCE);
     await frontrow.app.redis.hset(keys.queueState(concert.id), 'epoch', 0, 'run', 'this');
     const users = Array.from({ length: 300 }, (_, index) => `user-${index}`);
     const replies = (await Promise.all(
-      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 7, ...joinKeys(concert.id, user), 'this', user, '1', PLACES_PER_EPOCH, -1)),
-    )) as [string, string][];
-    expect(new Set(replies.map(([, place]) => place)).size).toBeLessThan(users.length);
+      users.map((user, index) => (index % 2 ? second : frontrow.app.redis).eval(patched, 8, ...joinKeys(concert.id, user), 'this', PLACES_PER_EPOCH, user, '1', -1)),
+    )) as [unknown, [string, string]][];
+    expect(new Set(replies.map(([, [, place]]) => place)).size).toBeLessThan(users.length);
+  });
+
+  test('Q1: of joins that share one run each has its own outcome, and is told where it stands at that instant', async () => {
+    const concert = await frontrow.build.concert();
+    await queue.setPolicy(concert.id, { activeMax: 0 });
+    const [ahead, first, again, late, active] = await frontrow.build.buyers(5);
+    await queue.joinInTurn([ahead!, again!], concert.id);
+    await frontrow.build.admit(concert.id, [active!]);
+    const { redis, redisRun } = frontrow.app;
+    const store = new QueueStore(redis, redisRun, () => Promise.reject(new Error('recovered')));
+    const record = await recordAcceptance(concert.id);
+    const outcomes = await Promise.all([
+      store.join(concert.id, first!.id, true), store.join(concert.id, again!.id, true), store.join(concert.id, first!.id, true),
+      store.join(concert.id, late!.id, false), store.join(concert.id, active!.id, true), store.join(concert.id, late!.id, true),
+    ]);
+    await eventually(() => record.calls.length > 0, 'the record');
+    record.stop();
+    expect(record.calls).toEqual([6]);
+    const view = expect.objectContaining({ waiting: 4, epoch: 0 });
+    expect(outcomes).toMatchObject([
+      { status: 'JOINED', place: 3, rank: 2, view }, { status: 'WAITING', place: 2, rank: 1, view }, { status: 'WAITING', place: 3, rank: 2, view },
+      'CLOSED', { status: 'ACTIVE', rank: 0, view }, { status: 'JOINED', place: 4, rank: 3, view },
+    ]);
+    expect(await queue.waitingIds(concert.id)).toEqual([ahead, again, first, late].map((buyer) => buyer!.id));
   });
 
   test('Q1: joining at once from everywhere gives one user one place', async () => {
@@ -179,7 +211,7 @@ test('a queue that is forgotten while somebody joins is looked after again, also
     await store.forget(concert.id);
     throw new Error('NOSCRIPT No matching script.');
   }) as never;
-  expect(await new QueueStore(slow, redisRun, never).join(concert.id, buyer.id, true)).toEqual({ status: 'JOINED', place: 1, wakes: true });
+  expect(await new QueueStore(slow, redisRun, never).join(concert.id, buyer.id, true)).toMatchObject({ status: 'JOINED', place: 1, wakes: true });
   slow.disconnect();
   await queue.tick();
   expect(await queue.activeIds(concert.id)).toEqual([buyer.id]);

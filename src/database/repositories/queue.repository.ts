@@ -116,9 +116,10 @@ const saleOfRow = ({ now, opensAt, closesAt, lastStartsAt }: SaleRow): Sale => (
   lastStartsAt: lastStartsAt === null ? null : instantOf(lastStartsAt),
 });
 
-export async function saleOf(em: EntityManager, concertId: string): Promise<Sale | null> {
-  const [row] = await em.execute<SaleRow[]>(`select ${SALE_COLUMNS} from concert c where c.id = ?`, [concertId]);
-  return row ? saleOfRow(row) : null;
+/** By concert; without those that are not there. */
+export async function salesOf(em: EntityManager, concertIds: readonly string[]): Promise<Map<string, Sale>> {
+  const rows = await em.execute<(SaleRow & { id: string })[]>(`select c.id, ${SALE_COLUMNS} from concert c where c.id in (?)`, [concertIds]);
+  return new Map(rows.map((row) => [row.id, saleOfRow(row)]));
 }
 
 export async function concertExists(em: EntityManager, concertId: string): Promise<boolean> {

@@ -1,20 +1,32 @@
--- Whether a place is the user's ACTIVE one now; a counted use is counted in the same act.
+-- Whether places are their users' ACTIVE ones now, each judged in the order given; a counted use is counted in the same act.
 -- KEYS: waiting, active, places, attempts, state
--- ARGV: run of the server, user, place, '1' if this use counts as an attempt, attempts a pass allows, places of an epoch
--- Replies: {'ACTIVE', ms left} | {'LIMITED', ms left} the attempts are used up | {'WAITING'} | {'ENDED'} |
+-- ARGV: run of the server, attempts a pass allows, places of an epoch, then of each use: user, place, '1' if it counts as an attempt
+-- Replies: for each {'ACTIVE', ms left} | {'LIMITED', ms left} the attempts are used up | {'WAITING'} | {'ENDED'} |
 --          {'LOST'} nothing is known of the user, and the place is older than the queue's last recovery; error UNREADY: the queue is to be recovered first
 local waiting, active, places, attempts, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.error_reply('UNREADY') end
-local user, place = ARGV[1], tonumber(ARGV[2])
+local known = redis.call('HMGET', state, 'run', 'epoch')
+if known[1] ~= ARGV[1] then return redis.error_reply('UNREADY') end
+local attemptsMax, perEpoch = tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local passEnd = tonumber(redis.call('ZSCORE', active, user) or 0)
-if passEnd > now and tonumber(redis.call('HGET', places, user)) == place then
-  if ARGV[3] == '1' and redis.call('HINCRBY', attempts, user, 1) > tonumber(ARGV[4]) then return { 'LIMITED', passEnd - now } end
-  return { 'ACTIVE', passEnd - now }
+local users = {}
+for index = 4, #ARGV, 3 do users[#users + 1] = ARGV[index] end
+local passEnds = redis.call('ZMSCORE', active, unpack(users))
+local activePlaces = redis.call('HMGET', places, unpack(users))
+
+local function judge(index, user)
+  local place, passEnd = tonumber(ARGV[3 * index + 2]), tonumber(passEnds[index] or 0)
+  if passEnd > now and tonumber(activePlaces[index] or -1) == place then
+    if ARGV[3 * index + 3] == '1' and redis.call('HINCRBY', attempts, user, 1) > attemptsMax then return { 'LIMITED', passEnd - now } end
+    return { 'ACTIVE', passEnd - now }
+  end
+  local held = redis.call('ZSCORE', waiting, user)
+  if tonumber(held or -1) == place then return { 'WAITING' } end
+  if not held and passEnd <= now and math.floor(place / perEpoch) < tonumber(known[2]) then return { 'LOST' } end
+  return { 'ENDED' }
 end
-local held = redis.call('ZSCORE', waiting, user)
-if tonumber(held or -1) == place then return { 'WAITING' } end
-if not held and passEnd <= now and math.floor(place / ARGV[5]) < tonumber(redis.call('HGET', state, 'epoch')) then return { 'LOST' } end
-return { 'ENDED' }
+
+local replies = {}
+for index, user in ipairs(users) do replies[index] = judge(index, user) end
+return replies

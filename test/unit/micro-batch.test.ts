@@ -1,0 +1,24 @@
+import { MicroBatch } from '../../src/redis/micro-batch.js';
+
+test('calls of one turn and key share one, in their order and at most so many; each gets its own result', async () => {
+  const runs: [string, number[]][] = [];
+  const batch = new MicroBatch<number, string>(async (key, items) => {
+    runs.push([key, [...items]]);
+    return items.map((item) => `${key}${item}`);
+  }, 3);
+  const asked = [1, 2, 3, 4].map((item) => batch.ask('a', item));
+  const other = batch.ask('b', 5);
+  expect(await Promise.all([...asked, other])).toEqual(['a1', 'a2', 'a3', 'a4', 'b5']);
+  expect(await batch.ask('a', 6)).toBe('a6');
+  expect(runs).toEqual([['a', [1, 2, 3]], ['a', [4]], ['b', [5]], ['a', [6]]]);
+});
+
+test('a call that fails fails those who share it, and nobody else', async () => {
+  const batch = new MicroBatch<number, number>(async (key, items) => {
+    if (key === 'bad') throw new Error('no');
+    return items;
+  }, 64);
+  const asked = await Promise.allSettled([batch.ask('bad', 1), batch.ask('good', 2), batch.ask('bad', 3)]);
+  expect(asked.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+  expect(await batch.ask('good', 4)).toBe(4);
+});
