@@ -5,6 +5,7 @@ import { growth } from './growth.bench.js';
 import { hotSeat } from './hot-seat.bench.js';
 import { join } from './join.bench.js';
 import { reads } from './reads.bench.js';
+import { sockets } from './sockets.bench.js';
 import { strategies } from './strategies.bench.js';
 import { wholeFlow } from './whole-flow.bench.js';
 import { writes } from './writes.bench.js';
@@ -15,6 +16,7 @@ export const catalogue: readonly Bench[] = [
   writes,
   join,
   hotSeat,
+  sockets,
   flows,
   data,
   strategies,

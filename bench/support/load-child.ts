@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { answerJobs } from './answer-jobs.js';
 import { cpuUsOf } from './cpu.js';
 import { Histogram } from './histogram.js';
 import { HttpConnection, type Answer } from './http-connection.js';
@@ -61,13 +61,4 @@ async function sendAll(job: RequestsJob): Promise<RequestsResult> {
   return { answered: tally.answered, errors: tally.errors, firstErrors: tally.firstErrors, counts, seconds, cpuUs, times: tally.times.times() };
 }
 
-process.on('message', (file: string) => {
-  const job = JSON.parse(readFileSync(file, 'utf8')) as LoadJob;
-  const done = job.kind === 'flows' ? new FlowRunner(job).run() : sendAll(job);
-  done.then(
-    (result: object) => process.send!({ result }),
-    (error: unknown) => process.send!({ error: error instanceof Error ? error.stack : String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
-process.send!('ready');
+answerJobs<LoadJob>((job) => (job.kind === 'flows' ? new FlowRunner(job).run() : sendAll(job)));

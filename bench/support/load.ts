@@ -1,61 +1,26 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { hasEnded } from '../../src/launcher/server-process.js';
+import { JobProcess } from './child-process.js';
 import { Histogram } from './histogram.js';
-import type { FlowsJob, FlowsResult, LoadJob, RequestsJob, RequestsResult } from './load-jobs.js';
-import { endProcess, spawnNode, tsArgs } from './process.js';
+import type { FlowsJob, FlowsResult, RequestsJob, RequestsResult } from './load-jobs.js';
 import type { Sample } from './stats.js';
 
-type Answer<Result> = { result: Result } | { error: string };
-
-/** A load process on the core that is not the server's, as the bench sees it. */
+/** HTTP load, as the bench sees it. */
 export class Load {
-  #jobs = 0;
-
-  private constructor(
-    private readonly child: ChildProcess,
-    private readonly folder: string,
-  ) {}
+  private constructor(private readonly process: JobProcess) {}
 
   static async start(folder: string): Promise<Load> {
-    const child = spawnNode('rest', tsArgs('bench/support/load-child.ts'), process.env as Record<string, string>, ['ignore', 'inherit', 'inherit', 'ipc']);
-    await Promise.race([once(child, 'message'), once(child, 'exit').then(() => Promise.reject(new Error('The load process did not start.')))]);
-    return new Load(child, folder);
+    return new Load(await JobProcess.start('bench/support/load-child.ts', folder));
   }
 
-  async requests(job: Omit<RequestsJob, 'kind'>): Promise<RequestsResult> {
-    return this.#ask<RequestsResult>({ kind: 'requests', ...job });
+  requests(job: Omit<RequestsJob, 'kind'>): Promise<RequestsResult> {
+    return this.process.ask({ kind: 'requests', ...job });
   }
 
-  async flows(job: Omit<FlowsJob, 'kind'>): Promise<FlowsResult> {
-    return this.#ask<FlowsResult>({ kind: 'flows', ...job });
+  flows(job: Omit<FlowsJob, 'kind'>): Promise<FlowsResult> {
+    return this.process.ask({ kind: 'flows', ...job });
   }
 
   close(): Promise<void> {
-    return endProcess(this.child);
-  }
-
-  async #ask<Result>(job: LoadJob): Promise<Result> {
-    if (hasEnded(this.child)) throw new Error('The load process has ended.');
-    const file = join(this.folder, `load-${this.child.pid}-${(this.#jobs += 1)}.json`);
-    writeFileSync(file, JSON.stringify(job));
-    this.child.send(file);
-    const answer = await this.#answer<Result>();
-    rmSync(file);
-    if ('error' in answer) throw new Error(answer.error);
-    return answer.result;
-  }
-
-  #answer<Result>(): Promise<Answer<Result>> {
-    return new Promise((resolve, reject) => {
-      const gone = (): void => reject(new Error('The load process has ended.'));
-      this.child.once('exit', gone).once('message', (answer: Answer<Result>) => {
-        this.child.off('exit', gone);
-        resolve(answer);
-      });
-    });
+    return this.process.close();
   }
 }
 

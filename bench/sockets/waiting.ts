@@ -1,0 +1,161 @@
+import { writeFileSync } from 'node:fs';
+import { join as pathOf } from 'node:path';
+import { print } from 'graphql';
+import pLimit from 'p-limit';
+import { topics } from '../../src/redis/pubsub.js';
+import { WatchQueuePositionDocument } from '../../test/graphql/operations.js';
+import type { BenchRun } from '../bench.js';
+import { Arena } from '../support/arena.js';
+import { JobProcess } from '../support/child-process.js';
+import { residentBytesOf } from '../support/cpu.js';
+import { Histogram } from '../support/histogram.js';
+import type { Server } from '../support/process.js';
+import { barOf, isNoisy, spreadOf } from '../support/stats.js';
+import type { BenchWorld } from '../support/world.js';
+import type { OpenJob, OpenResult, WatchJob, WatchResult } from './watch-jobs.js';
+
+/** One queue that admits one person each second, so that the position of everybody else changes each second. */
+
+const FEW = 1000;
+const SOME = 5000;
+/** A process has 20,000 descriptors here. */
+const MANY = 19_500;
+/** Joined before all who watch: they are the ones who are admitted meanwhile. */
+const AHEAD = 600;
+const JOINS_AT_ONCE = 256;
+const ONE_PER_SECOND = { QUEUE_ADMIT_COUNT: '1', QUEUE_ADMIT_INTERVAL_MS: '1000' };
+const SETTLE_MS = 1500;
+
+interface Crowd {
+  concertId: string;
+  /** File of access tokens. */
+  tokens: string;
+}
+
+interface Measured {
+  side: string;
+  sockets: number;
+  /** One for each of several stretches of time. */
+  coreShare: number[];
+  p99Ms: number[];
+  perSecond: number;
+  p50Ms: number;
+  maxMs: number;
+  kBPerSocket: number;
+  published: number;
+  commands: number;
+  connectedPerSecond: number;
+}
+
+const EVERYBODY = 'everybody told each second';
+const THINNED = 'as it is: far back every 10 s';
+const PLAIN = 'plain ws, same bytes to all';
+
+export async function timeWaiting(run: BenchRun): Promise<void> {
+  const world = await run.part('stores', () => run.world({ env: ONE_PER_SECOND }));
+  const crowd = await run.part('the line', () => joinAll(run, world));
+  await world.frontrow('worker');
+  const steps = run.sized({ quick: [FEW, MANY], full: [FEW, SOME, MANY] });
+  const ofOthers = run.sized({ quick: [SOME], full: [MANY] });
+  const all: Measured[] = [];
+  for (const [side, file] of [[EVERYBODY, 'frontrow-tells-all.mjs'], [THINNED, null], [PLAIN, 'plain-ws.ts']] as const) {
+    const server = file ? await world.side(file, { ROLES: 'api' }) : await world.frontrow('api');
+    all.push(...(await run.part(side, () => timeSide(run, world, crowd, side, server, side === EVERYBODY ? steps : ofOthers))));
+    await server.stop();
+  }
+  judge(run, all);
+  report(run, all);
+}
+
+async function joinAll(run: BenchRun, world: BenchWorld): Promise<Crowd> {
+  const arena = Arena.ofFrontrow(world);
+  const { concertId } = await arena.show(1, 50);
+  const people = await arena.people(AHEAD + MANY);
+  const limit = pLimit(JOINS_AT_ONCE);
+  const tokenExpiresAt = new Date(Date.now() + 3_600_000);
+  const join = ({ id: userId, sessionId }: { id: string; sessionId: string }) => world.app.services.queue.join({ userId, role: 'USER', sessionId, tokenExpiresAt }, concertId);
+  for (const person of people.slice(0, AHEAD)) await join(person);
+  const watching = people.slice(AHEAD);
+  await Promise.all(watching.map((person) => limit(() => join(person))));
+  const tokens = pathOf(world.folder, 'tokens.json');
+  writeFileSync(tokens, JSON.stringify(watching.map(({ accessToken }) => accessToken)));
+  run.say(`${people.length} people are in line`);
+  return { concertId, tokens };
+}
+
+async function timeSide(run: BenchRun, world: BenchWorld, { concertId, tokens }: Crowd, side: string, server: Server, steps: readonly number[]): Promise<Measured[]> {
+  const load = await JobProcess.start('bench/sockets/watch-child.ts', world.folder);
+  try {
+    const subscription = side === PLAIN ? null : { query: print(WatchQueuePositionDocument), variables: { concertId } };
+    const told = side === PLAIN ? ('in the message' as const) : { redis: world.redisUrl, topic: topics.queueMoved(concertId) };
+    const measured: Measured[] = [];
+    const emptyBytes = residentBytesOf(server.pid);
+    let from = 0;
+    for (const to of steps) {
+      const opened = await load.ask<OpenResult>({ kind: 'open', port: server.port, subscription, tokens, from, to } satisfies OpenJob);
+      run.say(`${side}: ${opened.open} sockets after ${opened.seconds.toFixed(1)} s`);
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      const before = await redisCounts(world);
+      const { stretches, ms } = run.sized({ quick: { stretches: 2, ms: 2500 }, full: { stretches: 5, ms: 4000 } });
+      const results: WatchResult[] = [];
+      for (let turn = 0; turn < stretches; turn += 1) results.push(await load.ask<WatchResult>({ kind: 'watch', ms, told, pids: [server.pid] } satisfies WatchJob));
+      const after = await redisCounts(world);
+      const ended = results.find(({ lost }) => lost > 0);
+      if (ended) throw new Error(`${side}: ${ended.lost} sockets were lost: ${ended.why}`);
+      const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
+      const delays = Histogram.of(...results.map((result) => result.delays));
+      measured.push({
+        side, sockets: to, coreShare: results.map(({ cpuUs, seconds: long }) => cpuUs[0]! / (long * 1e6)), p99Ms: results.map((result) => Histogram.of(result.delays).quantileMs(0.99)),
+        perSecond: results.reduce((sum, { messages }) => sum + messages, 0) / seconds, p50Ms: delays.quantileMs(0.5), maxMs: delays.maxMs,
+        kBPerSocket: (residentBytesOf(server.pid) - emptyBytes) / to / 1024,
+        published: (after.published - before.published) / seconds, commands: (after.commands - before.commands) / seconds,
+        connectedPerSecond: (to - from) / opened.seconds,
+      });
+      from = to;
+    }
+    return measured;
+  } finally {
+    await load.close();
+  }
+}
+
+/** What Redis has done since it began. */
+async function redisCounts({ app }: BenchWorld): Promise<{ published: number; commands: number }> {
+  const [stats, commandStats] = await Promise.all([app.redis.info('stats'), app.redis.info('commandstats')]);
+  return {
+    published: Number(/cmdstat_publish:calls=(\d+)/.exec(commandStats)?.[1] ?? 0),
+    commands: Number(/total_commands_processed:(\d+)/.exec(stats)?.[1] ?? 0),
+  };
+}
+
+function judge(run: BenchRun, all: readonly Measured[]): void {
+  const of = (side: string, sockets: number): Measured => all.find((one) => one.side === side && one.sockets === sockets)!;
+  const [few, many] = [of(EVERYBODY, FEW), of(EVERYBODY, MANY)];
+  // Sending alone, which has no reason to change, tells whether the machine was steady.
+  const plain = spreadOf(all.find(({ side }) => side === PLAIN)!.coreShare);
+  const noisy = isNoisy({ limitSpread: plain.max / plain.min });
+  const gate = (name: string, values: readonly number[], wanted: { atMost: number; unit?: string }): void => {
+    const { median, min, max } = spreadOf(values);
+    run.gate({ name: `${MANY} sockets, an update each second: ${name}`, value: median, min, max, noisy, ...wanted });
+  };
+  gate('share of a core', many.coreShare, { atMost: 0.35 });
+  gate('p99 from the change to the socket', many.p99Ms, { atMost: 500, unit: ' ms' });
+  run.gate({ name: `${MANY} sockets: memory of the server per socket`, value: many.kBPerSocket, unit: ' kB', atMost: 22 });
+  run.gate({ name: `${MANY} sockets: updates of each per second`, value: many.perSecond / MANY, atLeast: 0.9 });
+  run.gate({ name: `messages over Redis per second with ${MANY} sockets, by those with ${FEW}`, value: many.published / few.published, atMost: 1.25 });
+}
+
+function report(run: BenchRun, all: readonly Measured[]): void {
+  run.note(`One concert's line, which admits one person each second; everybody who watches has a user, a session and a socket of their own. Thinning off is a switch of the bench's own program (bench/sides/frontrow-tells-all.mjs) around the built server. Delay: from the message over Redis that tells of the move, as the load process hears it, to the update on each socket; where the far ones are told in turns that is no delay of one message, and is not shown.`);
+  run.note(`${PLAIN}: ws as its documentation says, the same JSON to every socket once a second, without subscription, users or guards; delay from the first send.`);
+  const cell = (one: Measured, value: number): number | string => (one.side === THINNED ? '–' : value);
+  run.table({
+    title: 'Waiting',
+    columns: ['', 'sockets', 'share of a core', 'updates/s', 'p50 ms', 'p99 ms', 'max ms', 'kB per socket', 'published/s', 'Redis commands/s', 'connected/s'],
+    rows: all.map((one) => [
+      one.side, one.sockets, spreadOf(one.coreShare).median, one.perSecond, cell(one, one.p50Ms), cell(one, spreadOf(one.p99Ms).median), cell(one, one.maxMs), one.kBPerSocket, one.published, one.commands, one.connectedPerSecond,
+    ]),
+    note: 'Published and commands count everything in this Redis, the worker and its jobs too.',
+  });
+  run.plot({ kind: 'bars', title: 'Share of a core', unit: 'share', bars: all.map(({ side, sockets, coreShare }) => ({ name: `${side}, ${sockets}`, ...barOf(spreadOf(coreShare)) })), references: [{ name: 'at most 0.35', value: 0.35 }] });
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+
+/** A websocket of a client that does no more than it must: short text frames out, whole frames in, pings answered. There may be 20,000 in one process. */
+
+const UPGRADED = 'HTTP/1.1 101';
+const [TEXT, CLOSE, PING, PONG] = [1, 8, 9, 10];
+const MASK = Buffer.from([1, 2, 3, 4]);
+
+export interface WsHandlers {
+  onOpen(connection: WsConnection): void;
+  onText(connection: WsConnection, payload: Buffer): void;
+  /** Also when it never opened. */
+  onClose(connection: WsConnection, reason: string): void;
+}
+
+export class WsConnection {
+  #socket: Socket;
+  #isOpen = false;
+  #rest: Buffer | null = null;
+  #reason = 'the connection ended';
+
+  constructor(
+    readonly index: number,
+    port: number,
+    protocol: string | null,
+    private readonly handlers: WsHandlers,
+  ) {
+    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const offered = protocol ? `sec-websocket-protocol: ${protocol}\r\n` : '';
+    this.#socket.write(
+      `GET /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${randomBytes(16).toString('base64')}\r\n${offered}\r\n`,
+    );
+    this.#socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    this.#socket.on('error', (error) => (this.#reason = error.message));
+    this.#socket.on('close', () => handlers.onClose(this, this.#reason));
+  }
+
+  send(text: string): void {
+    this.#write(TEXT, Buffer.from(text));
+  }
+
+  /** Gone without a word, as a lost connection is. */
+  drop(): void {
+    this.#socket.destroy();
+  }
+
+  #write(opcode: number, payload: Buffer): void {
+    const long = payload.length >= 126;
+    const frame = Buffer.alloc((long ? 8 : 6) + payload.length);
+    frame[0] = 0x80 | opcode;
+    frame[1] = 0x80 | (long ? 126 : payload.length);
+    if (long) frame.writeUInt16BE(payload.length, 2);
+    const at = long ? 8 : 6;
+    MASK.copy(frame, at - 4);
+    for (let index = 0; index < payload.length; index += 1) frame[at + index] = payload[index]! ^ MASK[index & 3]!;
+    this.#socket.write(frame);
+  }
+
+  #take(chunk: Buffer): void {
+    let bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
+    this.#rest = null;
+    if (!this.#isOpen) {
+      const end = bytes.indexOf('\r\n\r\n');
+      if (end < 0) return void (this.#rest = bytes);
+      if (!bytes.toString('latin1', 0, end).startsWith(UPGRADED)) {
+        this.#reason = bytes.toString('latin1', 0, 200);
+        return void this.#socket.destroy();
+      }
+      this.#isOpen = true;
+      bytes = bytes.subarray(end + 4);
+      this.handlers.onOpen(this);
+    }
+    this.#frames(bytes);
+  }
+
+  #frames(bytes: Buffer): void {
+    let at = 0;
+    while (bytes.length - at >= 2) {
+      const short = bytes[at + 1]! & 0x7f;
+      const head = short === 126 ? 4 : short === 127 ? 10 : 2;
+      if (bytes.length - at < head) break;
+      const length = short === 126 ? bytes.readUInt16BE(at + 2) : short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short;
+      if (bytes.length - at < head + length) break;
+      this.#frame(bytes[at]! & 0x0f, bytes.subarray(at + head, at + head + length));
+      at += head + length;
+    }
+    if (at < bytes.length) this.#rest = at === 0 ? bytes : Buffer.from(bytes.subarray(at));
+  }
+
+  #frame(opcode: number, payload: Buffer): void {
+    if (opcode === TEXT) this.handlers.onText(this, payload);
+    else if (opcode === PING) this.#write(PONG, payload);
+    else if (opcode === CLOSE) this.#reason = `closed with ${payload.length >= 2 ? payload.readUInt16BE(0) : 'no code'} ${payload.toString('utf8', 2)}`;
+  }
+}
