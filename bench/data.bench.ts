@@ -2,6 +2,7 @@ import { createConnection, type Connection } from 'mysql2/promise';
 import { connectDatabase } from '../src/database/orm.config.js';
 import { migrate } from '../src/database/migrate.js';
 import type { Bench, BenchRun } from './bench.js';
+import { timeCache } from './data/cache.js';
 import { fill } from './data/fill.js';
 import { idOf } from './data/ids.js';
 import { fillLine, timeLine } from './data/line.js';
@@ -46,6 +47,7 @@ export const data: Bench = {
     });
     reportRows(run, found, `${size.seats.toLocaleString('en')} seats, ${size.reservations.toLocaleString('en')} reservations`);
     await timeQueues(run, world);
+    await run.part('cache', () => timeCache(run, world, manyRows));
   },
 };
 
