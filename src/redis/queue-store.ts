@@ -7,6 +7,7 @@ import { MicroBatch } from './micro-batch.js';
 import { topics, type Messages } from './pubsub.js';
 import { Script } from './script.js';
 import type { ServerRun } from './server-run.js';
+import { orUnavailable } from './unavailable.js';
 
 /**
  * A user is waiting or active or neither, never both: every change of it is one script, and so is every answer about it. None of them runs on a queue that
@@ -107,8 +108,8 @@ interface PassUse extends Place {
 }
 
 export class QueueStore {
-  readonly #joins = new MicroBatch<Join, JoinOutcome>((concertId, joins) => this.#joinAll(concertId, joins), CALLS_TOGETHER);
-  readonly #passUses = new MicroBatch<PassUse, PassOutcome>((concertId, uses) => this.#checkPasses(concertId, uses), CALLS_TOGETHER);
+  readonly #joins = new MicroBatch<Join, JoinOutcome>((concertId, joins) => orUnavailable(this.#joinAll(concertId, joins)), CALLS_TOGETHER);
+  readonly #passUses = new MicroBatch<PassUse, PassOutcome>((concertId, uses) => orUnavailable(this.#checkPasses(concertId, uses)), CALLS_TOGETHER);
 
   constructor(
     private readonly redis: Redis,
@@ -117,7 +118,7 @@ export class QueueStore {
     private readonly recover: (concertId: string) => Promise<void>,
   ) {}
 
-  /** `proven` is a place that the user has proved to have had. */
+  /** `proven` is a place that the user has proved to have had. Redis that is away is SERVICE_UNAVAILABLE, here and for passes. */
   join(concertId: string, userId: string, mayJoin: boolean, proven: number | null = null): Promise<JoinOutcome> {
     return this.#joins.ask(concertId, { userId, mayJoin, proven });
   }

@@ -5,7 +5,7 @@ import { lockConcert } from '../database/repositories/concert.repository.js';
 import { endPlaces, noteBeats } from '../database/repositories/queue-line.repository.js';
 import { concertExists, concertOfSchedule, salesOf } from '../database/repositories/queue.repository.js';
 import type { Transactions } from '../database/transaction.js';
-import { byDeadline, remainingMs, withoutDeadline } from '../domain/deadline.js';
+import { remainingMs, withoutDeadline } from '../domain/deadline.js';
 import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWaiting, rateLimited, RequestError, serviceUnavailable } from '../domain/errors.js';
 import { uuidOf } from '../domain/input.js';
 import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
@@ -51,7 +51,7 @@ export class QueueService {
     private readonly logger: Logger,
   ) {
     this.#passes = new PassMemory(pubsub);
-    this.#sales = new MicroBatch((_, concertIds) => withoutDeadline(() => this.#salesOf(concertIds)), SALES_TOGETHER);
+    this.#sales = new MicroBatch((_, concertIds) => withoutDeadline(() => this.#salesOf(concertIds)), SALES_TOGETHER, { oneAfterTheOther: true });
   }
 
   /** `queueToken` is the one the user holds: after a loss of Redis it brings its place back. */
@@ -107,7 +107,7 @@ export class QueueService {
     if (place === null) throw queueTokenRequired();
     const proof = { concertId, userId: viewer.userId, place };
     const remember = this.#passes.asking(queueToken!, viewer.userId, concertId);
-    const check = () => orUnavailable(this.store.checkPass(concertId, proof, countsAttempt, this.config.passAttemptsMax));
+    const check = () => this.store.checkPass(concertId, proof, countsAttempt, this.config.passAttemptsMax);
     let pass = await check();
     if (pass.status === 'LOST' && (await this.#bringBack(concertId, viewer.userId, place, false))) pass = await check();
     if (pass.status === 'ACTIVE') remember(pass.remainingMs);
@@ -160,10 +160,12 @@ export class QueueService {
 
   /** Where one stands then is known but for a place that came back. */
   async #takePlace(userId: string, concertId: string, proven: number | null): Promise<Joined | Pick<Joined, 'place'>> {
-    const sale = await byDeadline(this.#sales.ask('', concertId), remainingMs());
+    const sale = await this.#sales.ask('', concertId);
+    // Nobody waits any more, and a place would be taken for nobody.
+    if (remainingMs() === 0) throw serviceUnavailable();
     if (!sale) throw notFound('concert');
     const window = joinWindow(sale);
-    const join = (old: number | null) => orUnavailable(this.store.join(concertId, userId, window === 'open', old));
+    const join = (old: number | null) => this.store.join(concertId, userId, window === 'open', old);
     let outcome = await join(proven);
     if (outcome === 'LOST') {
       if (await this.#bringBack(concertId, userId, proven!, true)) return { place: proven! };

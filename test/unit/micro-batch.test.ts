@@ -22,3 +22,31 @@ test('a call that fails fails those who share it, and nobody else', async () => 
   expect(asked.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
   expect(await batch.ask('good', 4)).toBe(4);
 });
+
+test('one after the other: who comes while one runs shares the next', async () => {
+  const runs: number[][] = [];
+  let finish: () => void = () => undefined;
+  const batch = new MicroBatch<number, number>(
+    async (_key, items) => {
+      runs.push([...items]);
+      await new Promise<void>((resolve) => (finish = resolve));
+      return items;
+    },
+    64,
+    { oneAfterTheOther: true },
+  );
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const first = batch.ask('', 1);
+  await turn();
+  const others = [batch.ask('', 2)];
+  await turn();
+  others.push(batch.ask('', 3));
+  await turn();
+  expect(runs).toEqual([[1]]);
+  finish();
+  await first;
+  await turn();
+  expect(runs).toEqual([[1], [2, 3]]);
+  finish();
+  expect(await Promise.all(others)).toEqual([2, 3]);
+});
