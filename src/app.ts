@@ -10,21 +10,26 @@ import { connectDatabase, type DatabaseAddress } from './database/orm.config.js'
 import { DatabaseSigns } from './database/pool-watch.js';
 import { Transactions } from './database/transaction.js';
 import { heartbeatMsOf, NEAR_POSITIONS, presenceMsOf } from './domain/queue.js';
+import type { ReadSet } from './domain/read-set.js';
 import { Metrics } from './metrics.js';
 import { connectFailFast, connectPatient } from './redis/client.js';
 import { EventStream } from './redis/event-stream.js';
 import { Jobs } from './redis/jobs.js';
+import { CatalogueGeneration } from './redis/catalogue-generation.js';
 import { PubSub } from './redis/pubsub.js';
 import { QueueRecoveryStore } from './redis/queue-recovery-store.js';
 import { QueueStore } from './redis/queue-store.js';
 import { RateLimiter } from './redis/rate-limiter.js';
 import { SenderDesk } from './redis/sender-desk.js';
 import { SeatGate } from './redis/seat-gate.js';
+import { SeatLog } from './redis/seat-log.js';
 import { ServerRun } from './redis/server-run.js';
 import { SessionCache } from './redis/session-cache.js';
+import { SharedCopies } from './redis/shared-copies.js';
 import { within } from './redis/within.js';
 import { Announcer } from './services/announcer.js';
 import { CancellationService } from './services/cancellation.service.js';
+import { Catalogue } from './services/catalogue.js';
 import { ClockService } from './services/clock.service.js';
 import { ConcertService } from './services/concert.service.js';
 import { DeliveryService } from './services/delivery.service.js';
@@ -76,7 +81,9 @@ export interface App {
   jobs: Jobs;
   pubsub: PubSub;
   services: Services;
-  createLoaders(): Loaders;
+  catalogue: Catalogue;
+  board: SeatBoard;
+  createLoaders(reads?: ReadSet): Loaders;
   close(): Promise<void>;
 }
 
@@ -103,9 +110,13 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
   const redisRun = new ServerRun(redis);
   const gate = new SeatGate(redis, redisRun);
-  const board = new SeatBoard();
+  const shared = new SharedCopies(redis);
+  const catalogue = new Catalogue(new CatalogueGeneration(redis), shared, pubsub, lastKnown);
+  const board = new SeatBoard({ transactions, log: new SeatLog(redis, redisRun), shared, pubsub, signs: databaseSigns, lastKnown });
+  tellWhetherHeard(subscriber, [catalogue, board]);
   const announcer = new Announcer(gate, jobs, pubsub, board, metrics);
   const writer = new SaleWriter(transactions, announcer, config);
+
 
   const limiter = new RateLimiter(redis, config.rateLimit);
   const passwords = new PasswordService();
@@ -122,11 +133,11 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     clock: new ClockService(transactions),
     sessions,
     users: new UserService(transactions, sessions, passwords, limiter),
-    venues: new VenueService(transactions, lastKnown),
-    concerts: new ConcertService(transactions, lastKnown),
-    schedules: new ScheduleService(transactions),
-    cancellations: new CancellationService(transactions, jobs, announcer, metrics),
-    seats: new SeatService(transactions),
+    venues: new VenueService(transactions, catalogue, metrics),
+    concerts: new ConcertService(transactions, catalogue, board, metrics),
+    schedules: new ScheduleService(transactions, catalogue, board, metrics),
+    cancellations: new CancellationService(transactions, jobs, announcer, catalogue, metrics),
+    seats: new SeatService(board, queue),
     queue,
     reservations: new ReservationService(transactions, writer, gate, announcer, pubsub, metrics, config),
     wallets: new WalletService(writer, config),
@@ -152,7 +163,9 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
     jobs,
     pubsub,
     services,
-    createLoaders: () => createLoaders(() => transactions.fork(), lastKnown),
+    catalogue,
+    board,
+    createLoaders: (reads) => createLoaders(() => transactions.fork(), catalogue, board, reads),
     close: async () => {
       await within(writer.close(), CLOSE_PATIENCE_MS).catch((error: unknown) => logger.debug({ err: error }, 'writer not drained'));
       desk.close();
@@ -163,6 +176,12 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
       await closeDatabase(orm);
     },
   };
+}
+
+/** While the subscriber is away messages are lost, and nobody says which. */
+function tellWhetherHeard(subscriber: Redis, listeners: readonly { deafen(): void; hear(): void }[]): void {
+  subscriber.on('close', () => listeners.forEach((listener) => listener.deafen()));
+  subscriber.on('ready', () => listeners.forEach((listener) => listener.hear()));
 }
 
 /** The waiting room over one connection to Redis. */

@@ -9,6 +9,7 @@ import { applyGuards } from './resolvers/access.js';
 import { resolvers } from './resolvers/index.js';
 import { buildSchema } from './schema/build-schema.js';
 import { RELAY_INTERVAL_MS } from './services/relay.service.js';
+import { WarmUp } from './services/warm-up.js';
 import { startServer, type Server } from './server.js';
 import { handlersOf } from './workers/index.js';
 import { startWorkers, type Workers } from './workers/start-workers.js';
@@ -24,6 +25,8 @@ export interface Running {
   known: Server['known'];
   /** The demo accounts that are there. */
   demoAccounts: DemoAccount[];
+  /** How many dates were read before anybody asked, once that is done. */
+  warmed: Promise<number>;
   close(): Promise<void>;
 }
 
@@ -36,7 +39,14 @@ export async function run(config: Config, stores: StoreAddresses, logger: Logger
   const isApi = config.roles.includes('api');
   const server = isApi ? await startServer(app, applyGuards(await buildSchema(resolvers))) : await startOperatorServer(app);
   const workers = config.roles.includes('worker') ? await startRoleWorker(app) : null;
-  return { app, url: isApi ? server!.url : null, operatorUrl: server?.url ?? null, known: server?.known ?? null, demoAccounts, close: () => stop(app, server, workers) };
+  const warmUp = new WarmUp(app.transactions, app.board, app.logger);
+  const warmed = isApi ? warmUp.run() : Promise.resolve(0);
+  const close = async (): Promise<void> => {
+    warmUp.stop();
+    await stop(app, server, workers);
+    await warmed;
+  };
+  return { app, url: isApi ? server!.url : null, operatorUrl: server?.url ?? null, known: server?.known ?? null, demoAccounts, warmed, close };
 }
 
 /** A database in use may have none of them, or somebody's account with one of their e-mails. */

@@ -5,7 +5,7 @@ import { openPasses, passesOfUsers } from '../../src/database/repositories/queue
 import { overduePasses, queueFactsOf } from '../../src/database/repositories/queue.repository.js';
 import { overdueHolds, reservationsOfUser } from '../../src/database/repositories/reservation.repository.js';
 import { seeSeats } from '../../src/database/repositories/sale.repository.js';
-import { availableSeatsOf, seatRows, soldOutConcerts } from '../../src/database/repositories/seat.repository.js';
+import { availableSeatsOf, nextEndsOf, storedSeats } from '../../src/database/repositories/seat.repository.js';
 import { deleteOverSessions } from '../../src/database/repositories/session.repository.js';
 import { Payment } from '../../src/database/entities/payment.entity.js';
 import { idOf } from './ids.js';
@@ -21,17 +21,15 @@ export interface HotQuery {
   ask(em: EntityManager): Promise<unknown>;
 }
 
-const EVERYTHING = { status: null, section: null, first: null, afterNumber: null };
 const date = idOf('schedule', 2);
 const concert = idOf('concert', 1);
 const user = idOf('user', 7);
 const PAGE = 21;
 
 export const HOT_QUERIES: HotQuery[] = [
-  { name: 'seats of a date', table: 'seat', index: 'PRIMARY', published: [194.7, 40.2], ask: (em) => seatRows(em, date, EVERYTHING) },
-  { name: 'seats of a section', table: 'seat', index: 'seat_section_index', ask: (em) => seatRows(em, date, { ...EVERYTHING, section: 'S7' }) },
+  { name: 'seats of a date', table: 'seat', index: 'PRIMARY', published: [194.7, 40.2], ask: (em) => storedSeats(em, date) },
   { name: 'available seats of a date, counted', table: 'seat', index: 'seat_status_index', published: [150.9, 0.29], ask: (em) => availableSeatsOf(em, [date]) },
-  { name: 'whether a concert is sold out', table: 'seat', index: 'seat_status_index', ask: (em) => soldOutConcerts(em, [concert]) },
+  { name: 'when the next hold of a date ends', table: 'seat', index: 'seat_status_index', ask: (em) => nextEndsOf(em, [date]) },
   { name: 'whether seats remain (admission)', table: 'seat', index: 'seat_status_index', ask: (em) => queueFactsOf(em, [concert]) },
   { name: 'holds that are over (sweeper)', table: 'reservation', index: 'reservation_expiry_index', published: [75.6, 16.3], ask: (em) => overdueHolds(em, 100) },
   { name: 'a page of my reservations', table: 'reservation', index: 'reservation_user_index', ask: (em) => reservationsOfUser(em, user, null, PAGE) },

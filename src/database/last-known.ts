@@ -2,8 +2,8 @@ import { RequestError } from '../domain/errors.js';
 import type { DatabaseSigns } from './pool-watch.js';
 
 /**
- * What anybody may read is still told while the database is away or silent, as it was last seen by this process. While it answers, every read is the
- * database's own: nothing that is remembered is ever told then.
+ * What anybody may read is still told while the database is away or silent, as it was last seen by this process. While it answers, nothing that is remembered here is
+ * ever told, and what is recalled is kept by nobody.
  */
 
 /** Items remembered: a page counts as many as it has. The longest unread goes first. */
@@ -36,17 +36,17 @@ export class LastKnown {
     return value as T;
   }
 
-  /** One question for many: each is answered by the database, or each by what was last known of it. An Error stands for one that there is not. */
-  async each<T>(keys: readonly string[], load: () => Promise<(T | Error)[]>): Promise<(T | Error)[]> {
+  /** One question for many: each is answered by the database, or each by what was last known of it, as `recalled` is told. An Error stands for one that there is not. */
+  async each<T>(keys: readonly string[], load: () => Promise<(T | Error)[]>, recalled: () => void = () => undefined): Promise<(T | Error)[]> {
     const allKnown = keys.every((key) => this.#known.has(key));
     const wasAway = this.signs.away;
-    if (wasAway && allKnown && !this.#mayLook()) return this.#recall<T>(keys);
+    if (wasAway && allKnown && !this.#mayLook()) return this.#recall<T>(keys, recalled);
     const loading = this.#load(keys, load);
     try {
       return await (allKnown ? this.#orSilence(loading, wasAway ? LOOK_PATIENCE_MS : SILENT_AFTER_MS) : loading);
     } catch (error) {
       if (error instanceof RequestError || !this.signs.away) throw error;
-      return this.#recall<T>(keys, error as Error);
+      return this.#recall<T>(keys, recalled, error as Error);
     }
   }
 
@@ -76,7 +76,8 @@ export class LastKnown {
     return true;
   }
 
-  #recall<T>(keys: readonly string[], orElse?: Error): (T | Error)[] {
+  #recall<T>(keys: readonly string[], recalled: () => void, orElse?: Error): (T | Error)[] {
+    recalled();
     return keys.map((key) => {
       const known = this.#known.get(key);
       return known ? (known.value as T) : orElse!;

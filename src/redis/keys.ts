@@ -7,6 +7,17 @@ const ofConcert = (concertId: string): string => `frontrow:{${concertId}}`;
 export const keys = {
   /** Hash: seat number → `holder|reservation|end`; the end in ms of Redis's clock. Of one run of the server: see ServerRun. */
   seatGate: (run: string, concertId: string, scheduleId: string): string => `${ofConcert(concertId)}:gate:${scheduleId}:${run}`,
+  /** Log of a date's seats: hash of its state, stream of its entries, string of the versions told (32 bits per seat number). Of one run of the server: see ServerRun. */
+  seatLog: (run: string, scheduleId: string): [string, string, string] => {
+    const log = `frontrow:{${scheduleId}}:seats:${run}`;
+    return [log, `${log}:entries`, `${log}:versions`];
+  },
+  /** Bytes with a short TTL: what one process has read, for all others that want the same now. */
+  sharedCopy: (name: string): string => `frontrow:{copies}:${name}`,
+  /** String with a TTL: the process that reads it now. */
+  sharedCopyLock: (name: string): string => `frontrow:{copies}:${name}:lock`,
+  /** Hash: epoch and generation of the catalogue, one more with each change of it. */
+  catalogue: (): string => 'frontrow:catalogue',
   /** Sorted set: waiting user → place. */
   queueWaiting: (concertId: string): string => `${ofConcert(concertId)}:queue:waiting`,
   /** Sorted set: admitted user → end of the pass in ms. */

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Counters } from '../domain/counters.js';
 import type { LineMoves } from '../domain/queue-moves.js';
 import type { Pace } from '../domain/queue.js';
+import type { WrittenChange } from './seat-log.js';
 import { within } from './within.js';
 
 /** A queue at the instant of a message, and what became of its line since the message before. */
@@ -25,6 +26,10 @@ export interface Messages {
   queueMoved: { concertId: string; users: string[]; moved: boolean; heartbeat: boolean; line?: ToldLine };
   /** The admission job lives: whoever hears nothing of a queue in particular may look for himself. */
   queuesBeat: Record<string, never>;
+  /** Seats of a date changed: an entry of its log. */
+  seatsChanged: { scheduleId: string; epoch: string; sequence: number; reset: boolean; changes: WrittenChange[] };
+  /** An admin changed the catalogue: nothing that was read of an earlier generation holds. */
+  catalogueChanged: { epoch: string; generation: number };
   /** A session was revoked: its sockets must close. */
   sessionRevoked: { sessionId: string };
 }
@@ -33,6 +38,8 @@ export const topics = {
   reservationChanged: (userId: string): string => `frontrow:reservation-changed:${userId}`,
   queueMoved: (concertId: string): string => `frontrow:queue-moved:${concertId}`,
   queuesBeat: (): string => 'frontrow:queues-beat',
+  seatsChanged: (): string => 'frontrow:seats-changed',
+  catalogueChanged: (): string => 'frontrow:catalogue-changed',
   sessionRevoked: (): string => 'frontrow:session-revoked',
 } as const;
 

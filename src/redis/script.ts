@@ -12,12 +12,24 @@ export class Script<Reply> {
     this.#sha = createHash('sha1').update(this.#source).digest('hex');
   }
 
+  /** For what is not text: arguments may be bytes, replies are. */
+  async runBytes(redis: Redis, keyNames: readonly string[], args: readonly (string | number | Buffer)[]): Promise<Buffer[]> {
+    try {
+      return (await redis.callBuffer('evalsha', this.#sha, keyNames.length, ...keyNames, ...args)) as Buffer[];
+    } catch (error) {
+      if (!isForgotten(error)) throw error;
+      return (await redis.callBuffer('eval', this.#source, keyNames.length, ...keyNames, ...args)) as Buffer[];
+    }
+  }
+
   async run(redis: Redis, keyNames: readonly string[], args: readonly (string | number)[]): Promise<Reply> {
     try {
       return (await redis.evalsha(this.#sha, keyNames.length, ...keyNames, ...args)) as Reply;
     } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      if (!isForgotten(error)) throw error;
       return (await redis.eval(this.#source, keyNames.length, ...keyNames, ...args)) as Reply;
     }
   }
 }
+
+const isForgotten = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT');

@@ -15,13 +15,13 @@ export class ConcertResolver {
     @Arg('after', () => String, { nullable: true, description: 'endCursor of the page before.' }) after: string | null,
     @Ctx() context: Context,
   ) {
-    return context.services.concerts.page(first, after ?? null);
+    return context.services.concerts.page(first, after ?? null, context.reads);
   }
 
   @Public()
   @Query(() => Concert, { nullable: true, description: 'One concert; null if there is none with this id.' })
   concert(@Arg('id', () => ID, { description: 'UUID.' }) id: string, @Ctx() context: Context) {
-    return context.services.concerts.find(id);
+    return context.services.concerts.find(id, context.reads);
   }
 
   @FieldResolver(() => Venue, { description: 'Where it takes place.' })

@@ -1,15 +1,25 @@
-import { Arg, Ctx, ID, Int, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, ID, Int, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.js';
 import type { SeatStatus } from '../domain/states.js';
 import { SeatStatusEnum } from '../schema/enums.js';
+import { SeatMap, SeatChanges } from '../schema/seat-map.type.js';
 import { Seat } from '../schema/seat.type.js';
-import { BehindQueue, SignedIn } from './access.js';
+import type { SeatsEvent } from '../services/seat-rooms.js';
+import { BehindQueue, SignedIn, viewerOf } from './access.js';
 import { inParts } from './in-parts.js';
+
+interface WatchArgs {
+  scheduleId: string;
+  after?: string | null;
+  queueToken?: string | null;
+}
+
+const OF_DATE = { scheduleId: (args: { scheduleId: string }) => args.scheduleId, countsAttempt: false };
 
 @Resolver(() => Seat)
 export class SeatResolver {
   @SignedIn()
-  @BehindQueue({ scheduleId: (args: { scheduleId: string }) => args.scheduleId, countsAttempt: false })
+  @BehindQueue(OF_DATE)
   @Query(() => [Seat], { description: "Seats of a date, by number. Needs an ACTIVE pass for the date's concert." })
   async seats(
     @Arg('scheduleId', () => ID, { description: 'UUID of the date.' }) scheduleId: string,
@@ -20,6 +30,35 @@ export class SeatResolver {
     @Ctx() context: Context,
   ) {
     const filter = { status: status ?? null, section: section ?? null, first: first ?? null, afterNumber: afterNumber ?? null };
-    return inParts(await context.services.seats.ofSchedule(scheduleId, filter));
+    return inParts(await context.services.seats.ofSchedule(scheduleId, filter, context.reads));
+  }
+
+  @SignedIn()
+  @BehindQueue(OF_DATE)
+  @Query(() => SeatMap, { description: 'Sequence and seats read at one instant; give the sequence to seatChanges. Needs an ACTIVE pass.' })
+  async seatMap(
+    @Arg('scheduleId', () => ID, { description: 'UUID of the date.' }) scheduleId: string,
+    @Arg('section', () => String, { nullable: true, description: 'Only seats of this section; an unknown one has none.' }) section: string | null,
+    @Ctx() context: Context,
+  ) {
+    const { sequence, seats } = await context.services.seats.map(scheduleId, section ?? null, context.reads);
+    return { sequence, seats: inParts(seats) };
+  }
+
+  @SignedIn()
+  @BehindQueue(OF_DATE)
+  @Subscription(() => SeatChanges, {
+    description:
+      "Seat changes of a date after the given sequence (from now, if none). Missed changes are replayed; resync: true when they are no longer kept. Needs an ACTIVE pass; queueToken defaults to the connection's.",
+    subscribe: ({ args, context }: { args: WatchArgs; context: Context }) =>
+      context.services.seats.watch(viewerOf(context), args.scheduleId, args.after ?? null, args.queueToken ?? context.queueToken) as never,
+  })
+  seatChanges(
+    @Root() event: SeatsEvent,
+    @Arg('scheduleId', () => ID, { description: 'UUID of the date.' }) _scheduleId: string,
+    @Arg('after', () => String, { nullable: true, description: 'sequence of seatMap, or of the last message: what happened since comes first. Without it the first message has no changes, only where it begins.' }) _after: string | null,
+    @Arg('queueToken', () => String, { nullable: true, description: "A queue token in place of the connection's." }) _queueToken: string | null,
+  ): SeatsEvent {
+    return event;
   }
 }

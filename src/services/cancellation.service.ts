@@ -14,6 +14,7 @@ import type { CancellationStatus } from '../domain/states.js';
 import type { Jobs } from '../redis/jobs.js';
 import { afterCommit } from './after-commit.js';
 import type { Announcer } from './announcer.js';
+import type { Catalogue } from './catalogue.js';
 import { refundPayment } from './refund.js';
 
 /** One job ends this many and comes again for the rest, so that a process that stops waits for one batch. */
@@ -46,6 +47,7 @@ export class CancellationService {
     private readonly transactions: Transactions,
     private readonly jobs: Jobs,
     private readonly announcer: Announcer,
+    private readonly catalogue: Catalogue,
     private readonly counters: Counters,
   ) {}
 
@@ -53,7 +55,7 @@ export class CancellationService {
   async cancel(scheduleId: string): Promise<Cancellation> {
     const id = uuidOf('id', scheduleId);
     const schedule = await this.transactions.run((em) => cancelDate(em, id));
-    await afterCommit(this.counters, { 'cancellation-job': () => this.#begin(id) });
+    await afterCommit(this.counters, { catalogue: () => this.catalogue.changed(), 'cancellation-job': () => this.#begin(id) });
     return this.#progress(schedule);
   }
 

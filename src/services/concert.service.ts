@@ -2,7 +2,6 @@ import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
 import { Concert } from '../database/entities/concert.entity.js';
 import { Venue } from '../database/entities/venue.entity.js';
-import type { LastKnown } from '../database/last-known.js';
 import { newestPage } from '../database/newest-page.js';
 import { lockConcert, putPrices } from '../database/repositories/concert.repository.js';
 import { datesOfConcerts } from '../database/repositories/schedule.repository.js';
@@ -10,8 +9,13 @@ import { repriceAvailable } from '../database/repositories/seat.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import { ARTIST_MAX, changedOr, pricesOf, salePeriodOf, TITLE_MAX, type GradePrice } from '../domain/catalogue.js';
 import type { Page } from '../domain/cursor.js';
+import type { Counters } from '../domain/counters.js';
 import { badInput } from '../domain/errors.js';
 import { textOf, uuidOf } from '../domain/input.js';
+import type { ReadSet } from '../domain/read-set.js';
+import { afterCommit } from './after-commit.js';
+import type { Catalogue } from './catalogue.js';
+import type { SeatBoard } from './seat-board.js';
 
 export interface NewConcert {
   venueId: string;
@@ -24,23 +28,25 @@ export interface NewConcert {
 
 export type ConcertChange = { [Field in 'title' | 'artist' | 'saleOpensAt' | 'saleClosesAt']?: NewConcert[Field] | null };
 
-/** Every answer is what the database holds at that moment, so readers see a change with its commit; while it is away, what it last answered. */
+/** Whoever changed something, and everybody else a moment later, reads it as it is now; while the database is away, as it last was. */
 export class ConcertService {
   constructor(
     private readonly transactions: Transactions,
-    private readonly lastKnown: LastKnown,
+    private readonly catalogue: Catalogue,
+    private readonly board: SeatBoard,
+    private readonly counters: Counters,
   ) {}
 
-  page(first: number, after: string | null): Promise<Page<Concert>> {
-    return this.lastKnown.read(`concerts:${first}:${after}`, () => newestPage(this.transactions.fork(), Concert, first, after));
+  page(first: number, after: string | null, reads?: ReadSet): Promise<Page<Concert>> {
+    return this.catalogue.one('concerts', `${first}:${after}`, () => newestPage(this.transactions.fork(), Concert, first, after), reads);
   }
 
-  find(id: string): Promise<Concert | null> {
+  find(id: string, reads?: ReadSet): Promise<Concert | null> {
     const concertId = uuidOf('id', id);
-    return this.lastKnown.read(`concert:${concertId}`, () => this.transactions.fork().findOne(Concert, { id: concertId }));
+    return this.catalogue.one('concert-or-none', concertId, () => this.transactions.fork().findOne(Concert, { id: concertId }), reads);
   }
 
-  create(input: NewConcert): Promise<Concert> {
+  async create(input: NewConcert): Promise<Concert> {
     const venueId = uuidOf('venueId', input.venueId);
     const prices = pricesOf('prices', input.prices);
     const values = {
@@ -48,7 +54,7 @@ export class ConcertService {
       artist: textOf('artist', input.artist, ARTIST_MAX),
       ...salePeriodOf(input.saleOpensAt, input.saleClosesAt ?? null),
     };
-    return this.transactions.run(async (em) => {
+    const created = await this.transactions.run(async (em) => {
       if (!(await em.findOne(Venue, { id: venueId }, { fields: ['id'] }))) throw badInput('venueId', 'There is no such venue.');
       const own = { queueAdmitCount: null, queueAdmitIntervalMs: null, queueActiveMax: null };
       const concert = em.create(Concert, { id: uuid(), venueId, ...values, ...own, createdAt: await databaseNow(em) });
@@ -56,11 +62,13 @@ export class ConcertService {
       await putPrices(em, concert.id, prices);
       return concert;
     });
+    await afterCommit(this.counters, { catalogue: () => this.catalogue.changed() });
+    return created;
   }
 
-  update(id: string, change: ConcertChange): Promise<Concert> {
+  async update(id: string, change: ConcertChange): Promise<Concert> {
     const concertId = uuidOf('id', id);
-    return this.transactions.run(async (em) => {
+    const updated = await this.transactions.run(async (em) => {
       const concert = await lockConcert(em, concertId);
       concert.title = textOf('title', changedOr('title', change.title, concert.title), TITLE_MAX);
       concert.artist = textOf('artist', changedOr('artist', change.artist, concert.artist), ARTIST_MAX);
@@ -70,18 +78,22 @@ export class ConcertService {
       await em.flush();
       return concert;
     });
+    await afterCommit(this.counters, { catalogue: () => this.catalogue.changed() });
+    return updated;
   }
 
   /** The list and every seat that is available get the new prices together. What is held or sold keeps the price it was taken at. */
-  setPrices(concertId: string, prices: readonly GradePrice[]): Promise<Concert> {
+  async setPrices(concertId: string, prices: readonly GradePrice[]): Promise<Concert> {
     const id = uuidOf('concertId', concertId);
     const checked = pricesOf('prices', prices);
-    return this.transactions.run(async (em) => {
+    const { concert, dates } = await this.transactions.run(async (em) => {
       const concert = await lockConcert(em, id);
       await putPrices(em, id, checked);
       const dates = (await datesOfConcerts(em, [id])).map((date) => date.id).sort();
       for (const scheduleId of dates) await repriceAvailable(em, scheduleId, checked);
-      return concert;
+      return { concert, dates };
     });
+    await afterCommit(this.counters, { catalogue: () => this.catalogue.changed(), seats: () => this.board.renew(dates) });
+    return concert;
   }
 }

@@ -8,10 +8,14 @@ import { lockSchedule } from '../database/repositories/schedule.repository.js';
 import { deleteAvailable, insertSeats, seatNumbersIn } from '../database/repositories/seat.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import { futureOf, SCHEDULES_PER_CONCERT_MAX } from '../domain/catalogue.js';
+import type { Counters } from '../domain/counters.js';
 import { badInput } from '../domain/errors.js';
 import { seatNumbersOf, uuidOf } from '../domain/input.js';
 import { SeatsNotRemovable } from '../domain/refusals.js';
 import { gradesOf, laidOutSeatsOf, layoutOf, SEATS_PER_SCHEDULE_MAX, SEATS_REMOVED_MAX, seatCountOf, type SectionLayout } from '../domain/seat-map.js';
+import { afterCommit } from './after-commit.js';
+import type { Catalogue } from './catalogue.js';
+import type { SeatBoard } from './seat-board.js';
 
 export interface NewSchedule {
   concertId: string;
@@ -21,7 +25,12 @@ export interface NewSchedule {
 
 /** A date exists with all its seats or not at all, and no seat that is held or sold ever disappears. */
 export class ScheduleService {
-  constructor(private readonly transactions: Transactions) {}
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly catalogue: Catalogue,
+    private readonly board: SeatBoard,
+    private readonly counters: Counters,
+  ) {}
 
   /** NOT_FOUND without such a concert. */
   async ofConcert(concertId: string, availableOnly: boolean, loaders: Loaders): Promise<Schedule[]> {
@@ -37,10 +46,10 @@ export class ScheduleService {
     return dates.filter((_date, index) => seatsLeft[index]! > 0);
   }
 
-  create(input: NewSchedule): Promise<Schedule> {
+  async create(input: NewSchedule): Promise<Schedule> {
     const concertId = uuidOf('concertId', input.concertId);
     const given = input.sections ? layoutOf('sections', input.sections) : null;
-    return this.transactions.run(async (em) => {
+    const changed = await this.transactions.run(async (em) => {
       const concert = await lockConcert(em, concertId);
       const now = await databaseNow(em);
       const startsAt = futureOf('startsAt', input.startsAt, now);
@@ -58,23 +67,27 @@ export class ScheduleService {
       await insertSeats(em, schedule.id, laidOutSeatsOf(sections), prices);
       return schedule;
     });
+    await this.#tellChanged(changed.id, false);
+    return changed;
   }
 
-  update(id: string, change: { startsAt: Date }): Promise<Schedule> {
+  async update(id: string, change: { startsAt: Date }): Promise<Schedule> {
     const scheduleId = uuidOf('id', id);
-    return this.transactions.run(async (em) => {
+    const changed = await this.transactions.run(async (em) => {
       const schedule = await lockSchedule(em, scheduleId);
       schedule.startsAt = futureOf('startsAt', change.startsAt, await databaseNow(em));
       await em.flush();
       return schedule;
     });
+    await this.#tellChanged(changed.id, false);
+    return changed;
   }
 
   /** All the seats named or none. The other seats keep their numbers. */
-  removeSeats(scheduleId: string, seatNumbers: readonly number[]): Promise<Schedule> {
+  async removeSeats(scheduleId: string, seatNumbers: readonly number[]): Promise<Schedule> {
     const id = uuidOf('scheduleId', scheduleId);
     const numbers = seatNumbersOf('seatNumbers', seatNumbers, SEATS_PER_SCHEDULE_MAX, SEATS_REMOVED_MAX);
-    return this.transactions.run(async (em) => {
+    const changed = await this.transactions.run(async (em) => {
       const schedule = await lockSchedule(em, id);
       const existing = new Set(await seatNumbersIn(em, id, numbers));
       const missing = numbers.filter((number) => !existing.has(number));
@@ -85,12 +98,14 @@ export class ScheduleService {
       await em.flush();
       return schedule;
     });
+    await this.#tellChanged(changed.id, true);
+    return changed;
   }
 
   /** Takes the date and its seats off the list; reservations of the past still name it. Deleting a deleted date is NOT_FOUND. */
-  delete(id: string): Promise<Schedule> {
+  async delete(id: string): Promise<Schedule> {
     const scheduleId = uuidOf('id', id);
-    return this.transactions.run(async (em) => {
+    const changed = await this.transactions.run(async (em) => {
       const schedule = await lockSchedule(em, scheduleId);
       const kept = await deleteAvailable(em, scheduleId, null);
       if (kept.length > 0) throw new SeatsNotRemovable(kept);
@@ -99,5 +114,11 @@ export class ScheduleService {
       await em.flush();
       return schedule;
     });
+    await this.#tellChanged(changed.id, true);
+    return changed;
+  }
+
+  #tellChanged(scheduleId: string, otherSeats: boolean): Promise<void> {
+    return afterCommit(this.counters, { catalogue: () => this.catalogue.changed(), seats: () => this.board.renew(otherSeats ? [scheduleId] : []) });
   }
 }

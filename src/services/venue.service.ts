@@ -2,14 +2,16 @@ import { LockMode } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
 import { Venue } from '../database/entities/venue.entity.js';
-import type { LastKnown } from '../database/last-known.js';
 import { newestPage } from '../database/newest-page.js';
 import type { Transactions } from '../database/transaction.js';
 import { ADDRESS_MAX, changedOr, timeZoneOf, VENUE_NAME_MAX } from '../domain/catalogue.js';
+import type { Counters } from '../domain/counters.js';
 import type { Page } from '../domain/cursor.js';
 import { notFound } from '../domain/errors.js';
 import { textOf, uuidOf } from '../domain/input.js';
 import { layoutOf, type SectionLayout } from '../domain/seat-map.js';
+import { afterCommit } from './after-commit.js';
+import type { Catalogue } from './catalogue.js';
 
 export interface NewVenue {
   name: string;
@@ -26,30 +28,33 @@ const venueAddressOf = (address: string | null): string | null => (address === n
 export class VenueService {
   constructor(
     private readonly transactions: Transactions,
-    private readonly lastKnown: LastKnown,
+    private readonly catalogue: Catalogue,
+    private readonly counters: Counters,
   ) {}
 
   page(first: number, after: string | null): Promise<Page<Venue>> {
-    return this.lastKnown.read(`venues:${first}:${after}`, () => newestPage(this.transactions.fork(), Venue, first, after));
+    return this.catalogue.one('venues', `${first}:${after}`, () => newestPage(this.transactions.fork(), Venue, first, after));
   }
 
-  create(input: NewVenue): Promise<Venue> {
+  async create(input: NewVenue): Promise<Venue> {
     const values = {
       name: textOf('name', input.name, VENUE_NAME_MAX),
       address: venueAddressOf(input.address ?? null),
       timeZone: timeZoneOf('timeZone', input.timeZone),
       sections: layoutOf('sections', input.sections),
     };
-    return this.transactions.run(async (em) => {
+    const created = await this.transactions.run(async (em) => {
       const venue = em.create(Venue, { id: uuid(), ...values, createdAt: await databaseNow(em) });
       await em.persist(venue).flush();
       return venue;
     });
+    await afterCommit(this.counters, { catalogue: () => this.catalogue.changed() });
+    return created;
   }
 
-  update(id: string, change: VenueChange): Promise<Venue> {
+  async update(id: string, change: VenueChange): Promise<Venue> {
     const venueId = uuidOf('id', id);
-    return this.transactions.run(async (em) => {
+    const updated = await this.transactions.run(async (em) => {
       const venue = await em.findOne(Venue, { id: venueId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
       if (!venue) throw notFound('venue');
       const sections = changedOr('sections', change.sections, null as SectionLayout[] | null);
@@ -60,5 +65,7 @@ export class VenueService {
       await em.flush();
       return venue;
     });
+    await afterCommit(this.counters, { catalogue: () => this.catalogue.changed() });
+    return updated;
   }
 }

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { v7 as uuid } from 'uuid';
 import { Seat } from '../../src/database/entities/seat.entity.js';
+import { changedBehind } from '../support/behind.js';
 import { codeOf } from '../support/client.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 
@@ -21,6 +22,7 @@ const list = `query ($first: Int, $after: String) {
 
 async function setSeats(scheduleId: string, numbers: number[], change: { status: 'HELD' | 'SOLD'; heldUntil?: Date }): Promise<void> {
   await frontrow.app.transactions.fork().nativeUpdate(Seat, { scheduleId, number: { $in: numbers } }, { reservationId: uuid(), ...change });
+  await changedBehind(frontrow.app, scheduleId);
 }
 
 /** SQL statements sent while `work` runs. */
@@ -92,6 +94,7 @@ test('C1: nothing is left of a date that has begun, and the concert is sold out 
   const { id, scheduleIds } = await frontrow.build.concert({ seats: 2, dates: 2 });
   const [begun, next] = scheduleIds as [string, string];
   await frontrow.app.orm.em.getConnection().execute('update schedule set starts_at = sysdate(3) where id = ?', [begun]);
+  await changedBehind(frontrow.app);
   const read = async () => (await frontrow.client().raw('query ($id: ID!) { concert(id: $id) { soldOut schedules { id availableSeats totalSeats } open: schedules(availableOnly: true) { id } } }', { id })).data.concert;
   expect(await read()).toEqual({
     soldOut: false,

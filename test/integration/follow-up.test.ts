@@ -6,7 +6,6 @@ import { SeatGate } from '../../src/redis/seat-gate.js';
 import { EventStream } from '../../src/redis/event-stream.js';
 import { FollowUps } from '../../src/services/follow-ups.js';
 import { RelayService } from '../../src/services/relay.service.js';
-import { SeatBoard } from '../../src/services/seat-board.js';
 import * as operations from '../graphql/operations.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { websocketClient } from '../support/client.js';
@@ -112,7 +111,7 @@ test('negative control: a relay that only publishes leaves the seats of a cancel
     }
   }
   const { transactions, redis, redisRun, pubsub, metrics, services } = frontrow.app;
-  const idle = new Idle(new SeatGate(redis, redisRun), pubsub, new SeatBoard(), metrics);
+  const idle = new Idle(new SeatGate(redis, redisRun), pubsub, frontrow.app.board, metrics);
   await new RelayService(transactions, new EventStream(redis), services.deliveries, idle, metrics).run();
   only(await sale.reserve(next, concert.scheduleId, [1]), 'SeatsUnavailable');
   expect(statusesOf(changes)).toEqual([]);
@@ -159,7 +158,7 @@ test('a follow-up that fails keeps no event from being published, and is tried a
       return broken ? Promise.reject(new Error('no')) : super.free(...args);
     }
   }
-  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new BrokenGate(redis, redisRun), pubsub, new SeatBoard(), metrics), metrics);
+  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new BrokenGate(redis, redisRun), pubsub, frontrow.app.board, metrics), metrics);
   await relay();
   const cancelled = async () => {
     const buyer = await buyerOf();

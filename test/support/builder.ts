@@ -13,6 +13,7 @@ import { Venue } from '../../src/database/entities/venue.entity.js';
 import { Wallet } from '../../src/database/entities/wallet.entity.js';
 import type { Role } from '../../src/domain/states.js';
 import { keys } from '../../src/redis/keys.js';
+import { changedBehind } from './behind.js';
 
 export interface Buyer {
   id: string;
@@ -106,6 +107,8 @@ export class Builder {
         })),
       );
     }
+    // While Redis is away nobody can be told.
+    await changedBehind(this.app).catch(() => undefined);
     return { id, venueId, scheduleIds, scheduleId: scheduleIds[0]! };
   }
 

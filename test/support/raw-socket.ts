@@ -75,8 +75,12 @@ export async function overSocket(url: string, query: string, variables: unknown 
   return messages;
 }
 
-/** Errors of an operation over a websocket, as HTTP would list them. */
+/** Errors of an operation over a websocket, as HTTP would list them: those of its first message. */
 export async function socketErrors(url: string, query: string, variables: unknown = {}, init: unknown = {}): Promise<any[]> {
-  const [first] = await overSocket(url, query, variables, init);
+  const raw = await openSocket(url);
+  await raw.init(init);
+  raw.send({ type: 'subscribe', id: '1', payload: { query, variables } });
+  const first = await raw.next();
+  raw.close();
   return first.type === 'error' ? first.payload : first.payload.errors;
 }

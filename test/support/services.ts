@@ -6,7 +6,7 @@ import { Announcer } from '../../src/services/announcer.js';
 import { PaymentService } from '../../src/services/payment.service.js';
 import { ReservationService } from '../../src/services/reservation.service.js';
 import { SaleWriter } from '../../src/services/sale-writer.js';
-import { SeatBoard } from '../../src/services/seat-board.js';
+import type { SeatBoard } from '../../src/services/seat-board.js';
 import { WalletService } from '../../src/services/wallet.service.js';
 
 interface Other {
@@ -19,7 +19,7 @@ interface Other {
 /** Services of a process like this app, with a writer of its own, in which something is other than it is there. */
 export function servicesOf(app: App, other: Other = {}) {
   const { redis, redisRun, jobs, pubsub, metrics } = app;
-  const { transactions, gate, board, config } = { transactions: app.transactions, gate: new SeatGate(redis, redisRun), board: new SeatBoard(), config: app.config, ...other };
+  const { transactions, gate, board, config } = { transactions: app.transactions, gate: new SeatGate(redis, redisRun), board: app.board, config: app.config, ...other };
   const announcer = new Announcer(gate, jobs, pubsub, board, metrics);
   const writer = new SaleWriter(transactions, announcer, config);
   return {

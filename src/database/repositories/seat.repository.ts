@@ -1,60 +1,45 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import type { GradePrice } from '../../domain/catalogue.js';
+import type { SeatChange } from '../../domain/seat-change.js';
 import type { LaidOutSeat } from '../../domain/seat-map.js';
+import type { StoredSeat } from '../../domain/seat-snapshot.js';
 import type { SeatStatus } from '../../domain/states.js';
 
 /** What counts as available: free, or held by a hold whose end has come by the database's clock. For statements that decide, which may have waited for a lock. */
 export const SEAT_IS_AVAILABLE = "(status = 'AVAILABLE' or (status = 'HELD' and held_until <= sysdate(3)))";
 /** The same for reads, which wait for nobody: at the instant the statement begins, which an index can serve. */
 const SEAT_READS_AVAILABLE = "(status = 'AVAILABLE' or (status = 'HELD' and held_until <= now(3)))";
+/** Ms of the database's clock. */
+const HELD_UNTIL_MS = "if(status = 'HELD', timestampdiff(microsecond, '1970-01-01', held_until) div 1000, null)";
 
-/** A seat as it is at this moment, read without hydration: a date may have a hundred thousand. */
-export interface SeatRow {
-  id: string;
-  number: number;
-  section: string;
-  row: string;
-  grade: string;
-  price: number;
-  status: SeatStatus;
-}
-
-export interface SeatFilter {
-  status: SeatStatus | null;
-  section: string | null;
-  first: number | null;
-  afterNumber: number | null;
-}
-
-const IN_STATUS: { [Status in SeatStatus]: string } = {
-  AVAILABLE: SEAT_READS_AVAILABLE,
-  HELD: "status = 'HELD' and held_until > now(3)",
-  SOLD: "status = 'SOLD'",
-};
-
-/** Seats of a date by number. With a status asked for, that status is the answer: the clock is read once, by the filter. */
-export async function seatRows(em: EntityManager, scheduleId: string, filter: SeatFilter): Promise<SeatRow[]> {
-  const status = filter.status ? `'${filter.status}'` : `case when ${SEAT_READS_AVAILABLE} then 'AVAILABLE' else status end`;
-  const conditions = ['schedule_id = ?'];
-  const params: unknown[] = [scheduleId];
-  if (filter.section !== null) {
-    conditions.push('section = ?');
-    params.push(filter.section);
-  }
-  if (filter.afterNumber !== null) {
-    conditions.push('number > ?');
-    params.push(filter.afterNumber);
-  }
-  if (filter.status) conditions.push(IN_STATUS[filter.status]);
-  if (filter.first !== null) params.push(filter.first);
-  const rows = await em.execute<SeatRow[]>(
-    `select id, number, section, row_name as \`row\`, grade, price, ${status} as status from seat
-      where ${conditions.join(' and ')} order by number ${filter.first === null ? '' : 'limit ?'}`,
-    params,
+/** All seats of a date by number, read without hydration: a date may have a hundred thousand. */
+export async function storedSeats(em: EntityManager, scheduleId: string): Promise<StoredSeat[]> {
+  const rows = await em.execute<StoredSeat[]>(
+    `select id, number, section, row_name as \`row\`, grade, price, status, version, ${HELD_UNTIL_MS} as heldUntil from seat where schedule_id = ? order by number`,
+    [scheduleId],
   );
-  for (const row of rows) row.price = Number(row.price);
+  for (const row of rows) {
+    row.price = Number(row.price);
+    row.heldUntil = row.heldUntil === null ? null : Number(row.heldUntil);
+  }
   return rows;
+}
+
+/** What became of some seats of a date. */
+export async function seatChanges(em: EntityManager, scheduleId: string, numbers: readonly number[]): Promise<SeatChange[]> {
+  const rows = await em.execute<{ number: number; status: SeatStatus; version: number; heldUntil: number | string | null }[]>(
+    `select number, status, version, ${HELD_UNTIL_MS} as heldUntil from seat where schedule_id = ? and number in (?)`,
+    [scheduleId, numbers],
+  );
+  return rows.map((row) => ({ ...row, heldUntil: row.heldUntil === null ? null : new Date(Number(row.heldUntil)) }));
+}
+
+/** By date: when the next hold ends. */
+export async function nextEndsOf(em: EntityManager, scheduleIds: readonly string[]): Promise<Map<string, number>> {
+  const next = scheduleIds.map(() => `(select ? as scheduleId, (select ${HELD_UNTIL_MS} from seat where schedule_id = ? and status = 'HELD' and held_until > now(3) order by held_until limit 1) as ends)`);
+  const rows = await em.execute<{ scheduleId: string; ends: number | string | null }[]>(next.join(' union all '), scheduleIds.flatMap((id) => [id, id]));
+  return new Map(rows.filter(({ ends }) => ends !== null).map(({ scheduleId, ends }) => [scheduleId, Number(ends)]));
 }
 
 /** A date that has begun or was cancelled has none: nothing is sold any more. It is asked for by group, so that the seats are found by their index alone. */
@@ -65,17 +50,6 @@ export async function availableSeatsOf(em: EntityManager, scheduleIds: string[])
     [scheduleIds],
   );
   return new Map(rows.map((row) => [row.scheduleId, Number(row.seats)]));
-}
-
-/** Those of the concerts that have dates and no seat left on any that has neither begun nor been cancelled. */
-export async function soldOutConcerts(em: EntityManager, concertIds: string[]): Promise<Set<string>> {
-  const rows = await em.execute<{ concertId: string }[]>(
-    `select c.id as concertId from concert c where c.id in (?)
-      and exists (select 1 from schedule d where d.concert_id = c.id and d.deleted_at is null)
-      and not exists (select 1 from schedule d join seat on seat.schedule_id = d.id where d.concert_id = c.id and d.starts_at > now(3) and d.cancelled_at is null and ${SEAT_READS_AVAILABLE})`,
-    [concertIds],
-  );
-  return new Set(rows.map((row) => row.concertId));
 }
 
 /** Rows of one insert: about half a megabyte, far below the smallest max_allowed_packet, and a pause for other requests after each. */

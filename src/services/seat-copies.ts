@@ -1,0 +1,303 @@
+import type { DatabaseSigns } from '../database/pool-watch.js';
+import { Schedule } from '../database/entities/schedule.entity.js';
+import { storedSeats } from '../database/repositories/seat.repository.js';
+import type { Transactions } from '../database/transaction.js';
+import { byDeadline, remainingMs, withDeadline } from '../domain/deadline.js';
+import { notFound, RequestError } from '../domain/errors.js';
+import type { DateChanges } from '../domain/seat-change.js';
+import { SeatSnapshot, type StoredSeat } from '../domain/seat-snapshot.js';
+import { topics, type Messages, type PubSub } from '../redis/pubsub.js';
+import { entryOf, type LogEntry, type LogPosition, type SeatLog } from '../redis/seat-log.js';
+import type { SharedCopies } from '../redis/shared-copies.js';
+import { within } from '../redis/within.js';
+import type { DatabaseClock } from './database-clock.js';
+import { jittered } from './jitter.js';
+
+/**
+ * This process's copies of the seats of the dates that are asked for. Messages keep them true; so that a lost one only delays, each copy is compared with the
+ * log of its date now and then, and read anew less often. Without Redis they are read from the database again and again.
+ */
+
+/** So old a copy is compared with the log, in the background; one of which nobody has asked for longer, first. */
+export const CHECK_AFTER_MS = 3000;
+const UNCHECKED_MAX_MS = 30_000;
+/** So old a copy is read anew, in the background: and not before so many times the time that took, so that large dates cost no more than small ones. */
+export const RELOAD_AFTER_MS = 10_000;
+const RELOAD_COST_FACTOR = 50;
+/** While nothing is heard from Redis, a copy is believed so long. */
+export const UNHEARD_MS = 500;
+/** Seats in all copies of this process; those that were unused longest go first. About 0.2 kB each. */
+export const SEATS_IN_MEMORY_MAX = 1_000_000;
+/** What one asked for and others share has so long. */
+const LOAD_MS = 4000;
+/** Entries that a copy remembers, for watchers that were away for a moment. */
+const RECENT_MAX = 1000;
+
+export interface SeatCopy {
+  readonly scheduleId: string;
+  readonly snapshot: SeatSnapshot;
+  epoch: string;
+  sequence: number;
+  /** The numbers of the seats in the last entries, up to `sequence` without a gap. */
+  recent: { sequence: number; numbers: number[] }[];
+  /** By `performance.now()`. */
+  checkAt: number;
+  reloadAt: number;
+  /** Raised when everything must be read anew; `loaded` is what it was when that began. */
+  turn: number;
+  loaded: number;
+  refreshing: Promise<void> | null;
+}
+
+/** What a copy learned: seats that are another status now, or null where everything may be another. */
+export type CopyListener = (copy: SeatCopy, numbers: readonly number[] | null) => void;
+
+interface Reading {
+  position: LogPosition | null;
+  sequence: number;
+  seats: StoredSeat[];
+}
+
+export class SeatCopies {
+  readonly #copies = new Map<string, SeatCopy>();
+  readonly #first = new Map<string, Promise<SeatCopy>>();
+  #seats = 0;
+  #forgotten = 0;
+  #deaf = false;
+  #listening: Promise<unknown> | null = null;
+
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly log: SeatLog,
+    private readonly shared: SharedCopies,
+    private readonly pubsub: PubSub,
+    private readonly clock: DatabaseClock,
+    private readonly signs: DatabaseSigns,
+    private readonly learned: CopyListener,
+    private readonly isWatched: (scheduleId: string) => boolean,
+    private readonly seatsMax = SEATS_IN_MEMORY_MAX,
+  ) {}
+
+  has(scheduleId: string): boolean {
+    return this.#copies.has(scheduleId);
+  }
+
+  /** True now, as far as anything that was told says. NOT_FOUND without such a date. */
+  async get(scheduleId: string): Promise<SeatCopy> {
+    const copy = this.#copies.get(scheduleId);
+    if (!copy) return byDeadline(this.#load(scheduleId), remainingMs());
+    this.#use(copy);
+    const overdueMs = performance.now() - copy.checkAt;
+    const first = copy.epoch === '' ? overdueMs > 0 : this.#deaf || overdueMs > UNCHECKED_MAX_MS;
+    if (first || copy.turn !== copy.loaded) await byDeadline(this.#refresh(copy), remainingMs());
+    else if (overdueMs > 0) void this.#refresh(copy).catch(() => undefined);
+    this.#settle(copy);
+    return copy;
+  }
+
+  /** Looks after a copy that is in use without being asked for. */
+  tend(scheduleId: string): void {
+    const copy = this.#copies.get(scheduleId);
+    if (!copy) return;
+    this.#settle(copy);
+    if (copy.turn !== copy.loaded || performance.now() >= copy.checkAt) void this.#refresh(copy).catch(() => undefined);
+  }
+
+  /** What this process committed, before anybody was told. */
+  apply({ scheduleId, seats }: DateChanges): void {
+    const copy = this.#copies.get(scheduleId);
+    if (copy) this.#tell(copy, copy.snapshot.apply(seats, this.clock.now()));
+  }
+
+  /** Prices or seats were changed by this process. */
+  outdate(scheduleId: string): void {
+    const copy = this.#copies.get(scheduleId);
+    if (copy) this.#outdate(copy);
+  }
+
+  /** Messages may be lost from now on, until `hear`. */
+  deafen(): void {
+    this.#deaf = true;
+  }
+
+  /** Messages come again: what was lost meanwhile is asked for before anything is told. */
+  hear(): void {
+    this.#deaf = false;
+    for (const copy of this.#copies.values()) copy.checkAt = -Infinity;
+  }
+
+  /** Forgets everything, for whoever has changed the database behind all backs. */
+  forget(): void {
+    for (const copy of [...this.#copies.values()]) {
+      if (this.isWatched(copy.scheduleId)) this.#outdate(copy);
+      else this.#drop(copy);
+    }
+    this.#first.clear();
+    this.#forgotten += 1;
+  }
+
+  async catchUp(copy: SeatCopy): Promise<void> {
+    copy.checkAt = -Infinity;
+    await byDeadline(this.#refresh(copy), remainingMs());
+  }
+
+  /** Ends the holds that are over by now. */
+  #settle(copy: SeatCopy): void {
+    const now = this.clock.now();
+    if (copy.snapshot.changesAt <= now) this.#tell(copy, copy.snapshot.settle(now));
+  }
+
+  #outdate(copy: SeatCopy): void {
+    copy.turn += 1;
+    copy.snapshot.retire();
+  }
+
+  #use(copy: SeatCopy): void {
+    this.#copies.delete(copy.scheduleId);
+    this.#copies.set(copy.scheduleId, copy);
+  }
+
+  #drop(copy: SeatCopy): void {
+    if (this.#copies.get(copy.scheduleId) !== copy) return;
+    this.#copies.delete(copy.scheduleId);
+    this.#seats -= copy.snapshot.size;
+    copy.snapshot.retire();
+  }
+
+  #load(scheduleId: string): Promise<SeatCopy> {
+    const loading = this.#first.get(scheduleId);
+    if (loading) return loading;
+    const first = withDeadline(LOAD_MS, () => this.#loadFirst(scheduleId)).finally(() => {
+      if (this.#first.get(scheduleId) === first) this.#first.delete(scheduleId);
+    });
+    this.#first.set(scheduleId, first);
+    return first;
+  }
+
+  /** Listens first and reads then, so that no change falls in between. */
+  async #loadFirst(scheduleId: string): Promise<SeatCopy> {
+    const forgotten = this.#forgotten;
+    await within(this.#listen()).catch(() => undefined);
+    const copy: SeatCopy = {
+      scheduleId, snapshot: new SeatSnapshot(), epoch: '', sequence: 0, recent: [], checkAt: -Infinity, reloadAt: -Infinity, turn: 1, loaded: 0, refreshing: null,
+    };
+    await this.#reload(copy);
+    // Forgotten meanwhile: good for who waits, and for nobody after.
+    if (forgotten === this.#forgotten) this.#keep(copy);
+    await this.#compare(copy);
+    this.#settle(copy);
+    return copy;
+  }
+
+  #keep(copy: SeatCopy): void {
+    this.#copies.set(copy.scheduleId, copy);
+    this.#seats += copy.snapshot.size;
+    for (const oldest of this.#copies.values()) {
+      if (this.#seats <= this.seatsMax) break;
+      if (oldest !== copy && !this.isWatched(oldest.scheduleId)) this.#drop(oldest);
+    }
+  }
+
+  #refresh(copy: SeatCopy): Promise<void> {
+    copy.refreshing ??= withDeadline(LOAD_MS, () => this.#refreshNow(copy)).finally(() => (copy.refreshing = null));
+    return copy.refreshing;
+  }
+
+  async #refreshNow(copy: SeatCopy): Promise<void> {
+    const isWrong = copy.turn !== copy.loaded;
+    try {
+      if (isWrong || copy.epoch === '' || performance.now() >= copy.reloadAt) await this.#reload(copy);
+      await this.#compare(copy);
+    } catch (error) {
+      // A date that is gone is told of; a database that is away changes nothing, so what is known of it stays true.
+      if (error instanceof RequestError) this.#drop(copy);
+      if (error instanceof RequestError || !this.signs.away) throw error;
+      copy.checkAt = copy.reloadAt = performance.now() + UNHEARD_MS;
+    }
+  }
+
+  /** Compares the copy with the log of its date, and adds what it has missed. */
+  async #compare(copy: SeatCopy): Promise<void> {
+    for (let attempt = 0; attempt < 3 && copy.epoch !== ''; attempt += 1) {
+      const tail = await this.log.since(copy.scheduleId, copy.epoch, copy.sequence).catch(() => null);
+      if (tail === null) copy.turn += 1;
+      else if (tail.epoch !== copy.epoch || tail.entries === null) copy.turn += 1;
+      else for (const entry of tail.entries) this.#enter(copy, entry);
+      if (copy.turn === copy.loaded) break;
+      await this.#reload(copy);
+    }
+    copy.checkAt = performance.now() + (copy.epoch === '' ? UNHEARD_MS : jittered(CHECK_AFTER_MS));
+  }
+
+  async #reload(copy: SeatCopy): Promise<void> {
+    const { turn } = copy;
+    const started = performance.now();
+    const { position, sequence, seats } = await this.#read(copy.scheduleId);
+    const resync = copy.loaded !== turn || copy.epoch !== (position?.epoch ?? '');
+    const sizeBefore = copy.snapshot.size;
+    const changed = copy.snapshot.load(seats, this.clock.now());
+    if (this.#copies.get(copy.scheduleId) === copy) this.#seats += copy.snapshot.size - sizeBefore;
+    if (copy.epoch !== (position?.epoch ?? '') || sequence > copy.sequence) {
+      copy.sequence = sequence;
+      copy.recent = [];
+    }
+    copy.epoch = position?.epoch ?? '';
+    copy.loaded = turn;
+    copy.reloadAt = performance.now() + jittered(RELOAD_AFTER_MS) + RELOAD_COST_FACTOR * (performance.now() - started);
+    this.#tell(copy, resync ? null : changed);
+  }
+
+  /** The log's position comes before the seats: what they are too old to show is in the log after it. */
+  async #read(scheduleId: string): Promise<Reading> {
+    const position = await this.log.position(scheduleId).catch(() => null);
+    const read = async () => {
+      const em = this.transactions.fork();
+      await this.clock.look(em);
+      const seats = await storedSeats(em, scheduleId);
+      if (seats.length === 0 && !(await em.findOne(Schedule, { id: scheduleId, deletedAt: null }, { fields: ['id'] }))) throw notFound('date');
+      return { sequence: position?.sequence ?? 0, seats };
+    };
+    const found = position ? await this.shared.one(`seats:${scheduleId}:${position.epoch}:${position.reset}`, read) : await read();
+    if (!this.clock.isKnown) await this.clock.look(this.transactions.fork());
+    return { position, ...found };
+  }
+
+  #listen(): Promise<unknown> {
+    this.#listening ??= this.pubsub
+      .listen<'seatsChanged'>(topics.seatsChanged(), (message) => this.#heard(message))
+      .catch((error: unknown) => {
+        this.#listening = null;
+        throw error;
+      });
+    return this.#listening;
+  }
+
+  #heard(message: Messages['seatsChanged']): void {
+    const copy = this.#copies.get(message.scheduleId);
+    if (!copy) return;
+    if (message.epoch !== copy.epoch) this.#outdate(copy);
+    else if (message.sequence <= copy.sequence + 1) this.#enter(copy, entryOf(message));
+    else {
+      // One was lost.
+      this.#tell(copy, copy.snapshot.apply(entryOf(message).changes, this.clock.now()));
+      copy.checkAt = -Infinity;
+      void this.#refresh(copy).catch(() => undefined);
+    }
+  }
+
+  #enter(copy: SeatCopy, { sequence, reset, changes }: LogEntry): void {
+    const changed = copy.snapshot.apply(changes, this.clock.now());
+    if (sequence === copy.sequence + 1) {
+      copy.sequence = sequence;
+      if (copy.recent.length >= RECENT_MAX) copy.recent.splice(0, RECENT_MAX / 2);
+      if (reset) copy.recent = [];
+      else copy.recent.push({ sequence, numbers: changes.map(({ number }) => number) });
+      if (reset) this.#outdate(copy);
+    }
+    this.#tell(copy, changed);
+  }
+
+  #tell(copy: SeatCopy, numbers: readonly number[] | null): void {
+    if (numbers === null || numbers.length > 0) this.learned(copy, numbers);
+  }
+}

@@ -1,0 +1,188 @@
+import { withDeadline, withoutDeadline } from '../domain/deadline.js';
+import { RequestError } from '../domain/errors.js';
+import type { SeatStatus } from '../domain/states.js';
+import { jittered } from './jitter.js';
+import type { SeatCopy } from './seat-copies.js';
+
+/**
+ * All who watch the seats of one date from this process share one gathering of changes and one event for it, the same object for everyone, so that it is
+ * written down once. Who reads slowly is given what has gathered since in one event: never more than the date has seats.
+ */
+
+/** Changes of so long are told together, and several of one seat are one. It only gathers: nothing is decided by it. */
+export const GATHER_MS = 100;
+/** Whether a watcher still has the right to is asked so often. */
+export const WATCHER_RECHECK_MS = 10_000;
+const RECHECK_PATIENCE_MS = 4000;
+
+export interface SeatsEvent {
+  readonly sequence: string;
+  readonly changes: readonly { readonly number: number; readonly status: SeatStatus }[];
+  /** True: read the map again. */
+  readonly resync: boolean;
+}
+
+export const sequenceOf = ({ epoch, sequence }: Pick<SeatCopy, 'epoch' | 'sequence'>): string => `${epoch}.${sequence}`;
+
+/** One subscription: what it has not taken yet, and an end. */
+class Watcher implements AsyncIterableIterator<SeatsEvent> {
+  #untaken: SeatsEvent | null = null;
+  #takers: { resolve: (result: IteratorResult<SeatsEvent>) => void; reject: (error: unknown) => void }[] = [];
+  #over: { error?: unknown } | null = null;
+
+  constructor(
+    public recheckAt: number,
+    readonly mayWatch: () => Promise<void>,
+    private readonly onLeave: (watcher: Watcher) => void,
+  ) {}
+
+  offer(event: SeatsEvent): void {
+    if (this.#over) return;
+    const taker = this.#takers.shift();
+    if (taker) taker.resolve({ value: event, done: false });
+    else this.#untaken = this.#untaken === null ? event : joined(this.#untaken, event);
+  }
+
+  next(): Promise<IteratorResult<SeatsEvent>> {
+    const event = this.#untaken;
+    this.#untaken = null;
+    if (event) return Promise.resolve({ value: event, done: false });
+    if (!this.#over) return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
+    const { error } = this.#over;
+    this.#over = {};
+    return error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(error);
+  }
+
+  return(): Promise<IteratorResult<SeatsEvent>> {
+    this.#untaken = null;
+    this.#leave();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  throw(error: unknown): Promise<IteratorResult<SeatsEvent>> {
+    void this.return();
+    return Promise.reject(error);
+  }
+
+  /** Told to who takes the next event. */
+  fail(error: unknown): void {
+    const taker = this.#takers.shift();
+    if (taker) taker.reject(error);
+    this.#leave(taker ? undefined : error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #leave(error?: unknown): void {
+    if (this.#over) return;
+    this.#over = { error };
+    for (const taker of this.#takers) taker.resolve({ value: undefined, done: true });
+    this.#takers = [];
+    this.onLeave(this);
+  }
+}
+
+/** The later one counts. */
+function joined(earlier: SeatsEvent, later: SeatsEvent): SeatsEvent {
+  if (later.resync || earlier.resync) return { sequence: later.sequence, changes: [], resync: true };
+  const changes = new Map([...earlier.changes, ...later.changes].map((change) => [change.number, change]));
+  return { sequence: later.sequence, changes: [...changes.values()], resync: false };
+}
+
+class Room {
+  readonly watchers = new Set<Watcher>();
+  #changed = new Set<number>();
+  #resync = false;
+  #copy: SeatCopy;
+
+  constructor(
+    copy: SeatCopy,
+    private readonly recheckMs: number,
+  ) {
+    this.#copy = copy;
+  }
+
+  note(copy: SeatCopy, numbers: readonly number[] | null): void {
+    this.#copy = copy;
+    if (numbers === null) this.#resync = true;
+    else for (const number of numbers) this.#changed.add(number);
+  }
+
+  /** Each seat as it is now, whatever it was in between. */
+  flush(): void {
+    if (!this.#resync && this.#changed.size === 0) return;
+    const event = this.#resync ? { sequence: sequenceOf(this.#copy), changes: [], resync: true } : changesOf(this.#copy, this.#changed);
+    this.#resync = false;
+    this.#changed = new Set();
+    for (const watcher of this.watchers) watcher.offer(event);
+  }
+
+  recheck(): void {
+    const now = performance.now();
+    for (const watcher of this.watchers) {
+      if (now < watcher.recheckAt) continue;
+      watcher.recheckAt = now + this.recheckMs;
+      withDeadline(RECHECK_PATIENCE_MS, () => watcher.mayWatch()).catch((error: unknown) => {
+        // A store that is away says nothing of the right to watch.
+        if (error instanceof RequestError && error.code !== 'SERVICE_UNAVAILABLE') watcher.fail(error);
+      });
+    }
+  }
+}
+
+export function changesOf(copy: SeatCopy, numbers: Iterable<number>): SeatsEvent {
+  const changes: { number: number; status: SeatStatus }[] = [];
+  for (const number of numbers) {
+    const status = copy.snapshot.statusOf(number);
+    if (status) changes.push({ number, status });
+  }
+  return { sequence: sequenceOf(copy), changes, resync: false };
+}
+
+export class SeatRooms {
+  readonly #rooms = new Map<string, Room>();
+  #gathering: NodeJS.Timeout | undefined;
+
+  /** `tend` is called for each date that is watched, before its changes are told. */
+  constructor(
+    private readonly tend: (scheduleId: string) => void,
+    private readonly recheckMs = WATCHER_RECHECK_MS,
+  ) {}
+
+  isWatched(scheduleId: string): boolean {
+    return this.#rooms.has(scheduleId);
+  }
+
+  note(copy: SeatCopy, numbers: readonly number[] | null): void {
+    this.#rooms.get(copy.scheduleId)?.note(copy, numbers);
+  }
+
+  /** `first`: what the watcher has missed, read from the copy in the same turn. */
+  enter(copy: SeatCopy, first: SeatsEvent | null, mayWatch: () => Promise<void>): AsyncIterableIterator<SeatsEvent> {
+    const room = this.#rooms.get(copy.scheduleId) ?? new Room(copy, this.recheckMs);
+    this.#rooms.set(copy.scheduleId, room);
+    const watcher: Watcher = new Watcher(performance.now() + jittered(this.recheckMs), mayWatch, () => this.#leave(copy.scheduleId, room, watcher));
+    room.watchers.add(watcher);
+    if (first) watcher.offer(first);
+    this.#gathering ??= withoutDeadline(() => setInterval(() => this.gather(), GATHER_MS));
+    return watcher;
+  }
+
+  gather(): void {
+    for (const [scheduleId, room] of this.#rooms) {
+      this.tend(scheduleId);
+      room.flush();
+      room.recheck();
+    }
+  }
+
+  #leave(scheduleId: string, room: Room, watcher: Watcher): void {
+    room.watchers.delete(watcher);
+    if (room.watchers.size === 0 && this.#rooms.get(scheduleId) === room) this.#rooms.delete(scheduleId);
+    if (this.#rooms.size > 0) return;
+    clearInterval(this.#gathering);
+    this.#gathering = undefined;
+  }
+}
