@@ -6,6 +6,7 @@ import { ERRORS_MAX } from './limits.js';
 import { currentScope, type RequestScope } from './request-scope.js';
 import { isStoreAway } from './store-errors.js';
 
+const PERSISTED_QUERY_NOT_FOUND = 'PERSISTED_QUERY_NOT_FOUND' satisfies ErrorCode;
 const FAULT_MESSAGE = 'Something went wrong on our side.';
 
 /**
@@ -38,6 +39,8 @@ export class ErrorEdge {
       const away = serviceUnavailable();
       return { code: away.code, message: away.message, ...away.extensions };
     }
+    // No mistake of the client's: it sends the document next.
+    if (cause instanceof GraphQLError && cause.extensions['code'] === PERSISTED_QUERY_NOT_FOUND) return { code: PERSISTED_QUERY_NOT_FOUND, message: cause.message };
     if (cause instanceof GraphQLError && (cause.path === undefined || isArgumentError(cause))) {
       const field = fieldOf(cause);
       return { code: 'BAD_USER_INPUT', message: messageOf(cause, this.production), ...(field ? { field } : {}) };
