@@ -62,7 +62,7 @@ class OperationContext implements Context {
   }
 
   get loaders(): Loaders {
-    return (this.made ??= this.app.createLoaders());
+    return (this.made ??= this.app.createLoaders(this.reads));
   }
 }
 

@@ -264,6 +264,8 @@ test('C5: an answer that is kept is known for old with a change of what it was r
 test('C5: the seats that are left are counted anew with each change, with the end of a hold, and the start of the date', async () => {
   const left = async (instance: number) => {
     const [date] = (await frontrow.client(instance).run(SchedulesDocument, { concertId: concert.id })).data!.schedules;
+    const page = (await frontrow.client(instance).run(ConcertsDocument, { first: 1 })).data!.concerts;
+    expect(page.nodes[0]!.schedules[0]).toEqual(date);
     return date!.availableSeats;
   };
   // As a number alone, and as a copy of all seats.
