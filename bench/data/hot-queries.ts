@@ -26,8 +26,12 @@ const concert = idOf('concert', 1);
 const user = idOf('user', 7);
 const PAGE = 21;
 
+/** Of a date that is as large as a date may be, beside all the others. */
+export const LARGE_DATE = 10_000;
+
 export const HOT_QUERIES: HotQuery[] = [
   { name: 'seats of a date', table: 'seat', index: 'PRIMARY', published: [194.7, 40.2], ask: (em) => storedSeats(em, date) },
+  { name: 'seats of a large date', table: 'seat', index: 'PRIMARY', ask: (em) => storedSeats(em, idOf('schedule', LARGE_DATE)) },
   { name: 'available seats of a date, counted', table: 'seat', index: 'seat_status_index', published: [150.9, 0.29], ask: (em) => availableSeatsOf(em, [date]) },
   { name: 'when the next hold of a date ends', table: 'seat', index: 'seat_status_index', ask: (em) => nextEndsOf(em, [date]) },
   { name: 'whether seats remain (admission)', table: 'seat', index: 'seat_status_index', ask: (em) => queueFactsOf(em, [concert]) },

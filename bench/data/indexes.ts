@@ -20,20 +20,27 @@ export interface Worth {
 
 export interface Effort {
   rounds: number;
-  /** In each round. */
+  /** In each round; fewer of what takes long. */
   times: number;
   /** Scans take their time. */
   scans: number;
 }
 
-export async function worthOf(query: HotQuery, orm: MikroORM, few: Connection, many: Connection, { rounds, times, scans }: Effort): Promise<Worth> {
+/** So long one round of one query may take. */
+const ROUND_MS = 200;
+const TIMES_MIN = 3;
+
+export async function worthOf(query: HotQuery, orm: MikroORM, few: Connection, many: Connection, { rounds, times: most, scans }: Effort): Promise<Worth> {
   const sql = await statementOf(query, orm, many);
   const withoutIt = withoutIndexes(sql, query.table, [query.index]);
   const [fewMs, manyMs]: [number[], number[]] = [[], []];
+  await medianMs(few, sql, TIMES_MIN);
+  const times = Math.max(TIMES_MIN, Math.min(most, Math.ceil(ROUND_MS / (await medianMs(many, sql, TIMES_MIN)))));
   for (const connection of [few, many]) await medianMs(connection, sql, times);
   for (let round = 0; round < rounds; round += 1) {
-    fewMs.push(await medianMs(few, sql, times));
-    manyMs.push(await medianMs(many, sql, times));
+    const [ofFew, ofMany] = await inTurns(few, many, sql, times);
+    fewMs.push(ofFew);
+    manyMs.push(ofMany);
   }
   return {
     query,
@@ -44,6 +51,16 @@ export async function worthOf(query: HotQuery, orm: MikroORM, few: Connection, m
     planWithoutIt: await planOf(many, withoutIt, query.table),
     growth: spreadOf(manyMs.map((ms, round) => ms / fewMs[round]!)),
   };
+}
+
+/** One after the other, so that a slow moment of the machine is one of both. */
+async function inTurns(few: Connection, many: Connection, sql: string, times: number): Promise<[number, number]> {
+  const [ofFew, ofMany]: [number[], number[]] = [[], []];
+  for (let time = 0; time < times; time += 1) {
+    ofFew.push(await medianMs(few, sql, 1));
+    ofMany.push(await medianMs(many, sql, 1));
+  }
+  return [medianOf(ofFew), medianOf(ofMany)];
 }
 
 async function indexesOf(connection: Connection, table: string): Promise<string[]> {
