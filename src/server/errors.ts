@@ -40,7 +40,7 @@ export class ErrorEdge {
       return { code: away.code, message: away.message, ...away.extensions };
     }
     // No mistake of the client's: it sends the document next.
-    if (cause instanceof GraphQLError && cause.extensions['code'] === PERSISTED_QUERY_NOT_FOUND) return { code: PERSISTED_QUERY_NOT_FOUND, message: cause.message };
+    if (codeOf(cause) === PERSISTED_QUERY_NOT_FOUND && cause instanceof GraphQLError) return { code: PERSISTED_QUERY_NOT_FOUND, message: cause.message };
     if (cause instanceof GraphQLError && (cause.path === undefined || isArgumentError(cause))) {
       const field = fieldOf(cause);
       return { code: 'BAD_USER_INPUT', message: messageOf(cause, this.production), ...(field ? { field } : {}) };
@@ -71,6 +71,9 @@ function causeOf(error: unknown): unknown {
   while (cause instanceof GraphQLError) cause = cause.originalError;
   return cause ?? error;
 }
+
+/** Errors of compiled operations have no extensions. */
+const codeOf = (cause: unknown): unknown => (cause instanceof GraphQLError ? (cause.extensions as Record<string, unknown> | undefined)?.['code'] : undefined);
 
 function whereOf(error: unknown): Pick<GraphQLFormattedError, 'locations' | 'path'> {
   if (!(error instanceof GraphQLError)) return {};

@@ -3,7 +3,7 @@ import { isGuarded } from '../resolvers/access.js';
 import type { Variables } from './known-operation.js';
 
 /** Root fields that answer alike to everybody whom their guards let through, and note all they read (context.reads). */
-const SHARED_FIELDS: ReadonlySet<string> = new Set(['seats']);
+const SHARED_FIELDS: ReadonlySet<string> = new Set(['concerts', 'concert', 'schedules', 'seats', 'seatMap']);
 /** Those whose answer never changes while a process runs. */
 const STATIC_FIELDS: ReadonlySet<string> = new Set(['currency', '__typename']);
 

@@ -121,7 +121,10 @@ export class Catalogue implements ReadSource, CatalogueReads {
         // Otherwise another generation has begun meanwhile, or everything was forgotten.
         const value = values[index];
         if (version === this.#version) this.#keep(key, value);
-        return value instanceof Recalled ? value.value : value;
+        if (!(value instanceof Recalled)) return value;
+        // Whoever keeps an answer that holds it must ask again.
+        this.#version += 1;
+        return value.value;
       });
       mine.set(key, one);
       this.#loading.set(key, one);
