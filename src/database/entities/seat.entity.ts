@@ -22,10 +22,7 @@ const schema = defineEntity({
     heldUntil: p.datetime(3).nullable(),
     version: p.integer().unsigned().default(0),
   },
-  indexes: [
-    { name: 'seat_status_index', properties: ['scheduleId', 'status', 'heldUntil'] },
-    { name: 'seat_section_index', properties: ['scheduleId', 'section', 'number'] },
-  ],
+  indexes: [{ name: 'seat_status_index', properties: ['scheduleId', 'status', 'heldUntil'] }],
 });
 
 export class Seat extends schema.class {}

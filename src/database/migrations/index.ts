@@ -6,6 +6,7 @@ import { Cancellation } from './004-cancellation.js';
 import { Rotation } from './005-rotation.js';
 import { AdmittedEpoch } from './006-admitted-epoch.js';
 import { SeatVersion } from './007-seat-version.js';
+import { UnusedIndex } from './008-unused-index.js';
 import { resumable } from './resumable.js';
 
 /** In the order they are applied. A released migration is never changed. */
@@ -17,4 +18,5 @@ export const migrations: MigrationObject[] = [
   { name: '005-rotation', class: resumable(Rotation) },
   { name: '006-admitted-epoch', class: resumable(AdmittedEpoch) },
   { name: '007-seat-version', class: resumable(SeatVersion) },
+  { name: '008-unused-index', class: resumable(UnusedIndex) },
 ];

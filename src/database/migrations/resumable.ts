@@ -5,8 +5,8 @@ import type { Migration } from '@mikro-orm/migrations';
  * not at all, and only after the last of them is the migration noted as applied.
  */
 
-/** A table, a column, an index, a foreign key of MySQL's that is there already. */
-const DONE_BEFORE = [1050, 1060, 1061, 1826];
+/** A table, a column, an index, a foreign key of MySQL's that is there already; an index that is gone already. */
+const DONE_BEFORE = [1050, 1060, 1061, 1826, 1091];
 /** How MariaDB says the last of these. */
 const FOREIGN_KEY_THERE = /\(errno: 121 /;
 
