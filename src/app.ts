@@ -114,14 +114,13 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const catalogue = new Catalogue(new CatalogueGeneration(redis), shared, pubsub, lastKnown);
   const board = new SeatBoard({ transactions, log: new SeatLog(redis, redisRun), shared, pubsub, signs: databaseSigns, lastKnown });
   tellWhetherHeard(subscriber, [catalogue, board]);
-  const announcer = new Announcer(gate, jobs, pubsub, board, metrics);
-  const writer = new SaleWriter(transactions, announcer, config);
-
 
   const limiter = new RateLimiter(redis, config.rateLimit);
   const passwords = new PasswordService();
   const sessions = new SessionService(transactions, new SessionCache(redis, redisRun, config.accessTokenTtlMs, logger), pubsub, tokens, config);
   const queue = createQueue(redis, redisRun, pubsub, { transactions, tokens, metrics, config, logger }, options);
+  const announcer = new Announcer(gate, jobs, queue, pubsub, board, metrics);
+  const writer = new SaleWriter(transactions, announcer, config);
   const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(config.webhookPrivateAddresses), metrics);
   const relay = new RelayService(transactions, new EventStream(redis), deliveries, new FollowUps(gate, pubsub, board, metrics), metrics);
   metrics.watchQueues(() => queue.totals());

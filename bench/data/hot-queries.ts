@@ -7,6 +7,7 @@ import { overdueHolds, reservationsOfUser } from '../../src/database/repositorie
 import { seeSeats } from '../../src/database/repositories/sale.repository.js';
 import { availableSeatsOf, nextEndsOf, storedSeats } from '../../src/database/repositories/seat.repository.js';
 import { deleteOverSessions } from '../../src/database/repositories/session.repository.js';
+import { together } from '../../src/database/together.js';
 import { Payment } from '../../src/database/entities/payment.entity.js';
 import { idOf } from './ids.js';
 
@@ -37,7 +38,7 @@ export const HOT_QUERIES: HotQuery[] = [
   { name: 'whether seats remain (admission)', table: 'seat', index: 'seat_status_index', ask: (em) => queueFactsOf(em, [concert]) },
   { name: 'holds that are over (sweeper)', table: 'reservation', index: 'reservation_expiry_index', published: [75.6, 16.3], ask: (em) => overdueHolds(em, 100) },
   { name: 'a page of my reservations', table: 'reservation', index: 'reservation_user_index', ask: (em) => reservationsOfUser(em, user, null, PAGE) },
-  { name: 'what a user has of a concert (limit)', table: 'reservation', index: 'reservation_quota_index', ask: (em) => seeSeats(em, [{ scheduleId: date, numbers: [1] }], [{ userId: user, concertId: concert }]) },
+  { name: 'what a user has of a concert (limit)', table: 'reservation', index: 'reservation_quota_index', ask: (em) => together(em, [seeSeats([{ scheduleId: date, numbers: [1] }], [{ userId: user, concertId: concert }])]) },
   { name: 'what a cancelled date still owes', table: 'reservation', index: 'reservation_schedule_index', ask: (em) => reservationsToEnd(em, date, 50) },
   { name: 'a page of my payments', table: 'payment', index: 'payment_user_index', ask: (em) => em.find(Payment, { userId: user }, { orderBy: { id: 'desc' }, limit: PAGE }) },
   { name: 'the payment of a reservation', table: 'payment', index: 'payment_reservation_unique', ask: (em) => em.findOne(Payment, { reservationId: idOf('reservation', 5) }) },

@@ -99,7 +99,7 @@ const SEATS: Mutant[] = [
     name: 'limit-without-lock',
     bug: 'the seats of a user are counted without locking the row of the quota first',
     edits: [
-      { file: 'services/hold.ts', find: 'await lockQuotas(em, attempts);', replace: 'void lockQuotas;' },
+      { file: 'services/sale-transaction.ts', find: 'lockQuotas(attempts),', replace: 'lockQuotas([]),' },
     ],
     catchers: [{ by: 'test/concurrency/reserve.test.ts', only: '40 parallel reserves by one user' }],
   },
@@ -132,7 +132,7 @@ const MONEY: Mutant[] = [
     bug: 'a payment and the end of a hold read the reservation without locking it, and write what they decided',
     edits: [
       { file: 'database/repositories/reservation.repository.ts', find: 'em.find(Reservation, { id: { $in: [...ids] } }, { lockMode, orderBy', replace: 'em.find(Reservation, { id: { $in: [...ids] } }, { ...(lockMode && {}), orderBy' },
-      { file: 'database/repositories/sale.repository.ts', find: 'where id in (?) order by id ${FOR_UPDATE(wait)}`', replace: 'where id in (?) order by id`' },
+      { file: 'database/repositories/sale.repository.ts', find: 'where id in (?) order by id ${FOR_UPDATE(wait)}`', replace: 'where id in (?) order by id ${wait && ""}`' },
     ],
     catchers: [{ by: 'test/concurrency/pay-expiry.test.ts', only: '1,000 races' }],
   },
@@ -147,7 +147,7 @@ const MONEY: Mutant[] = [
     bug: 'a payment does not look at the state of the reservation, nor whether the seats are still held by it',
     edits: [
       { file: 'domain/payment.ts', find: "if (hold.status !== 'HELD') throw new ReservationNotPayable(hold.status);", replace: '' },
-      { file: 'services/pay.ts', find: 'if (held.length !== seatCount) throw changed;', replace: 'if (held.length > seatCount) throw changed;' },
+      { file: 'services/pay.ts', find: 'if (held.length !== seatCount) throw changed();', replace: 'if (held.length > seatCount) throw changed();' },
     ],
     catchers: [{ by: 'test/integration/payment.test.ts', only: 'a hold that was given back cannot be paid' }],
   },
@@ -192,8 +192,8 @@ const TRANSACTIONS: Mutant[] = [
     edits: [
       {
         file: 'services/sale-transaction.ts',
-        find: 'const { wallets, now: walletsAt } = await lockWallets(',
-        replace: 'await lockReservationRows(em, pays.map(({ request }) => request.reservationId), wait);\n  const { wallets, now: walletsAt } = await lockWallets(',
+        find: 'const attempts = holds.map(({ request }) => request);\n  const first',
+        replace: 'await together(em, [lockReservationRows(pays.map(({ request }) => request.reservationId), wait)]);\n  const attempts = holds.map(({ request }) => request);\n  const first',
       },
     ],
     catchers: [{ by: 'test/concurrency/lock-order.test.ts' }],
@@ -202,7 +202,7 @@ const TRANSACTIONS: Mutant[] = [
     name: 'event-beside-the-transaction',
     bug: 'an event is written on a connection of its own, so it is told also when the change is rolled back',
     edits: [
-      { file: 'database/repositories/outbox.repository.ts', find: 'await em.execute(\n    `insert into outbox_event', replace: 'await em.fork({ clear: true, freshEventManager: true }).execute(\n    `insert into outbox_event' },
+      { file: 'database/repositories/outbox.repository.ts', find: "if (sql !== '') await em.execute(sql", replace: "if (sql !== '') await em.fork({ clear: true, freshEventManager: true }).execute(sql" },
     ],
     catchers: [{ by: 'test/integration/outbox.test.ts', only: 'what is rolled back is not told' }],
   },

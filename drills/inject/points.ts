@@ -22,6 +22,7 @@ export const SEAMS: readonly Seam[] = [
   { module: 'redis/event-stream.js', target: 'EventStream.dropQueueEvents', when: ['before'], label: 'dropping relayed queue events' },
   // What follows a commit.
   { module: 'redis/pubsub.js', target: 'PubSub.publish', when: ['before'], label: 'publishing' },
+  { module: 'redis/pubsub.js', target: 'PubSub.publishAll', when: ['before'], label: 'publishing' },
   { module: 'redis/jobs.js', target: 'Jobs.addDelayed', when: ['before'], label: 'adding a job' },
   { module: 'redis/session-cache.js', target: 'SessionCache.doubt', when: ['after'], label: 'doubting a session' },
   { module: 'redis/session-cache.js', target: 'SessionCache.revoke', when: ['before', 'after'], label: 'telling Redis of a revocation' },

@@ -36,7 +36,8 @@ const CONNECT_TIMEOUT_MS = 4000;
 /** Who comes while so many wait for a connection is turned away at once: about what ten connections answer before the first of them gives up. */
 export const POOL_WAITING_MAX = 5000;
 
-const OF_DRIVER = { queueLimit: POOL_WAITING_MAX, connectTimeout: CONNECT_TIMEOUT_MS };
+/** Several statements of ours may go in one message (`together.ts`); no value is ever put into their text but by the driver's own escaping. */
+const OF_DRIVER = { multipleStatements: true, queueLimit: POOL_WAITING_MAX, connectTimeout: CONNECT_TIMEOUT_MS };
 
 /** UTC whatever the server's zone; READ COMMITTED so that a reserve locks the rows it names and no gaps; a bounded wait for a lock. */
 const SESSION_SETTINGS = [

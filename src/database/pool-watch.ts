@@ -173,7 +173,9 @@ function watchStatements(connection: PoolConnection, pool: Pool, signs: Database
       });
     };
     wait();
-    return send(...args.slice(0, -1), settle);
+    // Where there is nothing to put in, the driver would still read through the whole text for places to put it.
+    const [text, values] = args;
+    return Array.isArray(values) && values.length > 0 ? send(text, values, settle) : send(text, settle);
   }) as typeof connection.query;
 }
 

@@ -50,7 +50,7 @@ export class PubSub {
   readonly #pubsub: RedisPubSub;
 
   constructor(
-    publisher: Redis,
+    private readonly publisher: Redis,
     subscriber: Redis,
     private readonly counters: Counters,
     logger: Logger,
@@ -64,6 +64,19 @@ export class PubSub {
   async publish<Name extends keyof Messages>(topic: string, message: Messages[Name]): Promise<void> {
     try {
       await within(this.#pubsub.publish(topic, message), PATIENCE_MS);
+    } catch (error) {
+      this.counters.followUpFailed('publish', error);
+    }
+  }
+
+  /** The same for messages of one kind that are due together: one turn of Redis for all. */
+  async publishAll<Name extends keyof Messages>(messages: readonly { topic: string; message: Messages[Name] }[]): Promise<void> {
+    try {
+      const pipeline = this.publisher.pipeline();
+      for (const { topic, message } of messages) pipeline.publish(topic, JSON.stringify(message));
+      const replies = await within(pipeline.exec(), PATIENCE_MS);
+      const failed = replies?.find(([error]) => error);
+      if (failed) throw failed[0]!;
     } catch (error) {
       this.counters.followUpFailed('publish', error);
     }

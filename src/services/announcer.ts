@@ -6,13 +6,14 @@ import { topics, type PubSub } from '../redis/pubsub.js';
 import type { SeatGate } from '../redis/seat-gate.js';
 import { afterCommit } from './after-commit.js';
 import type { Held, HoldOrder } from './hold.js';
-import type { Paid } from './pay.js';
+import type { Paid, PayOrder } from './pay.js';
+import type { QueueService } from './queue.service.js';
 import type { SeatBoard } from './seat-board.js';
 
 /** What one commit made true. */
 export interface Committed {
   held: { order: HoldOrder; held: Held }[];
-  paid: Paid[];
+  paid: { order: PayOrder; paid: Paid }[];
   ended: readonly EndedReservation[];
 }
 
@@ -23,23 +24,24 @@ export class Announcer {
   constructor(
     private readonly gate: SeatGate,
     private readonly jobs: Pick<Jobs, 'addDelayed'>,
+    private readonly queue: Pick<QueueService, 'completeAll'>,
     private readonly pubsub: PubSub,
     private readonly board: SeatBoard,
     private readonly counters: Counters,
   ) {}
 
   async committed({ held, paid, ended }: Committed): Promise<void> {
-    const isNew = held.filter(({ held: { changes } }) => changes.length > 0);
+    const isNew = held.filter(({ held: one }) => one.isNew);
     for (const _ of isNew) this.counters.reservationBecame('HELD');
     for (const _ of paid) this.counters.reservationBecame('CONFIRMED');
-    const changes = [...isNew.map(({ held: one }) => changesOf(one.reservation, one.changes)), ...paid.map((one) => changesOf(one.reservation, one.changes ?? []))];
+    const changed = [...isNew.map(({ held: one }) => one), ...paid.map(({ paid: one }) => one)];
     await Promise.all([
       afterCommit(this.counters, {
         ...this.#heldSteps(isNew),
-        ...this.#repeatedSteps(held.filter(({ held: { isNew: wasNew } }) => !wasNew)),
-        ...(paid.length > 0 && { 'gate-sold': () => this.gate.sold(paid.map(({ reservation, changes: sold }) => ({ ...reservation, numbers: sold!.map(({ number }) => number) }))) }),
-        ...this.#toldSteps([...isNew.map(({ held: { reservation } }) => reservation), ...paid.map(({ reservation }) => reservation)]),
-        ...this.#boardSteps(changes),
+        ...this.#repeatedSteps(held.filter(({ held: one }) => !one.isNew)),
+        ...this.#paidSteps(paid),
+        ...this.#toldSteps(changed.map(({ reservation }) => reservation)),
+        ...this.#boardSteps(changed.map(({ reservation, changes }) => changesOf(reservation, changes ?? []))),
       }),
       this.ended(ended),
     ]);
@@ -50,8 +52,8 @@ export class Announcer {
     if (ended.length === 0) return;
     for (const { status } of ended) this.counters.reservationBecame(status);
     await Promise.all([
-      ...ended.map((reservation) => afterCommit(this.counters, { 'gate-free': () => this.gate.free(reservation, reservation.id), ...this.#toldSteps([reservation]) })),
-      afterCommit(this.counters, this.#boardSteps(ended.map((reservation) => changesOf(reservation, reservation.seats)))),
+      ...ended.map((reservation) => afterCommit(this.counters, { 'gate-free': () => this.gate.free(reservation, reservation.id) })),
+      afterCommit(this.counters, { ...this.#toldSteps(ended), ...this.#boardSteps(ended.map((reservation) => changesOf(reservation, reservation.seats))) }),
     ]);
   }
 
@@ -75,10 +77,19 @@ export class Announcer {
     return { 'gate-free': () => Promise.all(repeated.map(({ order }) => this.gate.free(order, order.attemptId))) };
   }
 
+  #paidSteps(paid: Committed['paid']): Steps {
+    if (paid.length === 0) return {};
+    const ofConcerts = Map.groupBy(paid.map(({ order }) => order.place), ({ concertId }) => concertId);
+    return {
+      'gate-sold': () => this.gate.sold(paid.map(({ order, paid: { reservation } }) => ({ ...reservation, numbers: order.numbers }))),
+      'queue-complete': () => Promise.all([...ofConcerts].map(([concertId, places]) => this.queue.completeAll(concertId, places))),
+    };
+  }
+
   #toldSteps(reservations: readonly { id: string; userId: string }[]): Steps {
     if (reservations.length === 0) return {};
-    const tell = ({ id, userId }: { id: string; userId: string }) => this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId: id });
-    return { publish: () => Promise.all(reservations.map(tell)) };
+    const messages = reservations.map(({ id, userId }) => ({ topic: topics.reservationChanged(userId), message: { reservationId: id } }));
+    return { publish: () => this.pubsub.publishAll<'reservationChanged'>(messages) };
   }
 
   #boardSteps(changes: readonly DateChanges[]): Steps {

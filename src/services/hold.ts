@@ -1,10 +1,9 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { databaseNow } from '../database/clock.js';
 import { endReservations, seatsOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
-import {
-  lockQuotas, quotaKey, seatKey, seeSeats, type DateRow, type LockedSeat, type ReservationRow, type Seen, type SeenSeat,
-} from '../database/repositories/sale.repository.js';
+import { quotaKey, seatKey, type DateRow, type LockedSeat, type ReservationRow, type Seen, type SeenSeat } from '../database/repositories/sale.repository.js';
 import { insertHolds, type CapturedSeat } from '../database/repositories/sale-writes.repository.js';
+import type { Asked } from '../database/together.js';
 import { badInput, notFound } from '../domain/errors.js';
 import type { Happening } from '../domain/event.js';
 import { assertNotCancelled, assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf, type SaleWindow } from '../domain/hold.js';
@@ -139,16 +138,6 @@ const learnedOf = (seats: readonly TakenSeat[], now: Date): LearnedSeat[] =>
       : [{ number, reservationId: reservationId ?? '', userId: holderId ?? '', remainingMs: status === 'SOLD' ? null : heldUntil!.getTime() - now.getTime() }],
   );
 
-/** Locks the quotas of those that are still open, and reads what they ask for. Answers the reservations that are to be locked to judge them. */
-export async function seeHolds(em: EntityManager, holds: readonly HoldMember[]): Promise<{ ids: string[]; now: Date | null }> {
-  if (holds.length === 0) return { ids: [], now: null };
-  const attempts = holds.map(({ request }) => request);
-  await lockQuotas(em, attempts);
-  const seen = await seeSeats(em, attempts, attempts);
-  for (const hold of holds) hold.see(seen);
-  return { ids: holds.flatMap(({ ownIds, overIds }) => [...ownIds, ...overIds]), now: seen.now };
-}
-
 /** Holds whose end has come give way, with all their seats. */
 export function endOverHolds(em: EntityManager, holds: readonly HoldMember[], reservations: ReadonlyMap<string, ReservationRow>, now: Date): Promise<EndedReservation[]> {
   const ids = new Set(open(holds).flatMap(({ overIds }) => overIds));
@@ -157,17 +146,16 @@ export function endOverHolds(em: EntityManager, holds: readonly HoldMember[], re
 }
 
 /** Writes the new holds. */
-export async function writeHolds(em: EntityManager, holds: readonly Held[]): Promise<Happening[]> {
-  await insertHolds(em, holds.map(({ reservation }) => reservation), holds.flatMap(({ captured }) => captured ?? []));
-  return holds.map(({ reservation: { id, userId, concertId, scheduleId, totalPrice, expiresAt, createdAt }, captured }) => ({
-    type: 'RESERVATION_HELD',
-    occurredAt: createdAt,
-    userId,
-    concertId,
-    reservationId: id,
-    payload: { scheduleId, seatNumbers: captured!.map(({ number }) => number), totalPrice, expiresAt },
-  }));
-}
+export const writingHolds = (holds: readonly Held[]): Asked<void>[] => insertHolds(holds.map(({ reservation }) => reservation), holds.flatMap(({ captured }) => captured ?? []));
+
+export const toldOfHold = ({ reservation: { id, userId, concertId, scheduleId, totalPrice, expiresAt, createdAt }, captured }: Held): Happening => ({
+  type: 'RESERVATION_HELD',
+  occurredAt: createdAt,
+  userId,
+  concertId,
+  reservationId: id,
+  payload: { scheduleId, seatNumbers: captured!.map(({ number }) => number), totalPrice, expiresAt },
+});
 
 /** Which of the seats are taken, asked after the transaction was refused by the unique key. */
 export async function takenSeatsOf(em: EntityManager, attempt: Attempt): Promise<number[]> {

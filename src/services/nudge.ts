@@ -1,7 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Counters } from '../domain/counters.js';
 import { within } from '../redis/within.js';
 
-/** Asks for something to be done soon; never keeps and never fails the caller. However often it is asked meanwhile, one asking is under way and one follows it. */
+/** A busy process asks no more often than this. */
+const PAUSE_MS = 20;
+
+/**
+ * Asks for something to be done soon; never keeps and never fails the caller. However often it is asked meanwhile, one asking is under way and one follows it, a
+ * moment later.
+ */
 export class Nudge {
   #asking = false;
   #again = false;
@@ -23,6 +30,7 @@ export class Nudge {
       while (this.#again) {
         this.#again = false;
         await within(this.ask());
+        await delay(PAUSE_MS, undefined, { ref: false });
       }
     } catch (error) {
       this.counters.followUpFailed(this.step, error);

@@ -1,8 +1,9 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
-import { endPasses } from '../database/repositories/queue.repository.js';
+import { endingPasses } from '../database/repositories/queue.repository.js';
 import { paymentsOf, seatKey, type DateRow, type LockedSeat, type PaymentRow, type ReservationRow, type WalletRow } from '../database/repositories/sale.repository.js';
 import { confirmHolds, insertPayments, type MoneyMove } from '../database/repositories/sale-writes.repository.js';
+import { together, type Asked } from '../database/together.js';
 import { RowsChanged } from '../database/transaction.js';
 import { notFound } from '../domain/errors.js';
 import type { Happening } from '../domain/event.js';
@@ -53,10 +54,10 @@ export class PayMember extends Member<PayOrder, Paid> {
     this.judge(() => {
       const { reservationId, userId, scheduleId, numbers } = this.request;
       const { id, seatCount, totalPrice: amount } = this.reservation;
-      const changed = new RowsChanged(`Reservation ${id} is live but does not hold its ${seatCount} seats.`);
-      const seats = numbers.map((number) => present(locked.get(seatKey(scheduleId, number)), wait, () => changed));
+      const changed = (): Error => new RowsChanged(`Reservation ${id} is live but does not hold its ${seatCount} seats.`);
+      const seats = numbers.map((number) => present(locked.get(seatKey(scheduleId, number)), wait, changed));
       const held = seats.filter((seat) => seat.status === 'HELD' && seat.reservationId === id);
-      if (held.length !== seatCount) throw changed;
+      if (held.length !== seatCount) throw changed();
       this.answer({
         payment: { id: uuid(), reservationId, userId, status: 'PAID', amount, balance: this.wallet.balance - amount, paidAt: now!, refundedAt: null },
         reservation: { ...this.reservation, status: 'CONFIRMED', updatedAt: now! },
@@ -69,20 +70,25 @@ export class PayMember extends Member<PayOrder, Paid> {
 /** Those that were paid before are answered with the same payment, as it is now. */
 export async function answerRepeated(em: EntityManager, pays: readonly PayMember[]): Promise<void> {
   const repeated = open(pays).filter((pay) => pay.repeated);
-  const payments = await paymentsOf(em, repeated.map(({ request }) => request.reservationId));
+  if (repeated.length === 0) return;
+  const [payments] = await together(em, [paymentsOf(repeated.map(({ request }) => request.reservationId))]);
   for (const pay of repeated) {
     pay.judge(() => pay.answer({ payment: present(payments.get(pay.request.reservationId), true, () => notFound('payment')), reservation: pay.reservation, changes: null }));
   }
 }
 
-export const moveOf = (wallet: WalletRow, { id, amount }: PaymentRow): MoneyMove => ({ wallet, kind: 'PAYMENT', amount: -amount, sourceId: id });
+export const moveOfPayment = (wallet: WalletRow, { id, amount }: PaymentRow): MoneyMove => ({ wallet, kind: 'PAYMENT', amount: -amount, sourceId: id });
 
-/** Writes new payments, after their money has moved. */
-export async function writePayments(em: EntityManager, paid: readonly Paid[], places: readonly QueuePlace[], at: Date): Promise<Happening[]> {
+/** Writes new payments; their money moves beside it. */
+export function writingPayments(paid: readonly (Paid & { place: QueuePlace })[], at: Date): Asked<void>[] {
   if (paid.length === 0) return [];
   const seatCount = paid.reduce((sum, { changes }) => sum + changes!.length, 0);
-  await confirmHolds(em, paid.map(({ reservation }) => reservation.id), seatCount, at);
-  await insertPayments(em, paid.map(({ payment }) => payment));
-  await endPasses(em, places, 'PAID');
-  return paid.map(({ payment, reservation, changes }) => ofPayment('PAYMENT_MADE', payment, reservation, changes!.map(({ number }) => number), at));
+  return [
+    ...confirmHolds(paid.map(({ reservation }) => reservation.id), seatCount, at),
+    insertPayments(paid.map(({ payment }) => payment)),
+    endingPasses(paid.map(({ place }) => place), 'PAID'),
+  ];
 }
+
+export const toldOfPayment = ({ payment, reservation, changes }: Paid): Happening =>
+  ofPayment('PAYMENT_MADE', payment, reservation, changes!.map(({ number }) => number), payment.paidAt);

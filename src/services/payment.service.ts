@@ -51,7 +51,7 @@ export class PaymentService {
     const place = await this.#provenPlace(viewer, queueToken, concertId);
     const { payment, reservation, changes } = await this.writer.pay({ reservationId: id, userId: viewer.userId, scheduleId, numbers: seats.map(({ number }) => number), place });
     const complete = () => this.queue.complete(concertId, viewer.userId, place.place);
-    if (changes || (await this.#endedByPayment(place))) await afterCommit(this.counters, { 'queue-complete': complete });
+    if (!changes && (await this.#endedByPayment(place))) await afterCommit(this.counters, { 'queue-complete': complete });
     return { ...payment, reservation, seats };
   }
 

@@ -9,7 +9,7 @@ import { remainingMs, withoutDeadline } from '../domain/deadline.js';
 import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWaiting, rateLimited, RequestError, serviceUnavailable } from '../domain/errors.js';
 import { uuidOf } from '../domain/input.js';
 import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
-import { ENDED_KEPT_MS, joinWindow, type QueuePlace, type QueuePolicy, type QueuePosition, type Sale } from '../domain/queue.js';
+import { ENDED_KEPT_MS, joinWindow, type Place, type QueuePlace, type QueuePolicy, type QueuePosition, type Sale } from '../domain/queue.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import { MicroBatch } from '../redis/micro-batch.js';
@@ -117,10 +117,15 @@ export class QueueService {
   }
 
   /** After a payment was committed: the pass of this place is over (COMPLETED), in Redis and for those who watch. */
-  async complete(concertId: string, userId: string, place: number): Promise<void> {
-    const ended = await this.store.end(concertId, 'PAID', [{ userId, place }], ENDED_KEPT_MS, this.config.absenceGraceMs);
-    this.#passes.forget(concertId, userId);
-    if (ended.length > 0) await this.#tellUser(concertId, userId);
+  complete(concertId: string, userId: string, place: number): Promise<void> {
+    return this.completeAll(concertId, [{ userId, place }]);
+  }
+
+  /** The same for payments that were committed together. */
+  async completeAll(concertId: string, places: readonly Place[]): Promise<void> {
+    const ended = await this.store.end(concertId, 'PAID', places, ENDED_KEPT_MS, this.config.absenceGraceMs);
+    for (const { userId } of places) this.#passes.forget(concertId, userId);
+    if (ended.length > 0) await this.#tellUsers(concertId, ended);
   }
 
   /** One tick of the admission job, for every queue. */
@@ -238,7 +243,11 @@ export class QueueService {
   }
 
   #tellUser(concertId: string, userId: string): Promise<void> {
-    return this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), { concertId, users: [userId], moved: false, heartbeat: false });
+    return this.#tellUsers(concertId, [userId]);
+  }
+
+  #tellUsers(concertId: string, users: string[]): Promise<void> {
+    return this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), { concertId, users, moved: false, heartbeat: false });
   }
 }
 

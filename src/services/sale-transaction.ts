@@ -1,12 +1,15 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import type { EndedReservation } from '../database/repositories/reservation.repository.js';
-import { tell } from '../database/repositories/outbox.repository.js';
-import { lockReservationRows, lockSeatRows, lockWallets, shareDates, type SeatsOfDate } from '../database/repositories/sale.repository.js';
-import { moveBalances } from '../database/repositories/sale-writes.repository.js';
-import { ChargeMember, judgeCharges, moveOf as moveOfCharge, writeCharges, type Charged, type ChargeOrder } from './charge.js';
+import { telling } from '../database/repositories/outbox.repository.js';
+import {
+  chargesByKey, lockQuotas, lockReservationRows, lockSeatRows, lockWallets, seeSeats, shareDates, type SeatsOfDate,
+} from '../database/repositories/sale.repository.js';
+import { insertCharges, moveBalances } from '../database/repositories/sale-writes.repository.js';
+import { together } from '../database/together.js';
+import { ChargeMember, moveOfCharge, toldOfCharge, type Charged, type ChargeOrder } from './charge.js';
 import type { Outcome } from './group-commit.js';
-import { endOverHolds, HoldMember, seeHolds, writeHolds, type Held, type HoldOrder, type HoldPolicy } from './hold.js';
-import { answerRepeated, moveOf as moveOfPayment, PayMember, writePayments, type Paid, type PayOrder } from './pay.js';
+import { endOverHolds, HoldMember, toldOfHold, writingHolds, type Held, type HoldOrder, type HoldPolicy } from './hold.js';
+import { answerRepeated, moveOfPayment, PayMember, toldOfPayment, writingPayments, type Paid, type PayOrder } from './pay.js';
 import { open, type Member } from './sale-member.js';
 
 /**
@@ -55,39 +58,67 @@ class Members {
 export async function writeSales(em: EntityManager, orders: readonly SaleOrder[], policy: SalePolicy, wait: boolean): Promise<Sales> {
   const members = new Members(orders);
   const { holds, pays, charges } = members;
-  const dates = await shareDates(em, [...new Set([...holds, ...pays].map(({ request }) => request.scheduleId))], wait);
+  const { dates, wallets, earlier, seen, locked } = await lock(em, members, wait);
   for (const hold of holds) hold.judgeDate(dates, wait);
-  const { wallets, now: walletsAt } = await lockWallets(em, [...pays, ...charges].map(({ request }) => request.userId), wait);
-  await judgeCharges(em, charges, wallets, policy.balanceMax, walletsAt, wait);
-
-  const seen = await seeHolds(em, open(holds));
-  const wanted = [...new Set([...seen.ids, ...pays.map(({ request }) => request.reservationId)])];
-  const { reservations, now } = await lockReservationRows(em, wanted, wait);
-  for (const pay of pays) pay.judgeHold({ wallets, dates, reservations }, now, wait);
-  for (const hold of open(holds)) hold.judgeSeen(reservations, policy, later(seen.now, now)!, wait);
-  const ended = await endOverHolds(em, holds, reservations, later(seen.now, now)!);
+  // One charge of a user at a time.
+  const charged = new Map(earlier.map((charge) => [charge.userId, charge]));
+  for (const charge of charges) charge.charge(wallets.rows, charged.get(charge.request.userId), policy.balanceMax, wallets.now, wait);
+  const { reservations } = locked;
+  const now = later(seen.now, reservations.now);
+  for (const pay of pays) pay.judgeHold({ wallets: wallets.rows, dates, reservations: reservations.rows }, reservations.now, wait);
+  for (const hold of holds) hold.judgeSeen(reservations.rows, policy, now!, wait);
+  const ended = await endOverHolds(em, holds, reservations.rows, now!);
   await answerRepeated(em, pays);
 
-  const seatsOf = [...open(holds).map(({ request }) => request), ...open(pays).map(({ request }) => request)] satisfies SeatsOfDate[];
-  const locked = await lockSeatRows(em, seatsOf, wait);
-  for (const pay of open(pays)) pay.pay(locked.seats, now, wait);
-  for (const hold of open(holds)) hold.hold(locked.seats, policy, locked.now, wait);
-  await write(em, members, later(now, walletsAt));
+  const seats = locked.seats ?? (await together(em, [lockSeatRows(seatsOf([...open(holds), ...open(pays)]), wait)]))[0];
+  for (const pay of open(pays)) pay.pay(seats.rows, reservations.now, wait);
+  for (const hold of open(holds)) hold.hold(seats.rows, policy, seats.now, wait);
+  await write(em, members, later(reservations.now, wallets.now));
   return { outcomes: members.outcomes.map((outcome) => outcome()), ended };
 }
 
-/** What was judged good and is new. */
+const seatsOf = (members: readonly { request: SeatsOfDate }[]): SeatsOfDate[] => members.map(({ request }) => request);
+
+/**
+ * Everything in as few messages as there can be. Which reservations a hold needs is known only once its quota is locked; and the seats are left for later where holds
+ * on them are over, for those end first.
+ */
+async function lock(em: EntityManager, { holds, pays, charges }: Members, wait: boolean) {
+  const attempts = holds.map(({ request }) => request);
+  const first = [
+    shareDates([...new Set([...holds, ...pays].map(({ request }) => request.scheduleId))], wait),
+    lockWallets([...pays, ...charges].map(({ request }) => request.userId), wait),
+    chargesByKey(charges.map(({ request }) => request)),
+    lockQuotas(attempts),
+    seeSeats(attempts, attempts),
+  ] as const;
+  const paidIds = pays.map(({ request }) => request.reservationId);
+  if (holds.length === 0) {
+    const [dates, wallets, earlier, , seen, reservations, seats] = await together(em, [...first, lockReservationRows(paidIds, wait), lockSeatRows(seatsOf(pays), wait)]);
+    return { dates, wallets, earlier, seen, locked: { reservations, seats } };
+  }
+  const [dates, wallets, earlier, , seen] = await together(em, first);
+  for (const hold of holds) hold.see(seen);
+  const ids = [...new Set([...holds.flatMap(({ ownIds, overIds }) => [...ownIds, ...overIds]), ...paidIds])];
+  const isLater = holds.some(({ overIds }) => overIds.length > 0);
+  const [reservations, seats] = await together(em, [lockReservationRows(ids, wait), lockSeatRows(isLater ? [] : seatsOf([...holds, ...pays]), wait)]);
+  return { dates, wallets, earlier, seen, locked: { reservations, seats: isLater ? null : seats } };
+}
+
+/** What was judged good and is new, in one message. */
 async function write(em: EntityManager, { holds, pays, charges }: Members, at: Date | null): Promise<void> {
   const held = holds.flatMap(({ outcome }) => (isAnswer(outcome) && outcome.answer.isNew ? [outcome.answer] : []));
   const paid = pays.flatMap(({ outcome, wallet, request }) => (isAnswer(outcome) && outcome.answer.changes ? [{ ...outcome.answer, wallet, place: request.place }] : []));
   const charged = charges.flatMap(({ outcome, wallet }) => (isAnswer(outcome) && outcome.answer.isNew ? [{ ...outcome.answer, wallet }] : []));
-  await moveBalances(em, [...paid.map(({ wallet, payment }) => moveOfPayment(wallet, payment)), ...charged.map(({ wallet, charge }) => moveOfCharge(wallet, charge))], at!);
-  const happenings = [
-    ...(await writeHolds(em, held)),
-    ...(await writePayments(em, paid, paid.map(({ place }) => place), at!)),
-    ...(await writeCharges(em, charged.map(({ charge }) => charge))),
-  ];
-  await tell(em, happenings);
+  const moves = [...paid.map(({ wallet, payment }) => moveOfPayment(wallet, payment)), ...charged.map(({ wallet, charge }) => moveOfCharge(wallet, charge))];
+  const told = [...held.map(toldOfHold), ...paid.map(toldOfPayment), ...charged.map(({ charge }) => toldOfCharge(charge))];
+  await together(em, [
+    ...moveBalances(moves, at!),
+    ...writingHolds(held),
+    ...writingPayments(paid, at!),
+    insertCharges(charged.map(({ charge }) => charge)),
+    telling(em, told),
+  ]);
 }
 
 const isAnswer = <Answer>(outcome: Outcome<Answer> | null): outcome is { answer: Answer } => outcome !== null && outcome !== 'aside' && 'answer' in outcome;

@@ -51,7 +51,7 @@ export class SaleWriter {
     const sales = outcomes.map((outcome) => (outcome !== 'aside' && 'answer' in outcome ? outcome.answer : null));
     const told = this.announcer.committed({
       held: sales.flatMap((sale, index) => (sale && 'held' in sale ? [{ held: sale.held, order: (orders[index] as { hold: HoldOrder }).hold }] : [])),
-      paid: sales.flatMap((sale) => (sale && 'paid' in sale && sale.paid.changes ? [sale.paid] : [])),
+      paid: sales.flatMap((sale, index) => (sale && 'paid' in sale && sale.paid.changes ? [{ paid: sale.paid, order: (orders[index] as { pay: PayOrder }).pay }] : [])),
       ended,
     });
     return outcomes.map((outcome) => (outcome !== 'aside' && 'answer' in outcome ? { answer: { ...outcome.answer, told } } : outcome));

@@ -20,7 +20,7 @@ interface Other {
 export function servicesOf(app: App, other: Other = {}) {
   const { redis, redisRun, jobs, pubsub, metrics } = app;
   const { transactions, gate, board, config } = { transactions: app.transactions, gate: new SeatGate(redis, redisRun), board: app.board, config: app.config, ...other };
-  const announcer = new Announcer(gate, jobs, pubsub, board, metrics);
+  const announcer = new Announcer(gate, jobs, app.services.queue, pubsub, board, metrics);
   const writer = new SaleWriter(transactions, announcer, config);
   return {
     writer,

@@ -17,7 +17,7 @@ export class UnlockedTransactions extends Transactions {
 
 const LOCKING_READS = new Set<PropertyKey>(['find', 'findOne', 'findOneOrFail']);
 const WRITES = new Set<PropertyKey>(['flush', 'nativeUpdate']);
-const LOCK = /\s(for update|lock in share mode)\b.*$/s;
+const LOCK = /\s(for update|lock in share mode)( skip locked| \/\*M!100600 skip locked \*\/)?/g;
 /** The quota's row is made before anything is judged. */
 const WRITE = /^\s*(update|delete|insert into (?!reservation_quota))/;
 

@@ -3,23 +3,31 @@ import { v7 as uuid } from 'uuid';
 import { versioned, type EventType, type Happening, type OutgoingEvent } from '../../domain/event.js';
 import { NOTHING_PUBLISHED, type OutboxMark } from '../../domain/outbox-mark.js';
 import { instantOf, type RawInstant } from '../clock.js';
+import type { Asked } from '../together.js';
 
 /** Events are written by the transaction that makes them true, and are marked as published only after they were. */
 
-const telling = new WeakSet<EntityManager>();
+const tellers = new WeakSet<EntityManager>();
 /** Whether something was told of in this transaction: then the relay has work once it is committed. */
-export const toldSomething = (em: EntityManager): boolean => telling.has(em);
+export const toldSomething = (em: EntityManager): boolean => tellers.has(em);
 
 /**
  * Within the transaction of the change, after its rows were locked: only then is the order of ids that in which a reservation, or a user's money, changed.
  */
 export async function tell(em: EntityManager, happenings: readonly Happening[]): Promise<void> {
-  if (happenings.length === 0) return;
-  await em.execute(
-    `insert into outbox_event (event_id, type, user_id, concert_id, reservation_id, payload, occurred_at) values ${happenings.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')}`,
-    happenings.flatMap(({ type, userId, concertId, reservationId, payload, occurredAt }) => [uuid(), type, userId, concertId, reservationId, versioned(payload), occurredAt]),
-  );
-  telling.add(em);
+  const { sql, params } = telling(em, happenings);
+  if (sql !== '') await em.execute(sql, [...params]);
+}
+
+/** The same as a statement, which is surely executed. */
+export function telling(em: EntityManager, happenings: readonly Happening[]): Asked<void> {
+  if (happenings.length > 0) tellers.add(em);
+  const rows = Array(happenings.length).fill('(?, ?, ?, ?, ?, ?, ?)').join(', ');
+  return {
+    sql: happenings.length === 0 ? '' : `insert into outbox_event (event_id, type, user_id, concert_id, reservation_id, payload, occurred_at) values ${rows}`,
+    params: happenings.flatMap(({ type, userId, concertId, reservationId, payload, occurredAt }) => [uuid(), type, userId, concertId, reservationId, versioned(payload), occurredAt]),
+    read: () => undefined,
+  };
 }
 
 interface EventRow {

@@ -3,6 +3,7 @@ import type { OwnQueuePolicy } from '../../domain/queue-policy.js';
 import type { Place, QueuePlace, Sale } from '../../domain/queue.js';
 import type { PassEnding, SeatStatus } from '../../domain/states.js';
 import { instantOf, type RawInstant } from '../clock.js';
+import type { Asked } from '../together.js';
 import { Schedule } from '../entities/schedule.entity.js';
 
 /** What outlives Redis of a queue: who was given a pass, and how it ended. */
@@ -16,13 +17,20 @@ const anyOf = (places: readonly unknown[]): string => Array(places.length).fill(
  * there is one already, is of a pass that is only about to be given.
  */
 export async function endPasses(em: EntityManager, places: readonly QueuePlace[], endedBy: PassEnding): Promise<void> {
-  if (places.length === 0) return;
-  await em.execute(
-    `update queue_pass force index (primary) set ended_at = sysdate(3), ended_by = ? where ended_at is null and (${anyOf(places)})
-     ${endedBy === 'PAID' ? 'and admitted_at is not null' : ''}`,
-    [endedBy, ...namesOf(places)],
-  );
+  const { sql, params } = endingPasses(places, endedBy);
+  if (sql !== '') await em.execute(sql, [...params]);
 }
+
+/** The same as a statement. */
+export const endingPasses = (places: readonly QueuePlace[], endedBy: PassEnding): Asked<void> => ({
+  sql:
+    places.length === 0
+      ? ''
+      : `update queue_pass force index (primary) set ended_at = sysdate(3), ended_by = ? where ended_at is null and (${anyOf(places)})
+         ${endedBy === 'PAID' ? 'and admitted_at is not null' : ''}`,
+  params: [endedBy, ...namesOf(places)],
+  read: () => undefined,
+});
 
 /**
  * One statement for all. A pass that was not handed over, because an admission was cut short, counts from now, also if time has ended its row: its place

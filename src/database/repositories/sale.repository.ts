@@ -1,6 +1,6 @@
-import type { EntityManager } from '@mikro-orm/mysql';
 import type { PaymentStatus, ReservationStatus, SeatStatus } from '../../domain/states.js';
 import { instantOf, type RawInstant } from '../clock.js';
+import type { Asked } from '../together.js';
 
 /**
  * What a transaction of many sales reads and locks, one statement for all of them, each in ascending order of its key. `wait` is false where a row that
@@ -27,21 +27,21 @@ type Raw<Row, Instants extends keyof Row> = { [Column in keyof Row]: Column exte
 const orNull = (raw: RawInstant | null): Date | null => (raw === null ? null : instantOf(raw));
 
 /** Dates, deleted or not, as they stay until the transaction ends: nobody moves, cancels or deletes them meanwhile. Shared, so sales do not wait for each other. */
-export async function shareDates(em: EntityManager, ids: readonly string[], wait: boolean): Promise<Map<string, DateRow>> {
-  if (ids.length === 0) return new Map();
-  const rows = await em.execute<Raw<DateRow, 'startsAt' | 'deletedAt' | 'cancelledAt' | 'opensAt' | 'closesAt'>[]>(
-    `select d.id, d.starts_at as startsAt, d.deleted_at as deletedAt, d.cancelled_at as cancelledAt,
-       (select sale_opens_at from concert where id = d.concert_id) as opensAt, (select sale_closes_at from concert where id = d.concert_id) as closesAt
-     from schedule d force index (primary) where d.id in (?) order by d.id ${wait ? SHARED : SHARED_OR_SKIPPED}`,
-    [ids],
-  );
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      { id: row.id, startsAt: instantOf(row.startsAt), deletedAt: orNull(row.deletedAt), cancelledAt: orNull(row.cancelledAt), opensAt: instantOf(row.opensAt), closesAt: orNull(row.closesAt) },
-    ]),
-  );
-}
+export const shareDates = (ids: readonly string[], wait: boolean): Asked<Map<string, DateRow>> => ({
+  sql: ids.length === 0 ? '' : `${DATES} ${wait ? SHARED : SHARED_OR_SKIPPED}`,
+  params: [ids],
+  read: (rows: Raw<DateRow, 'startsAt' | 'deletedAt' | 'cancelledAt' | 'opensAt' | 'closesAt'>[]) =>
+    new Map(
+      rows.map((row) => [
+        row.id,
+        { id: row.id, startsAt: instantOf(row.startsAt), deletedAt: orNull(row.deletedAt), cancelledAt: orNull(row.cancelledAt), opensAt: instantOf(row.opensAt), closesAt: orNull(row.closesAt) },
+      ]),
+    ),
+});
+
+const DATES = `select d.id, d.starts_at as startsAt, d.deleted_at as deletedAt, d.cancelled_at as cancelledAt,
+    (select sale_opens_at from concert where id = d.concert_id) as opensAt, (select sale_closes_at from concert where id = d.concert_id) as closesAt
+  from schedule d force index (primary) where d.id in (?) order by d.id`;
 
 export interface WalletRow {
   userId: string;
@@ -49,15 +49,24 @@ export interface WalletRow {
   version: number;
 }
 
-/** Wallets, and the clock once the last of them was locked. */
-export async function lockWallets(em: EntityManager, userIds: readonly string[], wait: boolean): Promise<{ wallets: Map<string, WalletRow>; now: Date | null }> {
-  if (userIds.length === 0) return { wallets: new Map(), now: null };
-  const rows = await em.execute<{ userId: string; balance: number | string; version: number; now: RawInstant }[]>(
-    `select user_id as userId, balance, version, sysdate(3) as now from wallet force index (primary) where user_id in (?) order by user_id ${FOR_UPDATE(wait)}`,
-    [userIds],
-  );
-  return { wallets: new Map(rows.map(({ userId, balance, version }) => [userId, { userId, balance: Number(balance), version }])), now: lastOf(rows) };
+/** Rows that were locked, and the clock once the last of them was. */
+export interface Locked<Row> {
+  rows: Map<string, Row>;
+  now: Date | null;
 }
+
+/** Wallets by user. */
+export const lockWallets = (userIds: readonly string[], wait: boolean): Asked<Locked<WalletRow>> => ({
+  sql:
+    userIds.length === 0
+      ? ''
+      : `select user_id as userId, balance, version, sysdate(3) as now from wallet force index (primary) where user_id in (?) order by user_id ${FOR_UPDATE(wait)}`,
+  params: [userIds],
+  read: (rows: { userId: string; balance: number | string; version: number; now: RawInstant }[]) => ({
+    rows: new Map(rows.map(({ userId, balance, version }) => [userId, { userId, balance: Number(balance), version }])),
+    now: lastOf(rows),
+  }),
+});
 
 /** Of a user, in a concert. */
 export interface QuotaKey {
@@ -66,13 +75,14 @@ export interface QuotaKey {
 }
 
 /** Makes the quota rows that are new. One statement: a plain insert would first take a shared lock, and two of those deadlock. */
-export async function lockQuotas(em: EntityManager, quotas: readonly QuotaKey[]): Promise<void> {
+export function lockQuotas(quotas: readonly QuotaKey[]): Asked<void> {
   const ascending = quotas.toSorted((a, b) => (a.userId < b.userId || (a.userId === b.userId && a.concertId < b.concertId) ? -1 : 1));
-  await em.execute(
-    `insert into reservation_quota (user_id, concert_id) values ${ascending.map(() => '(?, ?)').join(', ')} on duplicate key update user_id = user_id`,
-    ascending.flatMap(({ userId, concertId }) => [userId, concertId]),
-    'run',
-  );
+  const rows = Array(quotas.length).fill('(?, ?)').join(', ');
+  return {
+    sql: quotas.length === 0 ? '' : `insert into reservation_quota (user_id, concert_id) values ${rows} on duplicate key update user_id = user_id`,
+    params: ascending.flatMap(({ userId, concertId }) => [userId, concertId]),
+    read: () => undefined,
+  };
 }
 
 /** Seats of one date. */
@@ -110,14 +120,19 @@ type SeenRow = { scheduleId: string; number: number; status: SeatStatus | null; 
  * The seats that are asked for and what their buyers hold or own of the concert, without a lock: what is free is locked and looked at again, what is taken is refused.
  * Nobody else's reserve adds to what a user holds while the quota is locked.
  */
-export async function seeSeats(em: EntityManager, seats: readonly SeatsOfDate[], quotas: readonly QuotaKey[]): Promise<Seen> {
-  const rows = await em.execute<SeenRow[]>(
-    `select s.schedule_id as scheduleId, s.number, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, h.user_id as holderId, sysdate(3) as now
-     from seat s force index (primary) left join reservation h on h.id = s.reservation_id where ${SEATS_OF(seats.length)}
-     union all select o.concert_id, 0, null, o.id, null, o.user_id, sysdate(3) from reservation o
-     where ${Array(quotas.length).fill("(o.user_id = ? and o.concert_id = ? and o.status in ('HELD', 'CONFIRMED'))").join(' or ')}`,
-    [...seatParams(seats), ...quotas.flatMap(({ userId, concertId }) => [userId, concertId])],
-  );
+export const seeSeats = (seats: readonly SeatsOfDate[], quotas: readonly QuotaKey[]): Asked<Seen> => ({
+  sql:
+    seats.length === 0
+      ? ''
+      : `select s.schedule_id as scheduleId, s.number, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, h.user_id as holderId, sysdate(3) as now
+         from seat s force index (primary) left join reservation h on h.id = s.reservation_id where ${SEATS_OF(seats.length)}
+         union all select o.concert_id, 0, null, o.id, null, o.user_id, sysdate(3) from reservation o
+         where ${Array(quotas.length).fill("(o.user_id = ? and o.concert_id = ? and o.status in ('HELD', 'CONFIRMED'))").join(' or ')}`,
+  params: [...seatParams(seats), ...quotas.flatMap(({ userId, concertId }) => [userId, concertId])],
+  read: seenOf,
+});
+
+function seenOf(rows: SeenRow[]): Seen {
   const seen: Seen = { seats: new Map(), own: new Map(), now: lastOf(rows) };
   for (const { scheduleId, number, status, reservationId, heldUntil, holderId } of rows) {
     if (status !== null) {
@@ -149,25 +164,24 @@ export interface ReservationRow {
 
 type RawReservation = Omit<Raw<ReservationRow, 'expiresAt' | 'createdAt' | 'updatedAt'>, 'totalPrice'> & { totalPrice: number | string; now: RawInstant };
 
-/** Reservations by id, and the clock once the last of them was locked. */
-export async function lockReservationRows(em: EntityManager, ids: readonly string[], wait: boolean): Promise<{ reservations: Map<string, ReservationRow>; now: Date | null }> {
-  if (ids.length === 0) return { reservations: new Map(), now: null };
-  const rows = await em.execute<RawReservation[]>(
-    `select id, user_id as userId, concert_id as concertId, schedule_id as scheduleId, status, seat_count as seatCount, total_price as totalPrice,
-       expires_at as expiresAt, created_at as createdAt, updated_at as updatedAt, sysdate(3) as now
-     from reservation force index (primary) where id in (?) order by id ${FOR_UPDATE(wait)}`,
-    [ids],
-  );
-  return {
-    reservations: new Map(
+/** Reservations by id. */
+export const lockReservationRows = (ids: readonly string[], wait: boolean): Asked<Locked<ReservationRow>> => ({
+  sql: ids.length === 0 ? '' : `${RESERVATIONS} where id in (?) order by id ${FOR_UPDATE(wait)}`,
+  params: [ids],
+  read: (rows: RawReservation[]) => ({
+    rows: new Map(
       rows.map(({ now: _now, ...row }) => [
         row.id,
         { ...row, totalPrice: Number(row.totalPrice), expiresAt: instantOf(row.expiresAt), createdAt: instantOf(row.createdAt), updatedAt: instantOf(row.updatedAt) },
       ]),
     ),
     now: lastOf(rows),
-  };
-}
+  }),
+});
+
+const RESERVATIONS = `select id, user_id as userId, concert_id as concertId, schedule_id as scheduleId, status, seat_count as seatCount, total_price as totalPrice,
+    expires_at as expiresAt, created_at as createdAt, updated_at as updatedAt, sysdate(3) as now
+  from reservation force index (primary)`;
 
 export interface LockedSeat {
   scheduleId: string;
@@ -183,20 +197,20 @@ export interface LockedSeat {
 
 type RawSeat = Omit<Raw<LockedSeat, 'heldUntil'>, 'price'> & { price: number | string; now: RawInstant };
 
-/** Seats by date and number, and the clock once the last of them was locked. */
-export async function lockSeatRows(em: EntityManager, seats: readonly SeatsOfDate[], wait: boolean): Promise<{ seats: Map<string, LockedSeat>; now: Date | null }> {
-  if (seats.length === 0) return { seats: new Map(), now: null };
-  const rows = await em.execute<RawSeat[]>(
-    `select s.schedule_id as scheduleId, s.number, s.id, s.grade, s.price, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, s.version,
-       sysdate(3) as now
-     from seat s force index (primary) where ${SEATS_OF(seats.length)} order by s.schedule_id, s.number ${FOR_UPDATE(wait)}`,
-    seatParams(seats),
-  );
-  return {
-    seats: new Map(rows.map(({ now: _now, ...row }) => [seatKey(row.scheduleId, row.number), { ...row, price: Number(row.price), heldUntil: orNull(row.heldUntil) }])),
+/** Seats by `seatKey`. */
+export const lockSeatRows = (seats: readonly SeatsOfDate[], wait: boolean): Asked<Locked<LockedSeat>> => ({
+  sql:
+    seats.length === 0
+      ? ''
+      : `select s.schedule_id as scheduleId, s.number, s.id, s.grade, s.price, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, s.version,
+           sysdate(3) as now
+         from seat s force index (primary) where ${SEATS_OF(seats.length)} order by s.schedule_id, s.number ${FOR_UPDATE(wait)}`,
+  params: seatParams(seats),
+  read: (rows: RawSeat[]) => ({
+    rows: new Map(rows.map(({ now: _now, ...row }) => [seatKey(row.scheduleId, row.number), { ...row, price: Number(row.price), heldUntil: orNull(row.heldUntil) }])),
     now: lastOf(rows),
-  };
-}
+  }),
+});
 
 /** The clock of a statement's rows: each was read when its own row was locked. */
 function lastOf(rows: readonly { now: RawInstant }[]): Date | null {
@@ -214,15 +228,17 @@ export interface ChargeRow {
   chargedAt: Date;
 }
 
-export async function chargesByKey(em: EntityManager, keys: readonly { userId: string; idempotencyKey: string }[]): Promise<ChargeRow[]> {
-  if (keys.length === 0) return [];
-  const rows = await em.execute<(Omit<ChargeRow, 'amount' | 'balance' | 'chargedAt'> & { amount: number | string; balance: number | string; chargedAt: RawInstant })[]>(
-    `select id, user_id as userId, idempotency_key as idempotencyKey, amount, balance, charged_at as chargedAt from charge
-     where ${Array(keys.length).fill('(user_id = ? and idempotency_key = ?)').join(' or ')}`,
-    keys.flatMap(({ userId, idempotencyKey }) => [userId, idempotencyKey]),
-  );
-  return rows.map((row) => ({ ...row, amount: Number(row.amount), balance: Number(row.balance), chargedAt: instantOf(row.chargedAt) }));
-}
+type RawCharge = Omit<Raw<ChargeRow, 'chargedAt'>, 'amount' | 'balance'> & { amount: number | string; balance: number | string };
+
+export const chargesByKey = (keys: readonly { userId: string; idempotencyKey: string }[]): Asked<ChargeRow[]> => ({
+  sql:
+    keys.length === 0
+      ? ''
+      : `select id, user_id as userId, idempotency_key as idempotencyKey, amount, balance, charged_at as chargedAt from charge
+         where ${Array(keys.length).fill('(user_id = ? and idempotency_key = ?)').join(' or ')}`,
+  params: keys.flatMap(({ userId, idempotencyKey }) => [userId, idempotencyKey]),
+  read: (rows: RawCharge[]) => rows.map((row) => ({ ...row, amount: Number(row.amount), balance: Number(row.balance), chargedAt: instantOf(row.chargedAt) })),
+});
 
 export interface PaymentRow {
   id: string;
@@ -238,12 +254,13 @@ export interface PaymentRow {
 type RawPayment = Omit<Raw<PaymentRow, 'paidAt' | 'refundedAt'>, 'amount' | 'balance'> & { amount: number | string; balance: number | string };
 
 /** By reservation. */
-export async function paymentsOf(em: EntityManager, reservationIds: readonly string[]): Promise<Map<string, PaymentRow>> {
-  if (reservationIds.length === 0) return new Map();
-  const rows = await em.execute<RawPayment[]>(
-    `select id, reservation_id as reservationId, user_id as userId, status, amount, balance, paid_at as paidAt, refunded_at as refundedAt
-     from payment where reservation_id in (?)`,
-    [reservationIds],
-  );
-  return new Map(rows.map((row) => [row.reservationId, { ...row, amount: Number(row.amount), balance: Number(row.balance), paidAt: instantOf(row.paidAt), refundedAt: orNull(row.refundedAt) }]));
-}
+export const paymentsOf = (reservationIds: readonly string[]): Asked<Map<string, PaymentRow>> => ({
+  sql:
+    reservationIds.length === 0
+      ? ''
+      : `select id, reservation_id as reservationId, user_id as userId, status, amount, balance, paid_at as paidAt, refunded_at as refundedAt
+         from payment where reservation_id in (?)`,
+  params: [reservationIds],
+  read: (rows: RawPayment[]) =>
+    new Map(rows.map((row) => [row.reservationId, { ...row, amount: Number(row.amount), balance: Number(row.balance), paidAt: instantOf(row.paidAt), refundedAt: orNull(row.refundedAt) }])),
+});

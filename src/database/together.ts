@@ -1,0 +1,29 @@
+import type { EntityManager } from '@mikro-orm/mysql';
+
+/** A statement, and what its result says. Without text there is nothing to ask, and the result is empty. */
+export interface Asked<Answer> {
+  sql: string;
+  params: readonly unknown[];
+  read(result: never): Answer;
+}
+
+const EMPTY: readonly unknown[] = [];
+
+/** Several statements in one message: one way to the server and back, and one turn of both processes. The first that fails is the last. */
+export async function together<Answers extends readonly unknown[]>(em: EntityManager, asked: { [Key in keyof Answers]: Asked<Answers[Key]> }): Promise<Answers> {
+  const all = asked as readonly Asked<unknown>[];
+  const some = all.filter(({ sql }) => sql !== '');
+  const results = await execute(em, some);
+  let next = 0;
+  return all.map(({ sql, read }) => (read as (result: unknown) => unknown)(sql === '' ? EMPTY : results[next++])) as unknown as Answers;
+}
+
+const WRITE = /^\s*(insert|update|delete)/;
+
+/** A single result comes as it is, several as a list. */
+async function execute(em: EntityManager, statements: readonly Asked<unknown>[]): Promise<readonly unknown[]> {
+  const [only] = statements;
+  if (!only) return [];
+  if (statements.length === 1) return [await em.execute<object>(only.sql, [...only.params], WRITE.test(only.sql) ? 'run' : 'all')];
+  return em.execute<object[]>(statements.map(({ sql }) => sql).join(';\n'), statements.flatMap(({ params }) => params));
+}
