@@ -38,7 +38,8 @@ export class SharedAnswer {
     const others = this.#making;
     if (others) {
       const theirs = await others.catch(() => null);
-      return isCurrent(theirs) ? theirs.body : null;
+      // Its time does not matter to who has waited for it: it was read just now.
+      return isCurrent(theirs, -Infinity) ? theirs.body : null;
     }
     const making = make();
     this.#making = making;
@@ -56,7 +57,7 @@ export class SharedAnswer {
   }
 }
 
-const isCurrent = (bytes: SharedBytes | null): bytes is SharedBytes => bytes !== null && (bytes.reads === null || bytes.reads.isCurrent(performance.now()));
+const isCurrent = (bytes: SharedBytes | null, now = performance.now()): bytes is SharedBytes => bytes !== null && (bytes.reads === null || bytes.reads.isCurrent(now));
 
 /** All answers that are kept, by operation and variables. */
 export class SharedAnswers {

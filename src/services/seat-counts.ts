@@ -38,8 +38,9 @@ export class SeatCounts {
   ) {}
 
   async of(scheduleIds: readonly string[], isHeard: boolean, reads?: ReadSet): Promise<number[]> {
-    const missing = scheduleIds.filter((id) => !this.#fresh(id) && !this.#counting.has(id));
-    if (missing.length > 0) this.#count(missing, isHeard);
+    const missing = scheduleIds.some((id) => !this.#fresh(id) && !this.#counting.has(id));
+    // Those that are old soon are counted along, so that an answer of many numbers is not out of date with each of them in turn.
+    if (missing) this.#count(scheduleIds.filter((id) => !this.#fresh(id, COUNT_KEPT_MS / 2) && !this.#counting.has(id)), isHeard);
     return Promise.all(
       scheduleIds.map(async (id) => {
         const value = this.#fresh(id)?.value ?? (await this.#counting.get(id)!);
@@ -62,9 +63,9 @@ export class SeatCounts {
     for (const id of [...this.#counts.keys(), ...this.#counting.keys()]) this.forget(id);
   }
 
-  #fresh(id: string): Count | undefined {
+  #fresh(id: string, forMs = 0): Count | undefined {
     const known = this.#counts.get(id);
-    return known && performance.now() < known.until ? known : undefined;
+    return known && performance.now() + forMs < known.until ? known : undefined;
   }
 
   #count(ids: readonly string[], isHeard: boolean): void {

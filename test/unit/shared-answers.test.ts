@@ -32,6 +32,15 @@ test('a thousand who come at once cause one reading', async () => {
   expect(readings).toBe(1);
 });
 
+test('who waited for an answer whose time is over by then gets it all the same, and nobody after', async () => {
+  const answer = new SharedAnswers().of(operation, {});
+  const making = Promise.withResolvers<SharedBytes>();
+  const asked = [answer.shared(() => making.promise), answer.shared(() => Promise.reject(new Error('not asked')))];
+  making.resolve(read({ version: 1 }, 'answer', performance.now()));
+  expect((await Promise.all(asked)).map(String)).toEqual(['answer', 'answer']);
+  expect(answer.current()).toBeUndefined();
+});
+
 test('who comes while it is read gets nothing that has changed since: it may be their own change', async () => {
   const answer = new SharedAnswers().of(operation, {});
   const source = { version: 1 };

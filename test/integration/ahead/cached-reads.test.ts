@@ -1,0 +1,2 @@
+import '../../support/ahead.js';
+import '../cached-reads.test.js';
