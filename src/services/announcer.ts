@@ -26,7 +26,7 @@ export class Announcer {
     private readonly jobs: Pick<Jobs, 'addDelayed'>,
     private readonly queue: Pick<QueueService, 'completeAll'>,
     private readonly pubsub: PubSub,
-    private readonly board: SeatBoard,
+    private readonly board: Pick<SeatBoard, 'tell'>,
     private readonly counters: Counters,
   ) {}
 

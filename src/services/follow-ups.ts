@@ -26,7 +26,7 @@ export class FollowUps {
   constructor(
     private readonly gate: SeatGate,
     private readonly pubsub: PubSub,
-    private readonly board: SeatBoard,
+    private readonly board: Pick<SeatBoard, 'reread'>,
     private readonly counters: Counters,
   ) {}
 

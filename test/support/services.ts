@@ -12,7 +12,7 @@ import { WalletService } from '../../src/services/wallet.service.js';
 interface Other {
   transactions?: Transactions;
   gate?: SeatGate;
-  board?: SeatBoard;
+  board?: Pick<SeatBoard, 'tell'>;
   config?: Config;
 }
 

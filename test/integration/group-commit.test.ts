@@ -1,0 +1,203 @@
+import type { EntityManager } from '@mikro-orm/mysql';
+import { OptimisticLockError } from '@mikro-orm/mysql';
+import { v7 as uuid } from 'uuid';
+import { Wallet } from '../../src/database/entities/wallet.entity.js';
+import { Transactions } from '../../src/database/transaction.js';
+import type { DateChanges } from '../../src/domain/seat-change.js';
+import { writeSales, type SaleOrder } from '../../src/services/sale-transaction.js';
+import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
+import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { saleOf, viewerOf, type Sale } from '../support/sale.js';
+import { servicesOf } from '../support/services.js';
+
+/** Requests that share a transaction: each has its own outcome, few commits carry many, and nobody pays for a neighbour. */
+
+const PRICE = 10_000;
+
+let frontrow: Frontrow;
+let sale: Sale;
+beforeAll(async () => {
+  frontrow = await startFrontrow();
+  sale = saleOf(frontrow);
+});
+afterAll(() => frontrow.stop());
+
+const execute = (sql: string) => frontrow.app.orm.em.getConnection().execute(sql);
+
+/** Counts messages to the database, those that begin and commit included. */
+class CountingTransactions extends Transactions {
+  transactions = 0;
+  messages = 0;
+
+  override run<T>(work: (em: EntityManager) => Promise<T>, attemptsMax?: number): Promise<T> {
+    this.transactions += 1;
+    this.messages += 2;
+    return super.run((em) => work(this.#counting(em)), attemptsMax);
+  }
+
+  override fork(): EntityManager {
+    return this.#counting(super.fork());
+  }
+
+  #counting(em: EntityManager): EntityManager {
+    return new Proxy(em, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== 'function') return member;
+        if (name === 'execute') this.messages += 1;
+        return member.bind(target) as unknown;
+      },
+    });
+  }
+}
+
+function counting() {
+  const transactions = new CountingTransactions(frontrow.app.orm, () => undefined);
+  return { transactions, ...servicesOf(frontrow.app, { transactions }) };
+}
+
+/** `count` buyers of a concert of their own, each with a seat of their number. */
+async function crowd(count: number): Promise<{ concert: BuiltConcert; buyers: AdmittedBuyer[] }> {
+  const concert = await frontrow.build.concert({ seats: count, price: PRICE });
+  return { concert, buyers: await frontrow.build.admit(concert.id, await frontrow.build.buyers(count, { balance: PRICE })) };
+}
+
+test('V6, W1, P1: 64 that reserve, pay and charge at once share a few transactions, and each gets what it asked for', async () => {
+  const { concert, buyers } = await crowd(64);
+  const { transactions, reservations, payments, wallets } = counting();
+  const half = buyers.slice(0, 32);
+  const holds = await Promise.all(half.map((buyer, index) => reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers: [index + 1] })));
+  transactions.transactions = 0;
+  const outcomes = await Promise.all(
+    buyers.map((buyer, index) => {
+      if (index < 24) return payments.pay(viewerOf(buyer), buyer.queueToken, holds[index]!.id).then(({ amount, balance }) => [amount, balance]);
+      if (index < 32) return wallets.charge(viewerOf(buyer), { amount: 1, idempotencyKey: 'one' }).then(({ amount, balance }) => [amount, balance]);
+      return reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers: [index + 1] }).then(({ status, totalPrice }) => [status, totalPrice]);
+    }),
+  );
+  expect(outcomes).toEqual(buyers.map((_, index) => (index < 24 ? [PRICE, 0] : index < 32 ? [1, PRICE + 1] : ['HELD', PRICE])));
+  expect(transactions.transactions).toBeLessThanOrEqual(6);
+  expect((await sale.liveSeatsOf(concert.scheduleId)).size).toBe(64);
+});
+
+test('V6, W1, P1: one that is alone sends no more messages to the database than there are locks to take in order', async () => {
+  const { concert, buyers: [buyer] } = await crowd(1);
+  const { transactions, reservations, payments, wallets } = counting();
+  const messagesOf = async (work: () => Promise<unknown>): Promise<number> => {
+    transactions.messages = 0;
+    await work();
+    return transactions.messages;
+  };
+  // Which concert a date is of is asked once a second.
+  await reservations.reserve(viewerOf(buyer!), { scheduleId: concert.scheduleId, seatNumbers: [2] }).catch(() => undefined);
+  let id = '';
+  expect(await messagesOf(async () => ({ id } = await reservations.reserve(viewerOf(buyer!), { scheduleId: concert.scheduleId, seatNumbers: [1] })))).toBeLessThanOrEqual(6);
+  expect(await messagesOf(() => payments.pay(viewerOf(buyer!), buyer!.queueToken, id))).toBeLessThanOrEqual(5);
+  expect(await messagesOf(() => wallets.charge(viewerOf(buyer!), { amount: 1, idempotencyKey: 'one' }))).toBeLessThanOrEqual(4);
+});
+
+describe('W1: one that breaks a constraint', () => {
+  const bad = { key: 'bad.' };
+  beforeAll(() => execute(`create trigger bad_charge before insert on charge for each row if new.idempotency_key = '${bad.key}' then signal sqlstate '45000' set message_text = 'no'; end if`));
+  afterAll(() => execute('drop trigger bad_charge'));
+
+  test('fails alone: its neighbours are charged, once, and it is not', async () => {
+    const { buyers } = await crowd(8);
+    const { wallets } = servicesOf(frontrow.app);
+    const outcomes = await Promise.allSettled(buyers.map((buyer, index) => wallets.charge(viewerOf(buyer), { amount: 5, idempotencyKey: index === 3 ? 'bad' : 'good' })));
+    expect(outcomes.map(({ status }) => status)).toEqual(buyers.map((_, index) => (index === 3 ? 'rejected' : 'fulfilled')));
+    const balances = await Promise.all(buyers.map(({ id }) => sale.balanceOf(id)));
+    expect(balances).toEqual(buyers.map((_, index) => (index === 3 ? PRICE : PRICE + 5)));
+  });
+
+  test('negative control: in the transaction they share it fails them all', async () => {
+    const { buyers } = await crowd(3);
+    const orders = buyers.map(({ id }, index): SaleOrder => ({ charge: { userId: id, amount: 5, idempotencyKey: index === 1 ? bad.key : 'good.' } }));
+    await expect(frontrow.app.transactions.run((em) => writeSales(em, orders, frontrow.app.config, false))).rejects.toThrow('no');
+    expect(await Promise.all(buyers.map(({ id }) => sale.balanceOf(id)))).toEqual([PRICE, PRICE, PRICE]);
+  });
+});
+
+test('V5, P1: what is refused to one is not refused to its neighbours', async () => {
+  const { concert, buyers } = await crowd(6);
+  const { reservations, payments, wallets } = servicesOf(frontrow.app);
+  const [rich, poor, ...others] = buyers as [AdmittedBuyer, AdmittedBuyer, ...AdmittedBuyer[]];
+  const reserve = (buyer: AdmittedBuyer, seatNumbers: number[]) => reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers });
+  const [one, two] = await Promise.all([reserve(rich, [1]), reserve(poor, [2, 3])]);
+  const outcomes = await Promise.allSettled([
+    payments.pay(viewerOf(rich), rich.queueToken, one.id),
+    payments.pay(viewerOf(poor), poor.queueToken, two.id),
+    reserve(others[0]!, [4]),
+    wallets.charge({ ...viewerOf(others[1]!), userId: uuid() }, { amount: 1, idempotencyKey: 'nobody' }),
+    wallets.charge(viewerOf(others[2]!), { amount: 1, idempotencyKey: 'own' }),
+    reserve(others[3]!, [1]),
+  ]);
+  expect(outcomes).toMatchObject([
+    { value: { amount: PRICE, balance: 0 } },
+    { reason: { typeName: 'InsufficientBalance', balance: PRICE, required: 2 * PRICE } },
+    { value: { status: 'HELD' } },
+    { status: 'rejected' },
+    { value: { balance: PRICE + 1 } },
+    { reason: { typeName: 'SeatsUnavailable', seatNumbers: [1] } },
+  ]);
+});
+
+test('V6: a row that somebody else keeps locked keeps the one that needs it, and none of those beside and behind it', async () => {
+  const { buyers } = await crowd(20);
+  const [locked, ...others] = buyers;
+  const { wallets } = servicesOf(frontrow.app);
+  const charge = (buyer: AdmittedBuyer, idempotencyKey: string) => wallets.charge(viewerOf(buyer), { amount: 1, idempotencyKey });
+  const waiting = await frontrow.app.transactions.run(async (em) => {
+    await em.execute('select 1 from wallet where user_id = ? for update', [locked!.id]);
+    const first = charge(locked!, 'first');
+    await Promise.all(others.map((buyer) => charge(buyer, 'beside')));
+    await Promise.all(others.map((buyer) => charge(buyer, 'behind')));
+    return { first };
+  });
+  expect((await waiting.first).balance).toBe(PRICE + 1);
+});
+
+test('W2: a wallet that was read before a charge of a batch is stale: its flush is an OptimisticLockError, and nothing is lost', async () => {
+  const { buyers: [buyer] } = await crowd(1);
+  const em = frontrow.app.transactions.fork();
+  const stale = await em.findOneOrFail(Wallet, { userId: buyer!.id });
+  await frontrow.app.services.wallets.charge(viewerOf(buyer!), { amount: 5, idempotencyKey: 'beside' });
+  stale.balance -= PRICE;
+  await expect(em.flush()).rejects.toBeInstanceOf(OptimisticLockError);
+  expect(await sale.balanceOf(buyer!.id)).toBe(PRICE + 5);
+});
+
+test('C5: every change of a seat raises its version, and the board is told of each with that version', async () => {
+  const { concert, buyers: [buyer] } = await crowd(2);
+  const told: DateChanges[] = [];
+  const { reservations, payments } = servicesOf(frontrow.app, { board: { tell: async (changes) => void told.push(...structuredClone(changes)) } });
+  const viewer = viewerOf(buyer!);
+  const seatsNow = async () => {
+    const rows = await frontrow.app.transactions.fork().execute<{ number: number; status: string; version: number }[]>('select number, status, version from seat where schedule_id = ? order by number', [concert.scheduleId]);
+    return rows.map(({ number, status, version }) => [number, status, version]);
+  };
+  const expectTold = async (): Promise<void> => {
+    expect(told.map(({ scheduleId }) => scheduleId)).toEqual([concert.scheduleId]);
+    expect(told.flatMap(({ seats }) => seats.map(({ number, status, version }) => [number, status, version]))).toEqual(await seatsNow());
+    told.length = 0;
+  };
+  const reserve = () => reservations.reserve(viewer, { scheduleId: concert.scheduleId, seatNumbers: [1, 2] });
+  const { id } = await reserve();
+  await expectTold();
+  await reservations.cancel(viewer, id);
+  await expectTold();
+  const over = await reserve();
+  await expectTold();
+  await execute(`update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3), r.created_at = r.created_at where r.id = '${over.id}'`);
+  await reservations.expire(over.id);
+  await expectTold();
+  await execute(`update wallet set balance = balance + ${PRICE}, version = version + 1 where user_id = '${buyer!.id}'`);
+  await execute(`update ledger_entry set amount = amount + ${PRICE}, balance_after = balance_after + ${PRICE} where user_id = '${buyer!.id}'`);
+  await execute(`update charge set amount = amount + ${PRICE}, balance = balance + ${PRICE} where user_id = '${buyer!.id}'`);
+  const paid = await payments.pay(viewer, buyer!.queueToken, (await reserve()).id);
+  expect(told.splice(0, 1)[0]!.seats.map(({ status }) => status)).toEqual(['HELD', 'HELD']);
+  await expectTold();
+  await payments.refund(viewer, paid.id);
+  await expectTold();
+  expect((await seatsNow()).map(([, , version]) => version)).toEqual([7, 7]);
+});

@@ -1,0 +1,155 @@
+import { OptimisticLockError } from '@mikro-orm/mysql';
+import { withDeadline } from '../../src/domain/deadline.js';
+import { ALONE_MAX, BATCH_MAX, GroupCommit, WAITING_MAX, type Outcome, type Touching } from '../../src/services/group-commit.js';
+
+interface Asked extends Touching {
+  name: string;
+}
+
+const asked = (name: string, ...touches: string[]): Asked => ({ name, touches: touches.length > 0 ? touches : [name] });
+const rolledBack = () => Object.assign(new Error('constraint'), { errno: 1062 });
+const answered = (requests: readonly Asked[]): Outcome<string>[] => requests.map(({ name }) => ({ answer: `${name} done` }));
+
+/** A writer that notes its transactions: names of their requests, those alone in brackets. Each waits until it is let go. */
+function held(write: (requests: readonly Asked[], alone: boolean) => readonly Outcome<string>[] = answered) {
+  const transactions: string[] = [];
+  const gates: (() => void)[] = [];
+  const commits = new GroupCommit<Asked, string>(async (requests, alone) => {
+    const names = requests.map(({ name }) => name).join(' ');
+    transactions.push(alone ? `(${names})` : names);
+    await new Promise<void>((resolve) => gates.push(resolve));
+    return write(requests, alone);
+  });
+  /** Lets the oldest go; with `all` also those that come then. */
+  const letGo = () => gates.shift()!();
+  const turn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+  const finish = async (all: Promise<unknown>): Promise<void> => {
+    const state = { over: false };
+    void all.then(() => (state.over = true), () => (state.over = true));
+    while (!state.over) {
+      while (gates.length > 0) letGo();
+      await turn();
+    }
+  };
+  return { commits, transactions, gates, letGo, turn, finish };
+}
+
+test('V6: requests of one turn go together, those that come meanwhile go with the next, in the order of their arrival', async () => {
+  const { commits, transactions, letGo, turn, finish } = held();
+  const first = ['a', 'b', 'c'].map((name) => commits.submit(asked(name)));
+  await turn();
+  const second = ['d', 'e'].map((name) => commits.submit(asked(name)));
+  await turn();
+  expect(transactions).toEqual(['a b c']);
+  letGo();
+  expect(await Promise.all(first)).toEqual(['a done', 'b done', 'c done']);
+  await finish(Promise.all(second));
+  expect(transactions).toEqual(['a b c', 'd e']);
+});
+
+test('V6: who touches what another of the batch touches comes with the next, and who touches what that one does waits behind it', async () => {
+  const { commits, transactions, finish } = held();
+  const all = [asked('a', 'user 1'), asked('b', 'user 1', 'seat 1'), asked('c', 'seat 1'), asked('d', 'user 2')].map((one) => commits.submit(one));
+  await finish(Promise.all(all));
+  expect(transactions).toEqual(['a d', 'b', 'c']);
+});
+
+test(`V6: a batch has at most ${BATCH_MAX} requests`, async () => {
+  const { commits, transactions, finish } = held();
+  await finish(Promise.all(Array.from({ length: 2 * BATCH_MAX + 1 }, (_, index) => commits.submit(asked(String(index))))));
+  expect(transactions.map((names) => names.split(' ').length)).toEqual([BATCH_MAX, BATCH_MAX, 1]);
+});
+
+test(`V6: who comes while ${WAITING_MAX} have no outcome yet is turned away, and after them is not`, async () => {
+  const { commits, finish } = held();
+  const all = Array.from({ length: WAITING_MAX }, (_, index) => commits.submit(asked(String(index))));
+  await expect(commits.submit(asked('late'))).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  await finish(Promise.all(all));
+  const again = commits.submit(asked('again'));
+  await finish(again);
+  expect(await again).toBe('again done');
+});
+
+test('V6: one whose time is over before its turn comes is not written', async () => {
+  const { commits, transactions, finish } = held();
+  const first = commits.submit(asked('a'));
+  const late = withDeadline(0, () => commits.submit(asked('late')));
+  const all = Promise.allSettled([first, late]);
+  await finish(all);
+  expect(await all).toMatchObject([{ value: 'a done' }, { reason: { code: 'SERVICE_UNAVAILABLE' } }]);
+  expect(transactions).toEqual(['a']);
+});
+
+test('P1: one that would have to wait for a lock is done again alone, and keeps nobody: neither its batch nor the next', async () => {
+  const { commits, transactions, gates, letGo, turn, finish } = held((requests, alone) => (alone ? answered(requests) : requests.map(({ name }) => (name === 'locked' ? 'aside' : { answer: `${name} done` }))));
+  const locked = commits.submit(asked('locked', 'user 1'));
+  const beside = commits.submit(asked('beside'));
+  await turn();
+  letGo();
+  expect(await beside).toBe('beside done');
+  const behind = commits.submit(asked('behind', 'user 1'));
+  const next = commits.submit(asked('next'));
+  await turn();
+  expect(transactions).toEqual(['locked beside', '(locked)', 'next']);
+  // The one that is alone still waits.
+  gates.splice(1, 1)[0]!();
+  expect(await next).toBe('next done');
+  await turn();
+  expect(transactions).toHaveLength(3);
+  await finish(Promise.all([locked, behind]));
+  expect(transactions.slice(3)).toEqual(['behind']);
+});
+
+test(`P1: at most ${ALONE_MAX} are alone at once`, async () => {
+  const { commits, transactions, letGo, turn, finish } = held((requests, alone) => (alone ? answered(requests) : requests.map(() => 'aside')));
+  const all = Array.from({ length: ALONE_MAX + 2 }, (_, index) => commits.submit(asked(String(index))));
+  await turn();
+  letGo();
+  await turn();
+  expect(transactions).toHaveLength(1 + ALONE_MAX);
+  await finish(Promise.all(all));
+  expect(transactions).toHaveLength(1 + ALONE_MAX + 2);
+});
+
+describe('P1: a batch that fails', () => {
+  const failing = (error: () => Error) =>
+    held((requests) => {
+      if (requests.some(({ name }) => name === 'bad')) throw error();
+      return answered(requests);
+    });
+
+  test.each([['a constraint', rolledBack], ['a stale version', () => OptimisticLockError.lockFailed('Wallet')]])('by %s is done again, each alone: only whose fault it was fails', async (_, error) => {
+    const { commits, transactions, finish } = failing(error);
+    const all = Promise.allSettled(['a', 'bad', 'b'].map((name) => commits.submit(asked(name))));
+    await finish(all);
+    expect(await all).toMatchObject([{ value: 'a done' }, { status: 'rejected' }, { value: 'b done' }]);
+    expect(transactions).toEqual(['a bad b', '(a)', '(bad)', '(b)']);
+  });
+
+  test('in a way that may hide a commit is not done again: nobody knows', async () => {
+    const { commits, transactions, finish } = failing(() => Object.assign(new Error('lost'), { errno: -104 }));
+    const all = Promise.allSettled(['a', 'bad'].map((name) => commits.submit(asked(name))));
+    await finish(all);
+    expect(await all).toMatchObject([{ reason: { message: 'lost' } }, { reason: { message: 'lost' } }]);
+    expect(transactions).toEqual(['a bad']);
+  });
+
+  test('with one request has its own error at once, unless it is worth another try', async () => {
+    for (const [error, expected] of [[rolledBack, ['bad']], [() => Object.assign(new Error('deadlock'), { errno: 1213 }), ['bad', '(bad)']]] as const) {
+      const { commits, transactions, finish } = failing(error);
+      const one = commits.submit(asked('bad'));
+      await finish(one);
+      await expect(one).rejects.toThrow();
+      expect(transactions).toEqual(expected);
+    }
+  });
+});
+
+test('O2: who closes waits for those that are under way, and takes nobody new', async () => {
+  const { commits, finish } = held();
+  const under = commits.submit(asked('a'));
+  const closed = commits.close();
+  await expect(commits.submit(asked('b'))).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  await finish(closed);
+  expect(await under).toBe('a done');
+});
