@@ -6,6 +6,7 @@ import { SeatMap, SeatChanges } from '../schema/seat-map.type.js';
 import { Seat } from '../schema/seat.type.js';
 import type { SeatsEvent } from '../services/seat-rooms.js';
 import { BehindQueue, SignedIn, viewerOf } from './access.js';
+import { EventAsIs } from './event-as-is.js';
 import { inParts } from './in-parts.js';
 
 interface WatchArgs {
@@ -47,6 +48,7 @@ export class SeatResolver {
 
   @SignedIn()
   @BehindQueue(OF_DATE)
+  @EventAsIs({ shared: true })
   @Subscription(() => SeatChanges, {
     description:
       "Seat changes of a date after the given sequence (from now, if none). Missed changes are replayed; resync: true when they are no longer kept. Needs an ACTIVE pass; queueToken defaults to the connection's.",

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { makeServer, type Context as Connection, type Server, type SubscribePayload } from 'graphql-ws';
 import type { App } from '../app.js';
@@ -138,12 +139,20 @@ class SubscriptionContext implements Context {
   }
 }
 
+/** So many events that were ready at once are written before others have a turn. */
+const EVENTS_PER_TURN = 64;
+
 /** In the words of graphql-ws, and counted as it would be. */
 function delivererOf(app: App, socket: SocketState, id: string, field: string): SubscriptionArgs['deliver'] {
   const open = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  let delivered = 0;
   return (payload) => {
+    // Nobody would hear of its end otherwise, whose source has always more.
+    if (!socket.isOpen()) return nextTurn();
     app.metrics.eventSent(field);
-    return socket.write(`${open}${payload}}`);
+    delivered += 1;
+    const taken = socket.write(`${open}${payload}}`);
+    return taken ?? (delivered % EVENTS_PER_TURN === 0 ? nextTurn() : undefined);
   };
 }
 

@@ -28,6 +28,8 @@ export interface Edge {
 type Resolver = (source: unknown, args: Record<string, any>, context: Context) => unknown;
 export interface ToyField {
   access?: Access;
+  /** Of a subscription: see resolvers/event-as-is.ts. */
+  eventAsIs?: 'own' | 'shared';
   resolve?: Resolver;
   subscribe?: Resolver;
 }
@@ -54,7 +56,7 @@ export function toySchema(fields: ToyFields): GraphQLSchema {
   for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
     for (const field of Object.values(root!.getFields())) {
       const toy = fields[`${root!.name}.${field.name}`] ?? {};
-      field.extensions = { access: toy.access ?? 'public' };
+      field.extensions = { access: toy.access ?? 'public', ...(toy.eventAsIs ? { eventAsIs: toy.eventAsIs } : {}) };
       field.resolve = (toy.resolve ?? (root!.name === 'Subscription' ? (event: unknown) => event : () => 1)) as never;
       if (root!.name === 'Subscription') field.subscribe = (toy.subscribe ?? never) as never;
     }

@@ -24,6 +24,25 @@ test.each([
   for (const event of [position, active, position, { ...position, position: 8 }]) expect(prepared(event)).toBe(await executed(query, event, { id: '1' }));
 });
 
+test('an event that many are given is written down once for all of them, lists and all', async () => {
+  const query = 'subscription { seatChanges(scheduleId: "1") { sequence changes { number status } resync } }';
+  const prepared = prepareEvents(schema, parse(query), null)!;
+  let read = 0;
+  const event = {
+    sequence: '1.2',
+    resync: false,
+    get changes() {
+      read += 1;
+      return [{ number: 1, status: 'SOLD' }, { number: 2, status: 'HELD' }];
+    },
+  };
+  const text = await executed(query, event);
+  read = 0;
+  expect([prepared(event), prepared(event), prepared({ ...event, changes: [] })]).toEqual([text, text, await executed(query, { ...event, changes: [] })]);
+  // Once for the text, and twice for the copies above.
+  expect(read).toBe(3);
+});
+
 test.each([
   ['a fragment that is left out at times', 'subscription Q($if: Boolean!) { queuePosition(concertId: "1") { ...F @include(if: $if) } } fragment F on QueuePosition { status }'],
   ['two selections of the root', 'subscription { queuePosition(concertId: "1") { status } ...F } fragment F on Subscription { queuePosition(concertId: "1") { waiting } }'],
