@@ -36,6 +36,8 @@ const NEVER = Infinity;
 export class SeatSnapshot implements ReadSource {
   #version = 0;
   #rows: SeatRow[] = [];
+  /** Somebody has the array of rows as it is: it is changed in a copy. */
+  #isTaken = false;
   #versions = new Uint32Array(0);
   /** Of seats that are HELD by the row: when that ends. */
   #heldUntil = new Float64Array(0);
@@ -81,7 +83,7 @@ export class SeatSnapshot implements ReadSource {
     seats.forEach((seat, place) => {
       const row = this.#rows[place]!;
       if (row.price !== seat.price || row.grade !== seat.grade || row.section !== seat.section || row.row !== seat.row) {
-        this.#rows[place] = { ...row, price: seat.price, grade: seat.grade, section: seat.section, row: seat.row };
+        this.#own()[place] = { ...row, price: seat.price, grade: seat.grade, section: seat.section, row: seat.row };
         this.#version += 1;
       }
       if (seat.version >= this.#versions[place]! && this.#put(place, seat.status, seat.version, seat.heldUntil, now)) changed.push(seat.number);
@@ -127,8 +129,12 @@ export class SeatSnapshot implements ReadSource {
     return place < 0 ? null : this.#rows[place]!.status;
   }
 
-  seats({ status, section, first, afterNumber }: SeatFilter): SeatRow[] {
-    if (section === null && status === null && first === null && afterNumber === null) return this.#rows.slice();
+  /** Whatever comes after, the answer stays as it is. */
+  seats({ status, section, first, afterNumber }: SeatFilter): readonly SeatRow[] {
+    if (section === null && status === null && first === null && afterNumber === null) {
+      this.#isTaken = true;
+      return this.#rows;
+    }
     const places = section === null ? null : (this.#sections.get(section) ?? []);
     const length = places === null ? this.#rows.length : places.length;
     const at = (index: number): SeatRow => this.#rows[places === null ? index : places[index]!]!;
@@ -155,12 +161,14 @@ export class SeatSnapshot implements ReadSource {
     this.#ends = new EarliestFirst();
     this.#overdue.clear();
     this.#available = 0;
-    this.#rows = seats.map(({ id, number, section, row, grade, price }, place) => {
+    this.#isTaken = false;
+    this.#rows = seats.map(({ id, number, section, row, grade, price, status }, place) => {
       this.#places[number] = place + 1;
       const ofSection = this.#sections.get(section);
       if (ofSection) ofSection.push(place);
       else this.#sections.set(shared(section), [place]);
-      return { id, number, section: shared(section), row: shared(row), grade: shared(grade), price, status: 'SOLD' };
+      if (status === 'AVAILABLE') this.#available += 1;
+      return { id, number, section: shared(section), row: shared(row), grade: shared(grade), price, status };
     });
     seats.forEach((seat, place) => {
       const old = before.get(seat.id);
@@ -195,8 +203,14 @@ export class SeatSnapshot implements ReadSource {
     if (row.status === status) return false;
     if (row.status === 'AVAILABLE') this.#available -= 1;
     if (status === 'AVAILABLE') this.#available += 1;
-    this.#rows[place] = { ...row, status };
+    this.#own()[place] = { ...row, status };
     return true;
+  }
+
+  #own(): SeatRow[] {
+    if (this.#isTaken) this.#rows = this.#rows.slice();
+    this.#isTaken = false;
+    return this.#rows;
   }
 }
 

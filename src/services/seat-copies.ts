@@ -27,7 +27,7 @@ const RELOAD_COST_FACTOR = 50;
 /** While nothing is heard from Redis, a copy is believed so long. */
 export const UNHEARD_MS = 500;
 /** Seats in all copies of this process; those that were unused longest go first. About 0.2 kB each. */
-export const SEATS_IN_MEMORY_MAX = 1_000_000;
+export const SEATS_IN_MEMORY_MAX = 500_000;
 /** What one asked for and others share has so long. */
 const LOAD_MS = 4000;
 /** Entries that a copy remembers, for watchers that were away for a moment. */

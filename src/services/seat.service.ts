@@ -11,7 +11,7 @@ import { sequenceOf, type SeatsEvent } from './seat-rooms.js';
 export interface SeatMap {
   /** Opaque: how far the log of the date was. */
   sequence: string;
-  seats: SeatRow[];
+  seats: readonly SeatRow[];
 }
 
 const SEQUENCE_MAX = 100;
@@ -23,7 +23,7 @@ export class SeatService {
     private readonly queue: Pick<QueueService, 'requirePass'>,
   ) {}
 
-  async ofSchedule(scheduleId: string, filter: SeatFilter, reads?: ReadSet): Promise<SeatRow[]> {
+  async ofSchedule(scheduleId: string, filter: SeatFilter, reads?: ReadSet): Promise<readonly SeatRow[]> {
     const id = uuidOf('scheduleId', scheduleId);
     if (filter.first !== null) pageSizeOf('first', filter.first);
     if (filter.afterNumber !== null && (filter.afterNumber < 0 || filter.afterNumber > SEATS_PER_SCHEDULE_MAX)) {

@@ -7,7 +7,7 @@ import type { SeatBoard } from './seat-board.js';
 
 export const WARM_WITHIN_MS = 7 * 86_400_000;
 /** Half of what a process keeps in memory: what is asked for beside it has room. */
-export const WARM_SEATS_MAX = 500_000;
+export const WARM_SEATS_MAX = 250_000;
 const WARM_DATES_MAX = 1000;
 const DATES_PER_LINE = 50;
 
