@@ -3,6 +3,7 @@ import { seatChanges } from '../database/repositories/seat.repository.js';
 import type { DatabaseSigns } from '../database/pool-watch.js';
 import type { LastKnown } from '../database/last-known.js';
 import type { Transactions } from '../database/transaction.js';
+import { RequestError } from '../domain/errors.js';
 import type { ReadSet } from '../domain/read-set.js';
 import type { DateChanges, SeatChange } from '../domain/seat-change.js';
 import type { PubSub } from '../redis/pubsub.js';
@@ -58,7 +59,7 @@ export class SeatBoard implements SeatReads {
   async tell(changes: readonly DateChanges[]): Promise<void> {
     for (const change of changes) {
       this.#copies.apply(change);
-      this.#counts.forget(change.scheduleId);
+      this.#counts.change(change.scheduleId);
     }
     await Promise.all(changes.filter(({ seats }) => seats.length > 0).map((change) => this.#tellSoon(change)));
   }
@@ -88,7 +89,7 @@ export class SeatBoard implements SeatReads {
 
   /** By date: seats that can be reserved now. Nothing is asked of whether the date takes place. */
   async available(scheduleIds: readonly string[], reads?: ReadSet): Promise<number[]> {
-    const counted = scheduleIds.filter((id) => !this.#copies.has(id));
+    const counted = scheduleIds.filter((id) => !this.#copies.has(id) && !this.#counts.isRestless(id));
     if (counted.length > 0) this.#hear();
     const counts = new Map<string, number>();
     await Promise.all([
@@ -140,10 +141,13 @@ export class SeatBoard implements SeatReads {
 
   async #freeOf(id: string, reads?: ReadSet): Promise<number> {
     try {
-      return (await this.copyOf(id, reads)).snapshot.available;
+      const { snapshot } = await this.copyOf(id, reads);
+      this.#counts.calm(id);
+      return snapshot.available;
     } catch (error) {
       // Deleted meanwhile: nothing is left of it.
-      if ((error as { code?: unknown }).code === 'NOT_FOUND') return 0;
+      this.#counts.calm(id);
+      if (error instanceof RequestError && error.code === 'NOT_FOUND') return 0;
       throw error;
     }
   }
@@ -194,7 +198,7 @@ export class SeatBoard implements SeatReads {
   /** Not waited for: until it is done numbers are told and not kept. */
   #hear(): void {
     this.#subscribing ??= this.stores.pubsub
-      .listen<'seatsChanged'>(topics.seatsChanged(), ({ scheduleId }) => this.#counts.forget(scheduleId))
+      .listen<'seatsChanged'>(topics.seatsChanged(), ({ scheduleId }) => this.#counts.change(scheduleId))
       .then(() => (this.#isSubscribed = true))
       .catch(() => (this.#subscribing = null));
   }

@@ -9,7 +9,7 @@ import { jittered } from './jitter.js';
 /** How many seats are left of dates of which nobody here has asked for the seats: one number each, until something is told of the date. */
 
 /** So old a number is counted anew. */
-export const COUNT_KEPT_MS = 3000;
+export const COUNT_KEPT_MS = 8000;
 /** Those that are remembered; the longest unread go first. */
 const COUNTS_MAX = 20_000;
 const COUNT_PATIENCE_MS = 4000;
@@ -29,6 +29,7 @@ const UNKEPT = new Count(0, -Infinity);
 
 export class SeatCounts {
   readonly #counts = new Map<string, Count>();
+  readonly #restless = new Set<string>();
   readonly #counting = new Map<string, Promise<number>>();
 
   constructor(
@@ -51,7 +52,22 @@ export class SeatCounts {
     );
   }
 
+  /** True for a date that was counted and has changed since: its seats are sold now, and counting them with each change would cost more than knowing them all. */
+  isRestless(scheduleId: string): boolean {
+    return this.#restless.has(scheduleId);
+  }
+
+  /** All its seats are known now. */
+  calm(scheduleId: string): void {
+    this.#restless.delete(scheduleId);
+  }
+
   /** Something was told of the date. */
+  change(scheduleId: string): void {
+    if (this.#counts.has(scheduleId) && this.#restless.size < COUNTS_MAX) this.#restless.add(scheduleId);
+    this.forget(scheduleId);
+  }
+
   forget(scheduleId: string): void {
     const known = this.#counts.get(scheduleId);
     if (known) known.version += 1;

@@ -12,7 +12,7 @@ import type { SeatCopy } from './seat-copies.js';
 /** Changes of so long are told together, and several of one seat are one. It only gathers: nothing is decided by it. */
 export const GATHER_MS = 100;
 /** Whether a watcher still has the right to is asked so often. */
-export const WATCHER_RECHECK_MS = 10_000;
+export const WATCHER_RECHECK_MS = 30_000;
 const RECHECK_PATIENCE_MS = 4000;
 
 export interface SeatsEvent {

@@ -95,7 +95,7 @@ test('C7: changes on either instance are told to the watchers of both', async ()
 
 test('C7: a hold whose end comes is told of without anybody telling of it', async () => {
   const watching = await watched(1, (await mapOf(1)).sequence);
-  await change(0, 'HELD', [7], 300);
+  await change(0, 'HELD', [7], 2000);
   await watching.until(({ seatChanges }) => seatChanges.changes.some(({ number, status }) => number === 7 && status === 'HELD'));
   await watching.until(({ seatChanges }) => seatChanges.changes.some(({ number, status }) => number === 7 && status === 'AVAILABLE'));
 });
