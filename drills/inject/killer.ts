@@ -1,4 +1,3 @@
-import { ApolloServer } from '@apollo/server';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { appendFileSync } from 'node:fs';
 import { AFTER_COMMIT, BEFORE_COMMIT, BEFORE_DONE, BEFORE_REPLY, SEAMS, type Seam } from './points.ts';
@@ -30,8 +29,6 @@ let currentScope: () => Scope | undefined = () => undefined;
 
 export function takeAim(at: Aim): void {
   aim = at;
-  const prototype = ApolloServer.prototype as unknown as Record<string, Method>;
-  surround(prototype, 'executeHTTPGraphQLRequest', 'ApolloServer', { after: () => hit(BEFORE_REPLY) });
 }
 
 /** The mutation or job on whose behalf this runs; undefined for anything else. */
@@ -119,6 +116,11 @@ export function plantInTransactions(transactions: Method): void {
     afterCommit();
     return result;
   };
+}
+
+/** Every answer over HTTP, through Apollo and ahead of it, is there by then and not sent. @public */
+export function plantInAnswers(inTime: Method): Method {
+  return (app, scope, work) => inTime(app, scope, around(work as Method, { after: () => hit(BEFORE_REPLY) }));
 }
 
 /** Each handler runs as its job's own operation. @public */

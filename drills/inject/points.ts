@@ -43,5 +43,6 @@ export const BEFORE_DONE = 'before the job is done';
 export const SPECIAL = {
   transactions: { module: 'database/transaction.js', target: 'Transactions' },
   workers: { module: 'workers/start-workers.js', target: 'startWorkers' },
+  answers: { module: 'server/http-answer.js', target: 'inTime' },
   scope: { module: 'server/request-scope.js', target: 'currentScope' },
 } as const;

@@ -77,6 +77,7 @@ async function failPoints(log: string): Promise<Map<string, string>> {
   });
   add(SPECIAL.transactions.module, `killer.plantInTransactions(${SPECIAL.transactions.target});`);
   add(SPECIAL.workers.module, `${SPECIAL.workers.target} = killer.plantInWorkers(${SPECIAL.workers.target});`);
+  add(SPECIAL.answers.module, `${SPECIAL.answers.target} = killer.plantInAnswers(${SPECIAL.answers.target});`);
   add(SPECIAL.scope.module, `killer.plantScope(${SPECIAL.scope.target});`);
   return new Map([...lines].map(([module, all]) => [module, [`import * as killer from ${JSON.stringify(pathToFileURL(killer).href)};`, ...all].join('\n')]));
 }
