@@ -33,6 +33,7 @@ export class Metrics implements Counters {
 
   readonly #operations = new Counter({ name: 'frontrow_operations_total', help: 'GraphQL operations answered, by root field and code of the first error.', labelNames: ['type', 'field', 'code'], registers: [this.registry] });
   readonly #ahead = new Counter({ name: 'frontrow_operations_ahead_total', help: 'Of them those known before, answered ahead of Apollo.', registers: [this.registry] });
+  readonly #made = new Counter({ name: 'frontrow_shared_answers_made_total', help: 'Answers made to be given to others too; all others of these operations were given again.', labelNames: ['field'], registers: [this.registry] });
   readonly #duration = new Histogram({ name: 'frontrow_operation_seconds', help: 'From the request to its answer, over HTTP.', labelNames: ['type', 'field'], buckets: FAST_SECONDS, registers: [this.registry] });
   readonly #sockets = new Gauge({ name: 'frontrow_sockets_open', help: 'Websockets open.', registers: [this.registry] });
   readonly #subscriptions = new Gauge({ name: 'frontrow_subscriptions_open', help: 'Subscriptions running.', labelNames: ['field'], registers: [this.registry] });
@@ -88,6 +89,9 @@ export class Metrics implements Counters {
       else this.#operations.inc({ type, field, code });
       duration.observe(seconds);
     };
+  }
+  sharedAnswerMade(field: string): void {
+    this.#made.inc({ field });
   }
   socketOpened(): void {
     this.#sockets.inc();

@@ -116,6 +116,7 @@ export class Lane {
     let own: ExecutionResult | undefined;
     const body = await shared.shared(async () => {
       const reads = operation.sharedRoot!.isStatic ? null : (context.reads = new ReadSet());
+      this.app.metrics.sharedAnswerMade(operation.label.field);
       own = await operation.run(variables, context);
       return own.errors ? null : { body: Buffer.from(JSON.stringify({ data: own.data })), reads };
     });

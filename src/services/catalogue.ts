@@ -70,11 +70,12 @@ export class Catalogue implements ReadSource, CatalogueReads {
     const now = performance.now();
     const unknown = ids.filter((id) => !this.#usable(`${kind}:${id}`, now) && !this.#loading.has(`${kind}:${id}`));
     if (unknown.length > 0) this.#load(kind, unknown, load);
-    const old = ids.filter((id) => (this.#items.get(`${kind}:${id}`)?.dueAt ?? Infinity) <= now && !this.#loading.has(`${kind}:${id}`));
-    if (old.length > 0) this.#load(kind, old, load);
+    // Those that are due soon are read along: otherwise an answer of many items would be out of date with each of them in turn.
+    const due = (before: number): string[] => ids.filter((id) => (this.#items.get(`${kind}:${id}`)?.dueAt ?? Infinity) <= before && !this.#loading.has(`${kind}:${id}`));
+    if (due(now).length > 0) this.#load(kind, due(now + ITEM_KEPT_MS / 2), load);
     const known: (T | Error | Promise<T | Error>)[] = ids.map((id) => {
       const item = this.#usable(`${kind}:${id}`, now);
-      reads?.depend(this, item?.dueAt ?? now + (this.#deaf ? UNHEARD_MS : ITEM_KEPT_MS / 2));
+      reads?.depend(this, this.#validUntil(item, now));
       return item ? (item.value as T) : (this.#loading.get(`${kind}:${id}`) as Promise<T | Error>);
     });
     return unknown.length === 0 && !known.some((value) => value instanceof Promise) ? Promise.resolve(known as (T | Error)[]) : byDeadline(Promise.all(known), remainingMs());
@@ -104,6 +105,12 @@ export class Catalogue implements ReadSource, CatalogueReads {
   hear(): void {
     this.#deaf = false;
     this.forget();
+  }
+
+  /** One that is due is being read anew: it is believed a little longer, so that not everybody makes the same answer anew until that is done. */
+  #validUntil(item: Item | undefined, now: number): number {
+    if (!item) return now + (this.#deaf ? UNHEARD_MS : ITEM_KEPT_MS / 2);
+    return Math.max(item.dueAt, now + (this.#deaf ? 0 : UNHEARD_MS));
   }
 
   #usable(key: string, now: number): Item | undefined {
