@@ -15,6 +15,9 @@ import { SeatCopies, type SeatCopy } from './seat-copies.js';
 import { SeatCounts } from './seat-counts.js';
 import { changesOf, SeatRooms, sequenceOf, type SeatsEvent } from './seat-rooms.js';
 
+/** Answers from a copy that is just being checked. */
+const BELIEVED_WHILE_CHECKED_MS = 500;
+
 export interface BoardStores {
   transactions: Transactions;
   log: SeatLog;
@@ -152,8 +155,11 @@ export class SeatBoard implements SeatReads {
     }
   }
 
+  /** A copy that is due is being checked: it is believed a little longer, so that not everybody makes the same answer anew until that is done. */
   #validUntil(copy: SeatCopy): number {
-    return Math.min(copy.checkAt, this.#clock.local(copy.snapshot.changesAt));
+    const mayBeOld = this.#isDeaf || copy.checkAt === -Infinity;
+    const checked = mayBeOld ? copy.checkAt : Math.max(copy.checkAt, performance.now() + BELIEVED_WHILE_CHECKED_MS);
+    return Math.min(checked, this.#clock.local(copy.snapshot.changesAt));
   }
 
   #tellSoon({ scheduleId, seats }: DateChanges): Promise<void> {
