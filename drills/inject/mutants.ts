@@ -255,6 +255,18 @@ const QUEUE: Mutant[] = [
     catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'who leaves between the proposal and the admission' }],
   },
   {
+    name: 'lost-message-unnoticed',
+    bug: 'positions are worked out from the moves of a message though those of the message before were never heard',
+    edits: [{ file: 'domain/queue-moves.ts', find: 'if (batch.from > reached || batch.concerns(place)) return null;', replace: 'if (batch.concerns(place)) return null;' }],
+    catchers: [{ by: 'test/integration/queue-line.test.ts', only: 'a message that was lost is found missing' }],
+  },
+  {
+    name: 'returned-place-moves-nobody',
+    bug: 'a place that comes back into the line after a loss of Redis moves nobody who stands behind it',
+    edits: [{ file: 'domain/queue-moves.ts', find: 'return countBelow(this.#back, place) - countBelow(this.#left, place);', replace: 'return -countBelow(this.#left, place);' }],
+    catchers: [{ by: 'test/integration/queue-line.test.ts', only: 'places that come back after Redis was wiped' }],
+  },
+  {
     name: 'pass-of-any-place',
     bug: 'a queue token opens the date for any place its user has, also for one that ended and was joined anew',
     edits: [{ file: 'redis/scripts/queue-pass.lua', find: 'if passEnd > now and tonumber(activePlaces[index] or -1) == place then', replace: 'if passEnd > now then' }],
