@@ -1,4 +1,5 @@
 import type { Bench, BenchRun } from './bench.js';
+import { timeSeatMap } from './sockets/seat-map.js';
 import { timeWaiting } from './sockets/waiting.js';
 
 /** Those who watch: their place in the line, and the seats. */
@@ -6,4 +7,5 @@ export const sockets: Bench = { name: 'sockets', asks: 'What does it cost to tel
 
 async function measure(run: BenchRun): Promise<void> {
   await run.part('waiting', () => timeWaiting(run));
+  await run.part('seat map', () => timeSeatMap(run));
 }

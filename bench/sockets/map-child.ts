@@ -1,0 +1,159 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { answerJobs } from '../support/answer-jobs.js';
+import { cpuUsOf } from '../support/cpu.js';
+import { Histogram } from '../support/histogram.js';
+import { HttpConnection, requestOf } from '../support/http-connection.js';
+import { WsConnection } from '../support/ws-connection.js';
+import type { ChangeWord, CompareMapsResult, MapsJob, MapViewerFile, OpenMapsJob, WatchMapsJob, WatchMapsResult } from './map-jobs.js';
+import { nowMs } from './watch-jobs.js';
+
+/** Thousands of viewers of one seat map, each with a map of their own. */
+
+const AT_ONCE = 200;
+const PROTOCOL = 'graphql-transport-ws';
+const SUBSCRIPTION = 'subscription WatchSeats($scheduleId: ID!, $after: String) { seatChanges(scheduleId: $scheduleId, after: $after) { sequence resync changes { number status } } }';
+const SEAT_MAP = 'query SeatMap($scheduleId: ID!) { seatMap(scheduleId: $scheduleId) { sequence seats { number status } } }';
+const STATUSES = ['AVAILABLE', 'HELD', 'SOLD'];
+/** Messages that are the same for all viewers are read once; so many of them are kept. */
+const READ_KEPT = 256;
+const BEAT_MS = 100;
+const SETTLE_TURNS = 100;
+
+interface Told {
+  sequence: string;
+  resync: boolean;
+  changes: { number: number; status: number }[];
+  /** When its oldest change was committed; 0: not known. */
+  at: number;
+}
+
+interface Viewer extends MapViewerFile {
+  map: Uint8Array;
+  sequence: string;
+  connection: WsConnection | null;
+  /** What comes first was missed, and tells no delay. */
+  isBehind: boolean;
+}
+
+const committed = new Map<string, number>();
+const read = new Map<string, Told>();
+const viewers: Viewer[] = [];
+let port = 0;
+let scheduleId = '';
+let delays = new Histogram();
+let [messages, dropped, resyncs, failed] = [0, 0, 0, ''];
+
+async function seatMapFor(viewer: MapViewerFile, seats: number): Promise<{ map: Uint8Array; sequence: string }> {
+  const connection = await HttpConnection.open(port);
+  const { body } = await connection.send(requestOf(JSON.stringify({ query: SEAT_MAP, variables: { scheduleId } }), viewer));
+  connection.close();
+  const answer = JSON.parse(body.toString()) as { data: { seatMap: { sequence: string; seats: { number: number; status: string }[] } } | null };
+  if (!answer.data) throw new Error(`No seat map: ${body.toString().slice(0, 300)}`);
+  const map = new Uint8Array(seats + 1);
+  for (const { number, status } of answer.data.seatMap.seats) map[number] = STATUSES.indexOf(status);
+  return { map, sequence: answer.data.seatMap.sequence };
+}
+
+async function openAll(job: OpenMapsJob): Promise<object> {
+  port = job.port;
+  scheduleId = job.scheduleId;
+  const people = JSON.parse(readFileSync(job.viewers, 'utf8')) as MapViewerFile[];
+  const first = await seatMapFor(people[0]!, job.seats);
+  for (const person of people) viewers.push({ ...person, map: first.map.slice(), sequence: first.sequence, connection: null, isBehind: true });
+  let next = 0;
+  const openNext = async (): Promise<void> => {
+    while (next < viewers.length) await open(viewers[next++]!);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, openNext));
+  return {};
+}
+
+/** Resolves when the subscription is under way: whatever comes of it is heard from then on. */
+function open(viewer: Viewer): Promise<void> {
+  viewer.isBehind = true;
+  return new Promise((resolve) => {
+    viewer.connection = new WsConnection(0, port, PROTOCOL, {
+      onOpen: (connection) => connection.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${viewer.accessToken}`, queueToken: viewer.queueToken } })),
+      onText: (connection, payload) => {
+        if (!payload.includes('"connection_ack"')) return hear(viewer, payload);
+        connection.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: SUBSCRIPTION, variables: { scheduleId, after: viewer.sequence } } }));
+        resolve();
+      },
+      onClose: (connection, reason) => {
+        if (viewer.connection === connection) failed ||= reason;
+        resolve();
+      },
+    });
+  });
+}
+
+function hear(viewer: Viewer, payload: Buffer): void {
+  const told = read.get(payload.toString('latin1')) ?? readMessage(payload);
+  if (!told) return;
+  messages += 1;
+  if (told.resync) return void resync(viewer);
+  for (const { number, status } of told.changes) viewer.map[number] = status;
+  viewer.sequence = told.sequence;
+  if (!viewer.isBehind && told.at > 0) delays.add(nowMs() - told.at);
+  viewer.isBehind = false;
+}
+
+function readMessage(payload: Buffer): Told | null {
+  const message = JSON.parse(payload.toString()) as { type: string; payload?: { data?: { seatChanges: { sequence: string; resync: boolean; changes: { number: number; status: string }[] } } } };
+  const changes = message.payload?.data?.seatChanges;
+  if (message.type !== 'next' || !changes) {
+    failed ||= payload.toString().slice(0, 300);
+    return null;
+  }
+  const ats = changes.changes.map(({ number, status }) => committed.get(`${number} ${status}`) ?? 0).filter((at) => at > 0);
+  const told = { ...changes, changes: changes.changes.map(({ number, status }) => ({ number, status: STATUSES.indexOf(status) })), at: ats.length > 0 ? Math.min(...ats) : 0 };
+  read.set(payload.toString('latin1'), told);
+  if (read.size > READ_KEPT) read.delete(read.keys().next().value!);
+  return told;
+}
+
+async function resync(viewer: Viewer): Promise<void> {
+  resyncs += 1;
+  const { map, sequence } = await seatMapFor(viewer, viewer.map.length - 1);
+  Object.assign(viewer, { map, sequence });
+  reopen(viewer);
+}
+
+function reopen(viewer: Viewer): void {
+  const { connection } = viewer;
+  viewer.connection = null;
+  connection?.drop();
+  void open(viewer);
+}
+
+async function watch({ ms, dropPerSecond, pids }: WatchMapsJob): Promise<WatchMapsResult> {
+  delays = new Histogram();
+  [messages, dropped, resyncs] = [0, 0, 0];
+  const [startedAt, before] = [performance.now(), pids.map(cpuUsOf)];
+  while (performance.now() - startedAt < ms) {
+    await delay(BEAT_MS);
+    for (let turn = 0; turn < (dropPerSecond * BEAT_MS) / 1000; turn += 1) {
+      reopen(viewers[Math.floor(Math.random() * viewers.length)]!);
+      dropped += 1;
+    }
+  }
+  if (failed) throw new Error(failed);
+  const cpuUs = pids.map((pid, index) => cpuUsOf(pid) - before[index]!);
+  return { seconds: (performance.now() - startedAt) / 1000, messages, delays: delays.times(), cpuUs, dropped, resyncs };
+}
+
+/** Once nothing changes any more all have the same, or never will. */
+async function compare(): Promise<CompareMapsResult> {
+  const { map } = await seatMapFor(viewers[0]!, viewers[0]!.map.length - 1);
+  const isDifferent = (viewer: Viewer): boolean => Buffer.compare(viewer.map, map) !== 0;
+  for (let turn = 0; turn < SETTLE_TURNS && viewers.some(isDifferent); turn += 1) await delay(BEAT_MS);
+  const different = viewers.filter(isDifferent);
+  const example = different[0] ? `after ${different[0].sequence}: ${[...map.keys()].filter((number) => different[0]!.map[number] !== map[number]).slice(0, 5).join(', ')}` : '';
+  return { viewers: viewers.length, different: different.length, example: failed || example };
+}
+
+answerJobs<MapsJob>(
+  (job) => (job.kind === 'open' ? openAll(job) : job.kind === 'watch' ? watch(job) : compare()),
+  ({ number, status, at }: ChangeWord) => void committed.set(`${number} ${status}`, at),
+);
