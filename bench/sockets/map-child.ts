@@ -18,6 +18,7 @@ const STATUSES = ['AVAILABLE', 'HELD', 'SOLD'];
 /** Messages that are the same for all viewers are read once; so many of them are kept. */
 const READ_KEPT = 256;
 const BEAT_MS = 100;
+const RECENT_MS = 500;
 const SETTLE_TURNS = 100;
 
 interface Told {
@@ -34,6 +35,8 @@ interface Viewer extends MapViewerFile {
   connection: WsConnection | null;
   /** What comes first was missed, and tells no delay. */
   isBehind: boolean;
+  /** Called with the first message. */
+  ready: () => void;
 }
 
 const committed = new Map<string, number>();
@@ -41,10 +44,13 @@ const read = new Map<string, Told>();
 const viewers: Viewer[] = [];
 let port = 0;
 let scheduleId = '';
+let seats = 0;
+let recent: { at: number; snapshot: Promise<{ map: Uint8Array; sequence: string }> } = { at: -Infinity, snapshot: Promise.reject(new Error('none yet')) };
+recent.snapshot.catch(() => undefined);
 let delays = new Histogram();
 let [messages, dropped, resyncs, failed] = [0, 0, 0, ''];
 
-async function seatMapFor(viewer: MapViewerFile, seats: number): Promise<{ map: Uint8Array; sequence: string }> {
+async function seatMapFor(viewer: MapViewerFile): Promise<{ map: Uint8Array; sequence: string }> {
   const connection = await HttpConnection.open(port);
   const { body } = await connection.send(requestOf(JSON.stringify({ query: SEAT_MAP, variables: { scheduleId } }), viewer));
   connection.close();
@@ -55,30 +61,42 @@ async function seatMapFor(viewer: MapViewerFile, seats: number): Promise<{ map: 
   return { map, sequence: answer.data.seatMap.sequence };
 }
 
+/** A client loads the map right before it subscribes; that of the last moment is given to all who come in it, for they are measured, not the loading. */
+function recentMap(): Promise<{ map: Uint8Array; sequence: string }> {
+  if (nowMs() - recent.at > RECENT_MS) recent = { at: nowMs(), snapshot: seatMapFor(viewers[0]!) };
+  return recent.snapshot;
+}
+
 async function openAll(job: OpenMapsJob): Promise<object> {
   port = job.port;
   scheduleId = job.scheduleId;
   const people = JSON.parse(readFileSync(job.viewers, 'utf8')) as MapViewerFile[];
-  const first = await seatMapFor(people[0]!, job.seats);
-  for (const person of people) viewers.push({ ...person, map: first.map.slice(), sequence: first.sequence, connection: null, isBehind: true });
+  seats = job.seats;
+  for (const person of people) viewers.push({ ...person, map: new Uint8Array(seats + 1), sequence: '', connection: null, isBehind: true, ready: () => undefined });
   let next = 0;
   const openNext = async (): Promise<void> => {
-    while (next < viewers.length) await open(viewers[next++]!);
+    while (next < viewers.length) await comeNew(viewers[next++]!);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, openNext));
   return {};
 }
 
-/** Resolves when the subscription is under way: whatever comes of it is heard from then on. */
+async function comeNew(viewer: Viewer): Promise<void> {
+  const { map, sequence } = await recentMap();
+  Object.assign(viewer, { map: map.slice(), sequence });
+  await open(viewer);
+}
+
+/** Resolves with its first message. */
 function open(viewer: Viewer): Promise<void> {
   viewer.isBehind = true;
   return new Promise((resolve) => {
+    viewer.ready = resolve;
     viewer.connection = new WsConnection(0, port, PROTOCOL, {
       onOpen: (connection) => connection.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${viewer.accessToken}`, queueToken: viewer.queueToken } })),
       onText: (connection, payload) => {
         if (!payload.includes('"connection_ack"')) return hear(viewer, payload);
         connection.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: SUBSCRIPTION, variables: { scheduleId, after: viewer.sequence } } }));
-        resolve();
       },
       onClose: (connection, reason) => {
         if (viewer.connection === connection) failed ||= reason;
@@ -92,11 +110,12 @@ function hear(viewer: Viewer, payload: Buffer): void {
   const told = read.get(payload.toString('latin1')) ?? readMessage(payload);
   if (!told) return;
   messages += 1;
-  if (told.resync) return void resync(viewer);
+  if (told.resync) return resync(viewer);
   for (const { number, status } of told.changes) viewer.map[number] = status;
   viewer.sequence = told.sequence;
   if (!viewer.isBehind && told.at > 0) delays.add(nowMs() - told.at);
   viewer.isBehind = false;
+  viewer.ready();
 }
 
 function readMessage(payload: Buffer): Told | null {
@@ -113,18 +132,17 @@ function readMessage(payload: Buffer): Told | null {
   return told;
 }
 
-async function resync(viewer: Viewer): Promise<void> {
+function resync(viewer: Viewer): void {
   resyncs += 1;
-  const { map, sequence } = await seatMapFor(viewer, viewer.map.length - 1);
-  Object.assign(viewer, { map, sequence });
-  reopen(viewer);
+  leave(viewer);
+  comeNew(viewer).catch((error: unknown) => (failed ||= String(error)));
 }
 
-function reopen(viewer: Viewer): void {
+/** Without a word. */
+function leave(viewer: Viewer): void {
   const { connection } = viewer;
   viewer.connection = null;
   connection?.drop();
-  void open(viewer);
 }
 
 async function watch({ ms, dropPerSecond, pids }: WatchMapsJob): Promise<WatchMapsResult> {
@@ -134,7 +152,9 @@ async function watch({ ms, dropPerSecond, pids }: WatchMapsJob): Promise<WatchMa
   while (performance.now() - startedAt < ms) {
     await delay(BEAT_MS);
     for (let turn = 0; turn < (dropPerSecond * BEAT_MS) / 1000; turn += 1) {
-      reopen(viewers[Math.floor(Math.random() * viewers.length)]!);
+      const viewer = viewers[Math.floor(Math.random() * viewers.length)]!;
+      leave(viewer);
+      void open(viewer);
       dropped += 1;
     }
   }
@@ -145,7 +165,7 @@ async function watch({ ms, dropPerSecond, pids }: WatchMapsJob): Promise<WatchMa
 
 /** Once nothing changes any more all have the same, or never will. */
 async function compare(): Promise<CompareMapsResult> {
-  const { map } = await seatMapFor(viewers[0]!, viewers[0]!.map.length - 1);
+  const { map } = await seatMapFor(viewers[0]!);
   const isDifferent = (viewer: Viewer): boolean => Buffer.compare(viewer.map, map) !== 0;
   for (let turn = 0; turn < SETTLE_TURNS && viewers.some(isDifferent); turn += 1) await delay(BEAT_MS);
   const different = viewers.filter(isDifferent);
