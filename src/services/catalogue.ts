@@ -151,7 +151,7 @@ export class Catalogue implements ReadSource, CatalogueReads {
     };
     let version = this.#version;
     await within(this.#listen()).catch(() => undefined);
-    const generation = await this.generations.current().catch(() => null);
+    const generation = await within(this.generations.current()).catch(() => null);
     if (generation === null) return { values: (await read(ids)).map(plainOf) as (T | Error)[], version };
     // A message was lost: this reading is of the new generation, and what was read before is not.
     if (this.#isNews(generation)) {

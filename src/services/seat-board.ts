@@ -10,6 +10,7 @@ import type { PubSub } from '../redis/pubsub.js';
 import { topics } from '../redis/pubsub.js';
 import type { SeatLog } from '../redis/seat-log.js';
 import type { SharedCopies } from '../redis/shared-copies.js';
+import { within } from '../redis/within.js';
 import { DatabaseClock } from './database-clock.js';
 import { SeatCopies, type SeatCopy } from './seat-copies.js';
 import { SeatCounts } from './seat-counts.js';
@@ -92,7 +93,8 @@ export class SeatBoard implements SeatReads {
 
   /** By date: seats that can be reserved now. Nothing is asked of whether the date takes place. */
   async available(scheduleIds: readonly string[], reads?: ReadSet): Promise<number[]> {
-    const counted = scheduleIds.filter((id) => !this.#copies.has(id) && !this.#counts.isRestless(id));
+    const counted = scheduleIds.filter((id) => !this.#copies.has(id));
+    for (const id of counted) if (this.#counts.isRestless(id)) this.#copySoon(id);
     if (counted.length > 0) this.#hear();
     const counts = new Map<string, number>();
     await Promise.all([
@@ -144,15 +146,19 @@ export class SeatBoard implements SeatReads {
 
   async #freeOf(id: string, reads?: ReadSet): Promise<number> {
     try {
-      const { snapshot } = await this.copyOf(id, reads);
-      this.#counts.calm(id);
-      return snapshot.available;
+      return (await this.copyOf(id, reads)).snapshot.available;
     } catch (error) {
       // Deleted meanwhile: nothing is left of it.
-      this.#counts.calm(id);
       if (error instanceof RequestError && error.code === 'NOT_FOUND') return 0;
       throw error;
     }
+  }
+
+  /** Nobody waits for it: until it is there the seats are counted. */
+  #copySoon(id: string): void {
+    if (this.stores.signs.away) return;
+    this.#counts.calm(id);
+    void this.#copies.get(id).catch(() => undefined);
   }
 
   /** A copy that is due is being checked: it is believed a little longer, so that not everybody makes the same answer anew until that is done. */
@@ -187,7 +193,7 @@ export class SeatBoard implements SeatReads {
     if (epoch !== copy.epoch || epoch === '' || sequence > copy.sequence) return null;
     const recent = recentAfter(copy, sequence);
     if (recent) return recent;
-    const tail = await this.stores.log.since(copy.scheduleId, epoch, sequence).catch(() => null);
+    const tail = await within(this.stores.log.since(copy.scheduleId, epoch, sequence)).catch(() => null);
     if (!tail?.entries || tail.entries.some(({ reset }) => reset)) return null;
     if (tail.sequence > copy.sequence) await this.#copies.catchUp(copy);
     if (copy.epoch !== epoch || copy.sequence < tail.sequence) return null;

@@ -89,8 +89,9 @@ export class SeatCopies {
     this.#use(copy);
     const overdueMs = performance.now() - copy.checkAt;
     const first = copy.epoch === '' ? overdueMs > 0 : this.#deaf || overdueMs > UNCHECKED_MAX_MS;
-    if (first || copy.turn !== copy.loaded) await byDeadline(this.#refresh(copy), remainingMs());
-    else if (overdueMs > 0) void this.#refresh(copy).catch(() => undefined);
+    // While the database is away nothing better can be read, and nobody waits for that.
+    if (!this.signs.away && (first || copy.turn !== copy.loaded)) await byDeadline(this.#refresh(copy), remainingMs());
+    else if (overdueMs > 0 || copy.turn !== copy.loaded) void this.#refresh(copy).catch(() => undefined);
     this.#settle(copy);
     return copy;
   }
@@ -219,7 +220,7 @@ export class SeatCopies {
   /** Compares the copy with the log of its date, and adds what it has missed. */
   async #compare(copy: SeatCopy): Promise<void> {
     for (let attempt = 0; attempt < 3 && copy.epoch !== ''; attempt += 1) {
-      const tail = await this.log.since(copy.scheduleId, copy.epoch, copy.sequence).catch(() => null);
+      const tail = await within(this.log.since(copy.scheduleId, copy.epoch, copy.sequence)).catch(() => null);
       if (tail === null) copy.turn += 1;
       else if (tail.epoch !== copy.epoch || tail.entries === null) copy.turn += 1;
       else for (const entry of tail.entries) this.#enter(copy, entry);
@@ -249,7 +250,7 @@ export class SeatCopies {
 
   /** The log's position comes before the seats: what they are too old to show is in the log after it. */
   async #read(scheduleId: string): Promise<Reading> {
-    const position = await this.log.position(scheduleId).catch(() => null);
+    const position = await within(this.log.position(scheduleId)).catch(() => null);
     const read = async () => {
       const em = this.transactions.fork();
       await this.clock.look(em);

@@ -57,7 +57,7 @@ export class SeatCounts {
     return this.#restless.has(scheduleId);
   }
 
-  /** All its seats are known now. */
+  /** All its seats are known soon. */
   calm(scheduleId: string): void {
     this.#restless.delete(scheduleId);
   }

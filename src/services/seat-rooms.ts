@@ -166,7 +166,7 @@ export class SeatRooms {
     const watcher: Watcher = new Watcher(performance.now() + jittered(this.recheckMs), mayWatch, () => this.#leave(copy.scheduleId, room, watcher));
     room.watchers.add(watcher);
     if (first) watcher.offer(first);
-    this.#gathering ??= withoutDeadline(() => setInterval(() => this.gather(), GATHER_MS));
+    this.#gathering ??= withoutDeadline(() => setInterval(() => this.gather(), GATHER_MS).unref());
     return watcher;
   }
 

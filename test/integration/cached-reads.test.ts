@@ -58,10 +58,10 @@ async function logSilently(number: number, status: string, version: number): Pro
 const statusOf = async (instance: number, number: number) => (await appOf(instance).services.seats.ofSchedule(concert.scheduleId, all))[number - 1]!.status;
 const titleOf = async (instance: number) => (await appOf(instance).services.concerts.find(concert.id))!.title;
 
-/** From here on this process believes that so much time has passed. */
+const steadyNow = performance.now.bind(performance);
+/** From here on this process believes that so much time has passed since the test began. */
 function passTime(ms: number): void {
-  const now = performance.now.bind(performance);
-  jest.spyOn(performance, 'now').mockImplementation(() => now() + ms);
+  jest.spyOn(performance, 'now').mockImplementation(() => steadyNow() + ms);
 }
 
 test('C5: of 1,000 who ask at once for seats that nobody has read, on two instances, one asks the database', async () => {
@@ -216,6 +216,29 @@ test('C5: while messages are known to be lost, every reading is compared first',
   board.hear();
 });
 
+test('C5: without Redis seats are read from the database again and again, by one for all, and kept true from its return on', async () => {
+  let isAway = true;
+  class Log extends SeatLog {
+    override since(...args: Parameters<SeatLog['since']>): ReturnType<SeatLog['since']> {
+      return isAway ? Promise.reject(new Error('away')) : super.since(...args);
+    }
+  }
+  const board = boardOf({ log: new Log(frontrow.app.redis, frontrow.app.redisRun) });
+  const third = async () => (await board.copyOf(concert.scheduleId)).snapshot.statusOf(3);
+  expect(await third()).toBe('AVAILABLE');
+  await write('SOLD', 3);
+  passTime(600);
+  expect(onSeats(await statementsOf(() => Promise.all(Array.from({ length: 100 }, third))))).toHaveLength(1);
+  expect(await third()).toBe('SOLD');
+  isAway = false;
+  passTime(1200);
+  await write('AVAILABLE', 3);
+  expect(await third()).toBe('AVAILABLE');
+  await write('SOLD', 3);
+  await frontrow.app.board.reread(concert.id, concert.scheduleId, [3]);
+  await eventually(async () => (await third()) === 'SOLD', 'the message');
+});
+
 test('C5: when the word of a change of the catalogue is lost, it is right once an item is due', async () => {
   expect(await titleOf(1)).toBe('A Test Night');
   await frontrow.app.transactions.fork().execute('update concert set title = ? where id = ?', ['Unheard Of', concert.id], 'run');
@@ -299,6 +322,7 @@ test('C5: of a date whose seats are being sold all seats are known after its fir
   await eventually(async () => (await statementsOf(left)).length === 0, 'a number that is kept');
   await sell(1);
   expect(await left()).toBe(19);
+  await board.copyOf(concert.scheduleId);
   for (let number = 2; number < 8; number += 1) {
     await sell(number);
     expect(await statementsOf(async () => expect(await left()).toBe(20 - number))).toEqual([]);
