@@ -26,6 +26,8 @@ const date = idOf('schedule', 2);
 const concert = idOf('concert', 1);
 const user = idOf('user', 7);
 const PAGE = 21;
+/** Held, not paid. */
+const unpaid = idOf('reservation', 2400);
 
 /** Of a date that is as large as a date may be, beside all the others. */
 export const LARGE_DATE = 10_000;
@@ -39,9 +41,9 @@ export const HOT_QUERIES: HotQuery[] = [
   { name: 'holds that are over (sweeper)', table: 'reservation', index: 'reservation_expiry_index', published: [75.6, 16.3], ask: (em) => overdueHolds(em, 100) },
   { name: 'a page of my reservations', table: 'reservation', index: 'reservation_user_index', ask: (em) => reservationsOfUser(em, user, null, PAGE) },
   { name: 'what a user has of a concert (limit)', table: 'reservation', index: 'reservation_quota_index', ask: (em) => together(em, [seeSeats([{ scheduleId: date, numbers: [1] }], [{ userId: user, concertId: concert }])]) },
-  { name: 'what a cancelled date still owes', table: 'reservation', index: 'reservation_schedule_index', ask: (em) => reservationsToEnd(em, date, 50) },
+  { name: 'whether a date owes anything still', table: 'reservation', index: 'reservation_schedule_index', ask: (em) => reservationsToEnd(em, idOf('schedule', LARGE_DATE), 50) },
   { name: 'a page of my payments', table: 'payment', index: 'payment_user_index', ask: (em) => em.find(Payment, { userId: user }, { orderBy: { id: 'desc' }, limit: PAGE }) },
-  { name: 'the payment of a reservation', table: 'payment', index: 'payment_reservation_unique', ask: (em) => em.findOne(Payment, { reservationId: idOf('reservation', 5) }) },
+  { name: 'whether a reservation is paid', table: 'payment', index: 'payment_reservation_unique', ask: (em) => em.findOne(Payment, { reservationId: unpaid }) },
   { name: 'passes that are over (tick)', table: 'queue_pass', index: 'queue_pass_open_index', ask: (em) => overduePasses(em, 500) },
   { name: 'open passes of a queue (recovery)', table: 'queue_pass', index: 'queue_pass_concert_index', ask: (em) => openPasses(em, concert, null, 500) },
   { name: 'passes of some users (return)', table: 'queue_pass', index: 'PRIMARY', ask: (em) => passesOfUsers(em, concert, [user]) },

@@ -14,7 +14,7 @@ const HOUR_MS = 3_600_000;
 /** Everybody may come in. */
 const POLICY: QueuePolicy = { admitCount: 1_000_000, admitIntervalMs: 1000, activeMax: 1_000_000 };
 const PROPOSED = 20;
-const TIMES = 100;
+const TIMES = 300;
 
 export const viewerOf = (n: number): Viewer => ({ userId: idOf('user', n), role: 'USER', sessionId: idOf('session', n), tokenExpiresAt: new Date(Date.now() + HOUR_MS) });
 
@@ -32,7 +32,7 @@ export async function fillLine(app: App, concertId: string, users: number): Prom
 /** What Redis takes to tell a rank anywhere in the line, and to admit those in front, one script after the other. */
 export async function timeLine(store: QueueStore, concertId: string, users: number): Promise<Sample> {
   const rankMs = await medianTime(TIMES, () => store.positions(concertId, [idOf('user', users - Math.floor((Math.random() * users) / 2))], null));
-  const admitMs = await medianTime(TIMES / 10, async () => {
+  const admitMs = await medianTime(TIMES / 30, async () => {
     const places = (await store.propose(concertId, POLICY)).slice(0, PROPOSED);
     await store.admit(concertId, POLICY, HOUR_MS, places);
   });
