@@ -28,6 +28,8 @@ export interface SeatFilter {
 }
 
 const NEVER = Infinity;
+/** Ends of holds that are remembered. */
+const ENDS_PER_SEAT_MAX = 4;
 
 /**
  * All seats of one date as this process knows them. What has the higher version is newer, whichever way it came; a hold counts until its end by the
@@ -195,7 +197,17 @@ export class SeatSnapshot implements ReadSource {
       if (ends !== NEVER && (this.#heldUntil[place] !== ends || row.status !== 'HELD')) this.#ends.add(ends, place);
     }
     this.#heldUntil[place] = ends;
-    return this.#show(place, status === 'HELD' && ends <= now ? 'AVAILABLE' : status);
+    const isOther = this.#show(place, status === 'HELD' && ends <= now ? 'AVAILABLE' : status);
+    if (this.#ends.size > ENDS_PER_SEAT_MAX * this.#rows.length) this.#tidyEnds();
+    return isOther;
+  }
+
+  /** Holds that were given back before their end leave it behind. */
+  #tidyEnds(): void {
+    this.#ends = new EarliestFirst();
+    this.#rows.forEach(({ status }, place) => {
+      if (status === 'HELD' && this.#heldUntil[place] !== NEVER) this.#ends.add(this.#heldUntil[place]!, place);
+    });
   }
 
   #show(place: number, status: SeatStatus): boolean {
@@ -228,6 +240,10 @@ function firstAfter(length: number, at: (index: number) => SeatRow, number: numb
 /** A heap of instants: many holds end one after the other, and nobody looks through all of them. */
 class EarliestFirst {
   readonly #heap: { at: number; place: number }[] = [];
+
+  get size(): number {
+    return this.#heap.length;
+  }
 
   get earliest(): number {
     return this.#heap[0]?.at ?? NEVER;

@@ -105,3 +105,16 @@ test('C2: filters find what going through all seats finds', () => {
     }
   }
 });
+
+test('C5: however often seats are held and given back, their holds end when they end', () => {
+  const snapshot = of(ten());
+  for (let version = 1; version <= 500; version += 1) {
+    for (const seat of [1, 2, 3]) snapshot.apply([change(seat, version % 2 === 1 ? 'HELD' : 'AVAILABLE', version, 10_000 + version)], 0);
+  }
+  snapshot.apply([change(1, 'HELD', 501, 500), change(2, 'HELD', 501, 700)], 0);
+  expect(snapshot.changesAt).toBe(500);
+  expect(snapshot.settle(600)).toEqual([1]);
+  expect(snapshot.settle(20_000)).toEqual([2]);
+  expect(snapshot.available).toBe(10);
+  expect(snapshot.changesAt).toBe(Infinity);
+});
