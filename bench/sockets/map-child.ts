@@ -10,7 +10,8 @@ import { nowMs } from './watch-jobs.js';
 
 /** Thousands of viewers of one seat map, each with a map of their own. */
 
-const AT_ONCE = 200;
+/** So many are connecting at a time: fewer than the server lets be unacknowledged. */
+const AT_ONCE = 500;
 const PROTOCOL = 'graphql-transport-ws';
 const SUBSCRIPTION = 'subscription WatchSeats($scheduleId: ID!, $after: String) { seatChanges(scheduleId: $scheduleId, after: $after) { sequence resync changes { number status } } }';
 const SEAT_MAP = 'query SeatMap($scheduleId: ID!) { seatMap(scheduleId: $scheduleId) { sequence seats { number status } } }';

@@ -100,11 +100,14 @@ class Buyers {
     const viewer = { userId, role: 'USER' as const, sessionId, tokenExpiresAt };
     const { reservations } = this.world.app.services;
     const held = this.#held.get(index);
+    const tell = (): void => this.load.tell({ number: index + 1, status: held ? 'AVAILABLE' : 'HELD', at: nowMs() } satisfies ChangeWord);
+    // Also before: should viewers hear of it before the load process hears of the commit, the time of the change before would be taken for it.
+    tell();
     if (held) {
       await reservations.cancel(viewer, held);
       this.#held.delete(index);
     } else this.#held.set(index, (await reservations.reserve(viewer, { scheduleId: this.scheduleId, seatNumbers: [index + 1] })).id);
     this.changes += 1;
-    this.load.tell({ number: index + 1, status: held ? 'AVAILABLE' : 'HELD', at: nowMs() } satisfies ChangeWord);
+    tell();
   }
 }
