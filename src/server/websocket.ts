@@ -119,7 +119,7 @@ export class SocketEdge {
 
   readonly #receive = (socket: ServedSocket, data: RawData, isBinary: boolean, receive: (text: string) => Promise<void>): void => {
     if (isBinary) return socket.close(CLOSE_BAD_REQUEST, 'Messages are text');
-    inScope(newScope(`${socket.requestId}.${socket.messages}`), () => receive(String(data))).catch((error: unknown) => {
+    received(socket, String(data), receive).catch((error: unknown) => {
       if (error instanceof Error && UNEXPECTED_TYPE.test(error.message)) return socket.close(CLOSE_BAD_REQUEST, 'Invalid message received');
       this.app.logger.error({ err: error, requestId: socket.requestId }, 'websocket message');
       socket.close(CLOSE_SERVER_ERROR, 'Something went wrong on our side');
@@ -131,6 +131,11 @@ export class SocketEdge {
     this.#pingTurn = (this.#pingTurn + 1) % PING_TURNS;
     for (const served of this.#served) if (served.pingTurn === this.#pingTurn) served.ping();
   }
+}
+
+/** A function of its own: what waits for the end of a subscription must not keep the memory that its message was read into. */
+function received(socket: ServedSocket, text: string, receive: (text: string) => Promise<void>): Promise<void> {
+  return inScope(newScope(`${socket.requestId}.${socket.messages}`), () => receive(text));
 }
 
 function once(work: () => void): () => void {
