@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { Logger } from 'pino';
 import type { App } from '../app.js';
-import { byDeadline, NoAnswer, withDeadline } from '../domain/deadline.js';
+import { withDeadline } from '../domain/deadline.js';
 import { serviceUnavailable } from '../domain/errors.js';
 import { takesOnlyJson } from './accepted-types.js';
 import type { ErrorEdge } from './errors.js';
@@ -18,14 +18,16 @@ export interface HttpAnswer {
 }
 
 /** Runs an operation in its scope, and answers by its deadline whatever becomes of it: what runs goes on and ends by itself. */
-export async function inTime(app: App, scope: RequestScope, work: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
-  try {
-    return await byDeadline(inScope(scope, () => withDeadline(GIVEN_UP_AFTER_MS, work)), GIVEN_UP_AFTER_MS);
-  } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error;
-    app.logger.warn({ requestId: scope.requestId, operation: scope.operation }, 'answered before its end, which did not come in time');
-    return noAnswerYet(scope);
-  }
+export function inTime(app: App, scope: RequestScope, work: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const tooLate = setTimeout(() => {
+      app.logger.warn({ requestId: scope.requestId, operation: scope.operation }, 'answered before its end, which did not come in time');
+      resolve(noAnswerYet(scope));
+    }, GIVEN_UP_AFTER_MS);
+    inScope(scope, () => withDeadline(GIVEN_UP_AFTER_MS, work))
+      .finally(() => clearTimeout(tooLate))
+      .then(resolve, reject);
+  });
 }
 
 /** Whether it happened is known to nobody yet. */

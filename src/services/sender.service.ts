@@ -30,14 +30,15 @@ export class SenderService {
       return null;
     }
     const sender = { network, userId: viewer.userId, sessionId: viewer.sessionId };
-    let asked = false;
-    const { isGood, fromRow } = await this.sessions.isGood(viewer, () => {
-      asked = true;
-      return this.desk.ask(sender);
-    });
-    if (!asked) await this.desk.ask({ ...sender, userId: null, sessionId: null });
-    if (!isGood) return null;
-    if (fromRow) await this.desk.countUser(sender);
+    if (this.sessions.isRevokedHere(viewer.sessionId)) {
+      await this.desk.ask({ network, userId: null, sessionId: null });
+      return null;
+    }
+    const remember = this.sessions.asking(viewer.sessionId);
+    const known = await this.desk.ask(sender);
+    if ((known ?? (await this.sessions.stateInDatabase(viewer))) !== 'active') return null;
+    remember();
+    if (known === null) await this.desk.countUser(sender);
     return viewer;
   }
 

@@ -90,14 +90,14 @@ export class SessionService {
     return this.#memory.isGood(sessionId);
   }
 
-  /** Whether the session is good, given what Redis remembers of it: `ask` is asked first, then the row. Remembered for a second. */
-  async isGood(viewer: Viewer, ask: () => Promise<SessionState | null>): Promise<{ isGood: boolean; fromRow: boolean }> {
-    if (this.cache.isRevokedHere(viewer.sessionId)) return { isGood: false, fromRow: false };
-    const remember = this.#memory.asking(viewer.sessionId);
-    const known = await ask();
-    const isGood = (known ?? (await this.stateInDatabase(viewer))) === 'active';
-    if (isGood) remember();
-    return { isGood, fromRow: known === null };
+  /** Before somebody else asks for its state. Answers how to remember for a second that it is good. */
+  asking(sessionId: string): () => void {
+    return this.#memory.asking(sessionId);
+  }
+
+  /** Revoked by this process, and Redis does not know it yet. */
+  isRevokedHere(sessionId: string): boolean {
+    return this.cache.isRevokedHere(sessionId);
   }
 
   /** The sweeper: forgets sessions that are over; without a row they are as dead. Answers how many. */
@@ -121,6 +121,7 @@ export class SessionService {
     return this.pubsub.listen<'sessionRevoked'>(topics.sessionRevoked(), ({ sessionId }) => listener(sessionId));
   }
 
+  /** For what Redis does not know. */
   async stateInDatabase(viewer: Viewer): Promise<SessionState> {
     const remainingMs = await sessionRemainingMs(this.transactions.fork(), viewer.sessionId, viewer.userId);
     const state = remainingMs > 0 ? 'active' : 'revoked';
