@@ -1,5 +1,6 @@
 import { createApp, type App } from '../../src/app.js';
 import { migrate } from '../../src/database/migrate.js';
+import { STILL_TRANSACTION_TIMEOUT_S } from '../../src/database/orm.config.js';
 import { createLogger } from '../../src/logging.js';
 import { testConfig } from '../support/frontrow.js';
 import { freshStores } from '../support/stores.js';
@@ -33,6 +34,21 @@ test('O1: a migration that was cut short is carried out to its end by the next s
   // Wherever it was cut: each statement may have been done before.
   await em.execute('delete from migration');
   expect(await migrate(orm)).toHaveLength(8);
+});
+
+test('O1: a migration may take longer than the server lets a transaction be still', async () => {
+  const [{ orm }, other] = [apps[0]!, apps[1]!.orm.em.fork()];
+  await orm.em.fork().execute("delete from migration where name >= '008'");
+  const started = performance.now();
+  const [applied] = await Promise.all([
+    migrate(orm),
+    other.transactional(async (em) => {
+      await em.execute('select number from seat limit 1');
+      await em.execute('do sleep(?)', [STILL_TRANSACTION_TIMEOUT_S + 1.5]);
+    }),
+  ]);
+  expect(applied).toEqual(['008-unused-index']);
+  expect(performance.now() - started).toBeGreaterThan(STILL_TRANSACTION_TIMEOUT_S * 1000);
 });
 
 test('what a migration cannot carry out fails it', async () => {
