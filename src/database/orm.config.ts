@@ -2,6 +2,7 @@ import { MikroORM, MySqlDriver, type Options } from '@mikro-orm/mysql';
 import { MariaDbDriver } from '@mikro-orm/mariadb';
 import { Migrator } from '@mikro-orm/migrations';
 import { CompiledQuery, type DatabaseConnection } from 'kysely';
+import { format } from 'mysql2';
 import { CancellationFailure } from './entities/cancellation-failure.entity.js';
 import { Charge } from './entities/charge.entity.js';
 import { Concert } from './entities/concert.entity.js';
@@ -37,7 +38,12 @@ const CONNECT_TIMEOUT_MS = 4000;
 export const POOL_WAITING_MAX = 5000;
 
 /** Several statements of ours may go in one message (`together.ts`); no value is ever put into their text but by the driver's own escaping. */
-const OF_DRIVER = { multipleStatements: true, queueLimit: POOL_WAITING_MAX, connectTimeout: CONNECT_TIMEOUT_MS };
+const OF_DRIVER = { multipleStatements: true, queryFormat: valuesIn, queueLimit: POOL_WAITING_MAX, connectTimeout: CONNECT_TIMEOUT_MS };
+
+/** MikroORM has put the values in already; the driver would read through the whole text once more for places to put none. */
+function valuesIn(sql: string, values: readonly string[]): string {
+  return values.length === 0 ? sql : format(sql, [...values], false, 'Z');
+}
 
 /** UTC whatever the server's zone; READ COMMITTED so that a reserve locks the rows it names and no gaps; a bounded wait for a lock. */
 const SESSION_SETTINGS = [

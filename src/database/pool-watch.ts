@@ -173,9 +173,7 @@ function watchStatements(connection: PoolConnection, pool: Pool, signs: Database
       });
     };
     wait();
-    // Where there is nothing to put in, the driver would still read through the whole text for places to put it.
-    const [text, values] = args;
-    return Array.isArray(values) && values.length > 0 ? send(text, values, settle) : send(text, settle);
+    return send(...args.slice(0, -1), settle);
   }) as typeof connection.query;
 }
 
