@@ -55,11 +55,11 @@ export class GrantedUses {
     if (grant) grant.used += uses;
   }
 
-  /** What Redis has counted: from it follows what may be given next. */
+  /** What Redis has counted: from it, and from what it was not told yet, follows what may be given next. */
   learn(subject: string, counted: number, msLeft: number, now: number): void {
-    const left = Math.floor((this.max - counted) * GRANTED_SHARE);
     const known = this.#grants.get(subject);
     const used = known?.used ?? 0;
+    const left = Math.floor((this.max - counted - used) * GRANTED_SHARE);
     if (left <= 0 && used === 0) return void this.#grants.delete(subject);
     if (!known && this.#grants.size >= GRANTS_MAX) return;
     this.#grants.set(subject, { left: Math.max(0, left), until: now + Math.min(GRANTED_MS, msLeft), used, windowEnd: now + msLeft });

@@ -29,6 +29,12 @@ interface Asked extends DeskSender {
   reject: (error: unknown) => void;
 }
 
+/** What one question is to count: itself, and what was used of the grants and not told before. */
+interface Counts {
+  address: number;
+  user: number;
+}
+
 /**
  * Counts every operation for its address and its user, and tells what Redis remembers of its session, with one script call for all that came in the same turn.
  * While Redis is away each process counts for itself.
@@ -113,7 +119,7 @@ export class SenderDesk {
     }));
     try {
       const replies = await within(this.#call(senders, counts));
-      senders.forEach((sender, index) => this.#settle(sender, replies, index * REPLIES_PER_SENDER));
+      senders.forEach((sender, index) => this.#settle(sender, counts[index]!, replies.slice(index * REPLIES_PER_SENDER)));
     } catch (error) {
       this.logger.debug({ err: error }, 'senders are counted in this process');
       senders.forEach((sender, index) => {
@@ -124,7 +130,7 @@ export class SenderDesk {
     }
   }
 
-  async #call(senders: Asked[], counts: { address: number; user: number }[]): Promise<number[]> {
+  async #call(senders: Asked[], counts: Counts[]): Promise<number[]> {
     const run = await this.serverRun.current();
     const names: string[] = [];
     const args: number[] = [...this.#limits()];
@@ -136,10 +142,12 @@ export class SenderDesk {
     return admitScript.run(this.redis, names, args);
   }
 
-  #settle({ network, userId, countsAddress, resolve, reject }: Asked, replies: number[], at: number): void {
-    const [address, addressLeft, state, user, userLeft] = replies.slice(at, at + REPLIES_PER_SENDER) as [number, number, number, number, number];
+  #settle({ network, userId, countsAddress, resolve, reject }: Asked, counts: Counts, replies: number[]): void {
+    const [address, addressLeft, state, user, userLeft] = replies as [number, number, number, number, number];
     if (this.limiter.enabled) {
       const now = performance.now();
+      // The user was not counted for this question; what others have used of its grant is still to be told.
+      if (userId !== null && user === 0) this.#users.putBack(userId, counts.user - 1);
       if (countsAddress) {
         this.#addresses.learn(network, address, addressLeft, now);
         if (address > this.limiter.addressMax) return reject(limited(addressLeft));

@@ -49,6 +49,16 @@ let networks = 0;
 const freshNetwork = (): string => `10.0.${(networks += 1)}.0`;
 const newSender = (network = freshNetwork()): DeskSender => ({ network, userId: uuid(), sessionId: uuid() });
 const remember = async ({ sessionId }: DeskSender, state: string): Promise<unknown> => redis.set(keys.session(await run.current(), sessionId!), state);
+const remembered = async (state: string): Promise<string> => {
+  const sender = newSender();
+  await remember(sender, state);
+  return sender.sessionId!;
+};
+const usedUp = async (): Promise<string> => {
+  const network = freshNetwork();
+  await redis.set(`${keys.rateLimit()}:address:${network}`, ADDRESS_MAX, 'PX', 5000);
+  return network;
+};
 const countOf = async (kind: string, subject: string): Promise<number> => Number(await redis.get(`${keys.rateLimit()}:${kind}:${subject}`));
 const scriptCalls = async (): Promise<number> => Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
 const passed = async (uses: Promise<unknown>[]): Promise<number> => (await Promise.allSettled(uses)).filter(({ status }) => status === 'fulfilled').length;
@@ -139,6 +149,37 @@ describe('what a process gives without asking', () => {
     expect(await countOf('user', sender.userId!)).toBe(8);
     client.disconnect();
     await proxy.close();
+  });
+
+  test.each([
+    ['a session that was signed out', async (sender: DeskSender) => ({ ...sender, sessionId: await remembered('revoked') })],
+    ['a session that Redis does not know', async (sender: DeskSender) => ({ ...sender, sessionId: uuid() })],
+    ['an address that has used too much', async (sender: DeskSender) => ({ ...sender, network: await usedUp() })],
+  ])('is told all the same where %s of the same user asks next', async (_of, otherOf) => {
+    const desk = newDesk();
+    const sender = newSender();
+    await remember(sender, 'active');
+    await desk.ask(sender);
+    let given = 0;
+    while (desk.useGranted(sender.network, sender.userId)) given += 1;
+    await desk.ask(await otherOf(sender)).catch(() => undefined);
+    await desk.report();
+    expect(await countOf('user', sender.userId!)).toBe(1 + given);
+  });
+
+  test('is no more to a user who asks in the same turn with a session that was signed out', async () => {
+    const desk = newDesk();
+    const sender = newSender();
+    await remember(sender, 'active');
+    const signedOut = { ...sender, sessionId: await remembered('revoked') };
+    let given = 0;
+    for (let round = 0; round < 40; round += 1) {
+      await passed([desk.ask(signedOut), desk.ask(sender)]);
+      while (desk.useGranted(sender.network, sender.userId)) given += 1;
+    }
+    await desk.report();
+    expect(given).toBeGreaterThan(0);
+    expect(await countOf('user', sender.userId!)).toBeLessThanOrEqual(USER_MAX * (1 + GRANTED_SHARE));
   });
 
   test('is nothing to a guest whose address has none left', async () => {
