@@ -17,6 +17,8 @@ const TRIVIAL = 'trivial query';
 const TRIVIAL_BODY = bodyOf('query Currency { currency }');
 /** Of one who reserves alone, several times, as what a winner needs. */
 const ALONE = 5;
+/** What the process asks for itself meanwhile: signs of life, settings of a new connection. One for every refusal would be two thousand. */
+const STATEMENTS_MAX = 8;
 
 async function measure(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world());
@@ -37,12 +39,12 @@ async function measure(run: BenchRun): Promise<void> {
       name: REFUSAL,
       measure: async () => {
         const before = await statementsOf(world);
-        const result = await burst(racers.map((racer) => reserve(racer, seat + 1)));
+        const result = await burst(inTurn(racers, seat).map((racer) => reserve(racer, seat + 1)));
         statements.push((await statementsOf(world)) - before);
         seat += 1;
         wrong.push(...result.firstErrors);
         winnersOf.push(result.counts['"Reservation"']!);
-        if (result.counts['"Reservation"']! + result.counts['"SeatsUnavailable"']! !== RACERS) wrong.push(JSON.stringify(result.counts));
+        if (result.counts['"SeatsUnavailable"']! !== RACERS - 1) wrong.push(JSON.stringify(result.counts));
         return sampleOf(result);
       },
     },
@@ -57,7 +59,7 @@ async function measure(run: BenchRun): Promise<void> {
   run.compare("a refusal's p95 by the trivial query's p95", measured, { of: REFUSAL, to: TRIVIAL, metric: 'p95Ms', better: 'higher', wanted: { atMost: 2 } });
   // The first race finds the sessions of all racers not yet known to Redis.
   const ofRefused = statements.slice(1).map((all) => Math.max(0, all - alone));
-  run.gate({ name: `database statements of all ${RACERS - 1} refused together`, value: spreadOf(ofRefused).median, min: Math.min(...ofRefused), max: Math.max(...ofRefused), atMost: 2 });
+  run.gate({ name: `database statements of all ${RACERS - 1} refused together`, value: spreadOf(ofRefused).median, min: Math.min(...ofRefused), max: Math.max(...ofRefused), atMost: STATEMENTS_MAX });
   run.table({
     title: 'A race for one seat',
     columns: ['', 'p50 ms', 'p95 ms', 'p99 ms', 'server µs', 'stores µs'],
@@ -65,6 +67,9 @@ async function measure(run: BenchRun): Promise<void> {
     note: `A reserve alone takes ${alone} statements; a race of ${RACERS} takes ${spreadOf(statements.slice(1)).median}. The connections are open before the time begins.`,
   });
 }
+
+/** Who sends first may win: another one in each race, so that nobody reaches the limit of a user's seats. */
+const inTurn = <T>(all: readonly T[], turn: number): T[] => [...all.slice(turn), ...all.slice(0, turn)];
 
 async function arrange({ build }: BenchWorld): Promise<{ racers: AdmittedBuyer[]; scheduleId: string }> {
   const { id, scheduleId } = await build.concert({ seats: 50 });

@@ -4,7 +4,7 @@ export function rounded(value: number): string {
   const size = Math.abs(value);
   if (size >= 1000) return Math.round(value).toLocaleString('en');
   if (size >= 100) return value.toFixed(0);
-  if (size >= 10) return value.toFixed(1);
+  if (size >= 10) return Number(value.toFixed(1)).toString();
   if (size === 0) return '0';
   return Number(value.toPrecision(3)).toString();
 }
