@@ -39,16 +39,18 @@ test('O1: a migration that was cut short is carried out to its end by the next s
 test('O1: a migration may take longer than the server lets a transaction be still', async () => {
   const [{ orm }, other] = [apps[0]!, apps[1]!.orm.em.fork()];
   await orm.em.fork().execute("delete from migration where name >= '008'");
+  await orm.em.fork().execute('alter table seat add index seat_section_index (schedule_id, section, number)');
   const started = performance.now();
+  let ms = 0;
   const [applied] = await Promise.all([
-    migrate(orm),
+    migrate(orm).finally(() => (ms = performance.now() - started)),
     other.transactional(async (em) => {
       await em.execute('select number from seat limit 1');
       await em.execute('do sleep(?)', [STILL_TRANSACTION_TIMEOUT_S + 1.5]);
     }),
   ]);
   expect(applied).toEqual(['008-unused-index']);
-  expect(performance.now() - started).toBeGreaterThan(STILL_TRANSACTION_TIMEOUT_S * 1000);
+  expect(ms).toBeGreaterThan(STILL_TRANSACTION_TIMEOUT_S * 1000);
 });
 
 test('what a migration cannot carry out fails it', async () => {
