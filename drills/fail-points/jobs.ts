@@ -74,7 +74,7 @@ async function addLateDelivery(lane: Lane): Promise<void> {
 
 const admission: DrilledJob = {
   name: 'admission',
-  through: ['after queue-propose', 'before commit', 'after commit', 'after queue-admit', 'before publishing'],
+  through: ['after queue-propose', 'before commit', 'after commit', 'after queue-admit', 'after queue-tell'],
   withinMs: HEALED_MS,
   give: async (lane) => {
     const buyer = new DrillBuyer(lane.client, await lane.world.build.buyer());
