@@ -211,8 +211,12 @@ export class SeatCopies {
       await this.#compare(copy);
     } catch (error) {
       // A date that is gone is told of; a database that is away changes nothing, so what is known of it stays true.
-      if (error instanceof RequestError) this.#drop(copy);
-      if (error instanceof RequestError || !this.signs.away) throw error;
+      const isGone = error instanceof RequestError && error.code === 'NOT_FOUND';
+      if (isGone) {
+        this.#tell(copy, null);
+        this.#drop(copy);
+      }
+      if (isGone || !this.signs.away) throw error;
       copy.checkAt = copy.reloadAt = performance.now() + UNHEARD_MS;
     }
   }
@@ -238,7 +242,8 @@ export class SeatCopies {
     const sizeBefore = copy.snapshot.size;
     const changed = copy.snapshot.load(seats, this.clock.now());
     if (this.#copies.get(copy.scheduleId) === copy) this.#seats += copy.snapshot.size - sizeBefore;
-    if (copy.epoch !== (position?.epoch ?? '') || sequence > copy.sequence) {
+    // Otherwise the entries up to there are still asked for, and told.
+    if (resync && (copy.epoch !== (position?.epoch ?? '') || sequence > copy.sequence)) {
       copy.sequence = sequence;
       copy.recent = [];
     }
@@ -288,14 +293,19 @@ export class SeatCopies {
 
   #enter(copy: SeatCopy, { sequence, reset, changes }: LogEntry): void {
     const changed = copy.snapshot.apply(changes, this.clock.now());
-    if (sequence === copy.sequence + 1) {
-      copy.sequence = sequence;
-      if (copy.recent.length >= RECENT_MAX) copy.recent.splice(0, RECENT_MAX / 2);
-      if (reset) copy.recent = [];
-      else copy.recent.push({ sequence, numbers: changes.map(({ number }) => number) });
-      if (reset) this.#outdate(copy);
+    if (sequence !== copy.sequence + 1) return this.#tell(copy, changed);
+    copy.sequence = sequence;
+    if (reset) {
+      copy.recent = [];
+      this.#outdate(copy);
+      // Now, too: who is given this sequence and goes on from it later is told no more of what came before.
+      return this.#tell(copy, null);
     }
-    this.#tell(copy, changed);
+    const numbers = changes.map(({ number }) => number);
+    if (copy.recent.length >= RECENT_MAX) copy.recent.splice(0, RECENT_MAX / 2);
+    copy.recent.push({ sequence, numbers });
+    // Also what the copy had before its entry: who came between the two has a map without it, and a sequence from before.
+    this.#tell(copy, numbers);
   }
 
   #tell(copy: SeatCopy, numbers: readonly number[] | null): void {

@@ -1,0 +1,168 @@
+import { jest } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { LastKnown } from '../../src/database/last-known.js';
+import { serviceUnavailable } from '../../src/domain/errors.js';
+import type { SeatChange } from '../../src/domain/seat-change.js';
+import { keys } from '../../src/redis/keys.js';
+import { Script } from '../../src/redis/script.js';
+import { SeatLog } from '../../src/redis/seat-log.js';
+import { SharedCopies } from '../../src/redis/shared-copies.js';
+import { SeatBoard } from '../../src/services/seat-board.js';
+import { sequenceOf, type SeatsEvent } from '../../src/services/seat-rooms.js';
+import type { BuiltConcert } from '../support/builder.js';
+import { eventually } from '../support/eventually.js';
+import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+
+/** What a copy of a date's seats learns, between the commit of a change and its entry in the log, and what watchers are told of it. */
+
+let frontrow: Frontrow;
+let concert: BuiltConcert;
+beforeAll(async () => {
+  frontrow = await startFrontrow({ brokenOnPurpose: { invariants: ['sold-is-confirmed'], because: 'seats get their statuses without reservations' } });
+});
+beforeEach(async () => {
+  concert = await frontrow.build.concert({ seats: 20 });
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await Promise.all(watching.splice(0).map((one) => one.return!()));
+});
+afterAll(() => frontrow.stop());
+
+const boardOf = (more: Partial<ConstructorParameters<typeof SeatBoard>[0]> = {}) => {
+  const { transactions, redis, redisRun, pubsub, databaseSigns: signs } = frontrow.app;
+  return new SeatBoard({ transactions, log: new SeatLog(redis, redisRun), shared: unshared(), pubsub, signs, lastKnown: new LastKnown(signs), ...more });
+};
+const unshared = (): SharedCopies => new SharedCopies({ callBuffer: () => Promise.reject(new Error('away')) } as never);
+
+/** A log whose entries are written when the test says so. */
+class HeldLog extends SeatLog {
+  before: Promise<void> = Promise.resolve();
+
+  override async tell(...args: Parameters<SeatLog['tell']>): Promise<void> {
+    await this.before;
+    await super.tell(...args);
+  }
+}
+const heldLog = () => new HeldLog(frontrow.app.redis, frontrow.app.redisRun);
+
+/** Committed, and told to nobody. */
+async function sold(number: number): Promise<SeatChange> {
+  await frontrow.app.transactions.fork().execute("update seat set status = 'SOLD', version = version + 1 where schedule_id = ? and number = ?", [concert.scheduleId, number], 'run');
+  return { number, status: 'SOLD', version: 1, heldUntil: null };
+}
+const told = (seat: SeatChange) => [{ concertId: concert.id, scheduleId: concert.scheduleId, seats: [seat] }];
+/** Told by another process. */
+const sell = async (number: number) => frontrow.app.board.tell(told(await sold(number)));
+
+const watching: AsyncIterableIterator<SeatsEvent>[] = [];
+async function watch(board: SeatBoard, after: string | null) {
+  const watcher = await board.watch(concert.scheduleId, after);
+  watching.push(watcher);
+  return { next: async () => (await watcher.next()).value as SeatsEvent };
+}
+/** All that is told until that seat is. */
+async function numbersUntil(watcher: { next(): Promise<SeatsEvent> }, last: number): Promise<Set<number>> {
+  const numbers = new Set<number>();
+  while (!numbers.has(last)) {
+    const { changes, resync } = await watcher.next();
+    expect(resync).toBe(false);
+    for (const { number } of changes) numbers.add(number);
+  }
+  return numbers;
+}
+
+const steadyNow = performance.now.bind(performance);
+/** From here on this process believes that so much time has passed since the test began. */
+function passTime(ms: number): void {
+  jest.spyOn(performance, 'now').mockImplementation(() => steadyNow() + ms);
+}
+
+test('C7: who comes between a change and its entry in the log, with a map from before, is told of it with the entry', async () => {
+  const log = heldLog();
+  const board = boardOf({ log });
+  const early = await watch(board, null);
+  const { sequence } = await early.next();
+  const entry = Promise.withResolvers<void>();
+  log.before = entry.promise;
+  const telling = board.tell(told(await sold(3)));
+  expect((await early.next()).changes).toEqual([{ number: 3, status: 'SOLD' }]);
+  const late = await watch(board, sequence);
+  entry.resolve();
+  await telling;
+  await sell(5);
+  expect([...(await numbersUntil(late, 5))]).toEqual([3, 5]);
+});
+
+test('C7: so is who comes before everything is read anew, when that is ahead of the messages', async () => {
+  const log = heldLog();
+  const board = boardOf({ log });
+  const early = await watch(board, null);
+  const { sequence } = await early.next();
+  log.before = new Promise(() => undefined);
+  void board.tell(told(await sold(3)));
+  expect((await early.next()).changes).toEqual([{ number: 3, status: 'SOLD' }]);
+  const copy = await board.copyOf(concert.scheduleId);
+  const late = await watch(board, sequence);
+  // Its message is lost.
+  const names = keys.seatLog(await frontrow.app.redisRun.current(), concert.scheduleId);
+  await new Script('seat-tell').run(frontrow.app.redis, names, [concert.scheduleId, randomUUID(), 'x', 1000, 60_000, 0, 3, 1, JSON.stringify([3, 'SOLD', 1, null])]);
+  passTime(20_000);
+  await eventually(() => copy.sequence === 1, 'the entry');
+  await sell(5);
+  expect([...(await numbersUntil(late, 5))]).toEqual([3, 5]);
+});
+
+test('C7: new prices are told of at once, not only when they have been read: who goes on later from their sequence has heard of them', async () => {
+  const reading = { before: Promise.resolve() };
+  class SlowCopies extends SharedCopies {
+    override async one<T>(_name: string, read: () => Promise<T>): Promise<T> {
+      await reading.before;
+      return read();
+    }
+  }
+  const board = boardOf({ shared: new SlowCopies(frontrow.app.redis) });
+  const watcher = await watch(board, null);
+  await watcher.next();
+  const copy = await board.copyOf(concert.scheduleId);
+  const goOn = Promise.withResolvers<void>();
+  reading.before = goOn.promise;
+  await frontrow.app.services.concerts.setPrices(concert.id, [{ grade: 'R', amount: 777 }]);
+  await eventually(() => copy.sequence === 1, 'the entry');
+  await sell(5);
+  await eventually(() => copy.sequence === 2, 'the change');
+  expect((await watcher.next()).resync).toBe(true);
+  goOn.resolve();
+});
+
+test('C7: the watchers of a date that is deleted are told to read everything, and find it gone', async () => {
+  const board = boardOf();
+  const watcher = await watch(board, null);
+  await watcher.next();
+  // Nobody tells of it.
+  await frontrow.app.transactions.fork().execute('delete from seat where schedule_id = ?', [concert.scheduleId], 'run');
+  await frontrow.app.transactions.fork().execute('update schedule set deleted_at = now(3), total_seats = 0 where id = ?', [concert.scheduleId], 'run');
+  passTime(20_000);
+  expect((await watcher.next()).resync).toBe(true);
+  await expect(board.copyOf(concert.scheduleId)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('C7: a reading that fails takes nothing from who watches', async () => {
+  const reading = { fails: false };
+  class FailingCopies extends SharedCopies {
+    override one<T>(_name: string, read: () => Promise<T>): Promise<T> {
+      return reading.fails ? Promise.reject(serviceUnavailable()) : read();
+    }
+  }
+  const board = boardOf({ shared: new FailingCopies(frontrow.app.redis) });
+  const watcher = await watch(board, null);
+  await watcher.next();
+  const copy = await board.copyOf(concert.scheduleId);
+  reading.fails = true;
+  passTime(20_000);
+  await eventually(() => copy.refreshing !== null, 'the reading');
+  await copy.refreshing!.catch(() => undefined);
+  await sell(5);
+  expect([...(await numbersUntil(watcher, 5))]).toEqual([5]);
+  expect(sequenceOf(copy)).toMatch(/\.1$/);
+});
