@@ -1,11 +1,14 @@
 import type { ReadSet } from '../domain/read-set.js';
 import type { KnownOperation } from './known-operation.js';
 
-/** Answers that are kept take at most so much; the longest kept go first. One that is larger than its part is given once and not kept. */
+/** Answers that are kept take at most so much, with the variables they answer; the longest kept go first. One that is larger than its part is given once and not kept. */
 export const SHARED_ANSWERS_MAX_BYTES = 64 * 1024 * 1024;
 const SHARE_OF_ONE = 0.5;
 /** However small they are. */
 export const SHARED_ANSWERS_MAX = 10_000;
+/** Written as JSON. Longer ones are nothing that many send alike. */
+export const SHARED_VARIABLES_MAX_LENGTH = 1024;
+const BYTES_PER_CHARACTER = 2;
 
 /** The bytes of an answer, and what they were read from; null where nothing can change them. */
 export interface SharedBytes {
@@ -45,7 +48,7 @@ export class SharedAnswer {
     this.#making = making;
     try {
       const bytes = await making;
-      this.#bytes = isCurrent(bytes) && this.answers.keep(this, bytes.body.length) ? bytes : null;
+      this.#bytes = isCurrent(bytes) && this.answers.keep(this, bytes.body) ? bytes : null;
       return bytes?.body ?? null;
     } finally {
       this.#making = null;
@@ -73,9 +76,10 @@ export class SharedAnswers {
   }
 
   /** False for one that is too large. */
-  keep(answer: SharedAnswer, bytes: number): boolean {
+  keep(answer: SharedAnswer, body: Buffer): boolean {
     this.#forget(answer);
-    if (bytes > SHARED_ANSWERS_MAX_BYTES * SHARE_OF_ONE) return false;
+    const bytes = body.length + BYTES_PER_CHARACTER * answer.key.length;
+    if (answer.key.length > SHARED_VARIABLES_MAX_LENGTH || bytes > SHARED_ANSWERS_MAX_BYTES * SHARE_OF_ONE) return false;
     const ofOperation = this.#answers.get(answer.operation) ?? new Map<string, SharedAnswer>();
     this.#answers.set(answer.operation, ofOperation.set(answer.key, answer));
     this.#kept.set(answer, bytes);

@@ -1,6 +1,6 @@
 import { ReadSet } from '../../src/domain/read-set.js';
 import type { KnownOperation } from '../../src/server/known-operation.js';
-import { SHARED_ANSWERS_MAX_BYTES, SharedAnswers, type SharedBytes } from '../../src/server/shared-answers.js';
+import { SHARED_ANSWERS_MAX_BYTES, SHARED_VARIABLES_MAX_LENGTH, SharedAnswers, type SharedBytes } from '../../src/server/shared-answers.js';
 
 const operation = {} as KnownOperation;
 
@@ -75,7 +75,7 @@ test('answers are found again by operation and variables', async () => {
 
 test('all that are kept take no more than the limit: the longest kept go first, and one that is too large is never kept', async () => {
   const answers = new SharedAnswers();
-  const body = Buffer.alloc(SHARED_ANSWERS_MAX_BYTES / 4);
+  const body = Buffer.alloc(SHARED_ANSWERS_MAX_BYTES / 4 - 100);
   const kept = await Promise.all(
     [1, 2, 3, 4, 5].map(async (id) => {
       const answer = answers.of(operation, { id });
@@ -87,4 +87,21 @@ test('all that are kept take no more than the limit: the longest kept go first, 
   const large = answers.of(operation, { id: 'large' });
   expect(await large.shared(async () => ({ body: Buffer.alloc(SHARED_ANSWERS_MAX_BYTES / 2 + 1), reads: null }))).not.toBeNull();
   expect(large.current()).toBeUndefined();
+});
+
+test(`the variables are weighed with their answer, and one of over ${SHARED_VARIABLES_MAX_LENGTH} characters of them is given once and not kept`, async () => {
+  const answers = new SharedAnswers();
+  const keep = async (id: string, bytes: number) => {
+    const answer = answers.of(operation, { id });
+    expect(await answer.shared(async () => ({ body: Buffer.alloc(bytes), reads: null }))).toHaveLength(bytes);
+    return answer;
+  };
+  const idOf = (length: number): string => 'x'.repeat(length - JSON.stringify({ id: '' }).length);
+  expect((await keep(idOf(SHARED_VARIABLES_MAX_LENGTH), 2)).current()).toBeDefined();
+  expect((await keep(idOf(SHARED_VARIABLES_MAX_LENGTH + 1), 2)).current()).toBeUndefined();
+  // The bodies alone would fit beside each other.
+  const [first, second] = [await keep('first', SHARED_ANSWERS_MAX_BYTES / 2 - 100), await keep('second', SHARED_ANSWERS_MAX_BYTES / 2 - 100)];
+  expect([first.current() !== undefined, second.current() !== undefined]).toEqual([true, true]);
+  const third = await keep('y'.repeat(SHARED_VARIABLES_MAX_LENGTH - 100), 2);
+  expect([first.current() !== undefined, second.current() !== undefined, third.current() !== undefined]).toEqual([false, true, true]);
 });
