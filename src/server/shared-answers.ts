@@ -33,30 +33,38 @@ export class SharedAnswer {
 
   /**
    * The answer that others have or are making; `make` where nobody is. Who comes while it is made gets it only if nothing of it has changed meanwhile: it may
-   * have been read before they did something themselves. Null where there is none to share.
+   * have been read before they did something themselves. Otherwise all of them wait for the next, which is begun after they came. Null where there is none to share.
    */
   async shared(make: () => Promise<SharedBytes | null>): Promise<Buffer | null> {
     const ready = this.current();
     if (ready) return ready;
     const others = this.#making;
-    if (others) {
-      const theirs = await others.catch(() => null);
-      // Its time does not matter to who has waited for it: it was read just now.
-      return isCurrent(theirs, -Infinity) ? theirs.body : null;
-    }
-    const making = make();
-    this.#making = making;
-    try {
-      const bytes = await making;
-      this.#bytes = isCurrent(bytes) && this.answers.keep(this, bytes.body) ? bytes : null;
-      return bytes?.body ?? null;
-    } finally {
-      this.#making = null;
-    }
+    if (!others) return (await this.#begin(make))?.body ?? null;
+    const theirs = await others.catch(() => null);
+    if (theirs === null) return null;
+    // Its time does not matter to who has waited for it: it was read just now.
+    if (isCurrent(theirs, -Infinity)) return theirs.body;
+    const next = this.#making ? await this.#making.catch(() => null) : await this.#begin(make);
+    return next?.body ?? null;
   }
 
   drop(): void {
     this.#bytes = null;
+  }
+
+  #begin(make: () => Promise<SharedBytes | null>): Promise<SharedBytes | null> {
+    return (this.#making = this.#keptOf(make));
+  }
+
+  /** Nobody who waits for it finds it still being made afterwards. */
+  async #keptOf(make: () => Promise<SharedBytes | null>): Promise<SharedBytes | null> {
+    try {
+      const bytes = await make();
+      this.#bytes = isCurrent(bytes) && this.answers.keep(this, bytes.body) ? bytes : null;
+      return bytes;
+    } finally {
+      this.#making = null;
+    }
   }
 }
 

@@ -48,10 +48,31 @@ test('who comes while it is read gets nothing that has changed since: it may be 
   const first = answer.shared(() => making.promise);
   const bytes = read(source);
   source.version += 1;
-  const second = answer.shared(() => Promise.reject(new Error('not asked')));
+  const second = answer.shared(async () => read(source, 'anew'));
   making.resolve(bytes);
   expect(String(await first)).toBe('answer');
-  expect(await second).toBeNull();
+  expect(String(await second)).toBe('anew');
+  expect(String(answer.current())).toBe('anew');
+});
+
+test('a thousand who come while it is read and changes cause one more reading, whose answer they get though it has changed by then too', async () => {
+  const answer = new SharedAnswers().of(operation, {});
+  const source = { version: 1 };
+  const makings = [Promise.withResolvers<SharedBytes>(), Promise.withResolvers<SharedBytes>()];
+  let readings = 0;
+  const ask = () => answer.shared(() => makings[readings++]!.promise);
+  const first = ask();
+  const asked = Array.from({ length: 1000 }, ask);
+  const outOfDate = (text: string): SharedBytes => {
+    const bytes = read(source, text);
+    source.version += 1;
+    return bytes;
+  };
+  makings[0]!.resolve(outOfDate('answer'));
+  expect(String(await first)).toBe('answer');
+  makings[1]!.resolve(outOfDate('anew'));
+  expect(new Set((await Promise.all(asked)).map(String))).toEqual(new Set(['anew']));
+  expect(readings).toBe(2);
   expect(answer.current()).toBeUndefined();
 });
 
