@@ -12,7 +12,7 @@ const [FEW, MANY] = [50, 300];
 const PUBLISHED = { perSecond: 312, averageMs: 621, p95Ms: 1850, maxMs: 8390, failedPercent: 0.09 };
 /** To learn how many visitors a full run needs. */
 const TRIAL_MS = 1500;
-const TRIAL_VISITORS = 4000;
+const TRIAL_VISITORS = 3000;
 const SPARE = 2.5;
 const VISITORS_MAX = 400_000;
 const DATES_PER_CONCERT = 5;
@@ -51,7 +51,7 @@ async function visit(run: BenchRun, world: BenchWorld, load: Load, seller: Selle
     visitors.remove();
     return result;
   };
-  const trial = await go(TRIAL_VISITORS, [{ ms: TRIAL_MS, users: MANY }]);
+  const trial = await go(TRIAL_VISITORS, [{ ms: TRIAL_MS, users: run.sized({ quick: FEW, full: MANY }) }]);
   const seconds = (durations.rampMs + durations.holdMs + durations.downMs) / 1000;
   const wanted = Math.min(VISITORS_MAX, Math.ceil((trial.used / trial.seconds) * seconds * SPARE));
   run.say(`${seller.name}: ${wanted} visitors for ${seconds} s`);
