@@ -28,7 +28,7 @@ export async function overHttp(run: BenchRun, world: BenchWorld): Promise<void> 
   const worker = await world.frontrow('worker');
   const load = await Load.start(world.folder);
   run.closing(() => load.close());
-  const buyers = await world.build.buyers(run.sized({ quick: 600, full: 4000 }), { balance: BALANCE });
+  const buyers = await world.build.buyers(run.sized({ quick: 1500, full: 5000 }), { balance: BALANCE });
   const sales = new Sales(world, api, load, buyers);
   const rows: (string | number)[][] = [];
   for (const connections of run.sized(CONNECTIONS)) {
