@@ -6,7 +6,7 @@ import type { Context } from '../context.js';
 import { ReadSet } from '../domain/read-set.js';
 import type { AcceptedTypes } from './accepted-types.js';
 import type { ErrorEdge } from './errors.js';
-import { answerHeaders } from './headers.js';
+import { answerHeaders, JSON_TYPE } from './headers.js';
 import { inTime, logAnswered, refusedAnswer, resultAnswer, type HttpAnswer } from './http-answer.js';
 import { requestIdOf } from './http.js';
 import type { KnownOperation } from './known-operation.js';
@@ -15,7 +15,7 @@ import type { KnownRequest } from './known-request.js';
 import { hasPlainBody, readBody } from './request-body.js';
 import { admitSender, contextOf, senderOf, type Sender } from './request-context.js';
 import { RequestReader } from './request-reader.js';
-import { newScope } from './request-scope.js';
+import { inScope, newScope } from './request-scope.js';
 import type { SharedAnswer } from './shared-answers.js';
 
 /** One request in the lane. */
@@ -64,8 +64,7 @@ export class Lane {
       const type = hasPlainBody(request) ? this.accepted.typeFor(request.headers.accept) : undefined;
       if (type === undefined) return other(request, response);
       readBody(request, (body) => {
-        const known = this.#reader.read(body);
-        if (known) return this.#answer({ request, response, known, sender: senderOf(this.app, request, requestIdOf(request)), type, started: performance.now() });
+        if (this.#takes(request, response, type, body)) return;
         this.#bodies.set(request, body);
         other(request, response);
       });
@@ -78,24 +77,37 @@ export class Lane {
     return body && Readable.from([body]);
   }
 
+  /** False for what is not plainly a known operation. A fault of ours costs one answer, never the process. */
+  #takes(request: IncomingMessage, response: ServerResponse, type: string, body: Buffer): boolean {
+    try {
+      const known = this.#reader.read(body);
+      if (known) this.#answer({ request, response, known, sender: senderOf(this.app, request, requestIdOf(request)), type, started: performance.now() });
+      return known !== null;
+    } catch (error) {
+      this.#fail(request, response, error);
+      return true;
+    }
+  }
+
   /** At once where everything that it needs is remembered. */
   #answer(passing: Passing): void {
     const { known, sender, type } = passing;
     const viewer = known.shared ? this.app.services.senders.admitRemembered(sender) : undefined;
-    if (viewer === undefined) return void this.#run(passing, null);
+    if (viewer === undefined) return this.#run(passing, null);
     const context = contextOf(this.app, sender, viewer);
     const passed = passesGuards(known, context);
     const body = passed === true ? known.shared?.current() : undefined;
     if (body) this.#send(passing, { status: 200, headers: ['content-type', type], body }, 'OK');
-    else void this.#run(passing, { context, passed });
+    else this.#run(passing, { context, passed });
   }
 
-  async #run(passing: Passing, admitted: Admitted | null): Promise<void> {
-    const { known, sender, type } = passing;
+  #run(passing: Passing, admitted: Admitted | null): void {
+    const { request, response, known, sender, type } = passing;
     const scope = newScope(sender.requestId);
     scope.operation = known.operation.label;
-    const answer = await inTime(this.app, scope, () => this.#answerOf(passing, admitted).catch((error: unknown) => refusedAnswer(this.edge, error, type)));
-    this.#send(passing, answer, scope.code);
+    inTime(this.app, scope, () => this.#answerOf(passing, admitted).catch((error: unknown) => refusedAnswer(this.edge, error, type)))
+      .then((answer) => this.#send(passing, answer, scope.code))
+      .catch((error: unknown) => this.#fail(request, response, error));
   }
 
   /** Rejects where the sender is not let in. */
@@ -121,6 +133,16 @@ export class Lane {
       return own.errors ? null : { body: Buffer.from(JSON.stringify({ data: own.data })), reads };
     });
     return body ?? own ?? operation.run(variables, context);
+  }
+
+  /** Where answering itself has failed: with as little as can be done, and the connection is not used again. */
+  #fail(request: IncomingMessage, response: ServerResponse, fault: unknown): void {
+    const requestId = requestIdOf(request);
+    const { status, headers, body } = inScope(newScope(requestId), () => refusedAnswer(this.edge, fault, JSON_TYPE));
+    if (response.writableEnded) return;
+    if (response.headersSent) return void response.destroy();
+    response.writeHead(status, [...answerHeaders(this.app.config, requestId, request.headers.origin), ...headers, 'cache-control', 'no-store', 'connection', 'close']);
+    response.end(body);
   }
 
   #countersOf(operation: KnownOperation): (code: string, seconds: number) => void {

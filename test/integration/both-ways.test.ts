@@ -1,6 +1,12 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { parse, type OperationDefinitionNode, type TypeNode } from 'graphql';
 import { v7 as uuid } from 'uuid';
+import { AcceptedTypes } from '../../src/server/accepted-types.js';
+import { ErrorEdge } from '../../src/server/errors.js';
 import { KNOWN_DOCUMENTS } from '../../src/server/known-documents.js';
+import { Lane } from '../../src/server/lane.js';
 import type { AdmittedBuyer, BuiltConcert, Buyer } from '../support/builder.js';
 import { sendBy, type Way } from '../support/both-ways.js';
 import { headersOf, type Credentials } from '../support/client.js';
@@ -155,4 +161,29 @@ test('a bad token, a bad queue token, one that is far too long', async () => {
   const seats = { query: documents.get('Seats')!, variables: good['Seats'] };
   for (const accessToken of ['nonsense', `${buyer.accessToken.slice(0, -3)}AAA`, 'x'.repeat(5000)]) await expectAlike(seats, { ...buyer, accessToken });
   for (const queueToken of ['nonsense', buyer.accessToken, 'x'.repeat(5000)]) await expectAlike(seats, { ...buyer, queueToken });
+});
+
+test('a fault of the lane itself is one answer with 500, the first time and from memory, and the process goes on', async () => {
+  const { app, known } = frontrow.instances[0]!;
+  let isBroken = false;
+  const lane = new Lane(app, new ErrorEdge(app.logger, true), new AcceptedTypes(), known!, () => {
+    if (isBroken) throw new Error('a fault of ours');
+    return false;
+  });
+  const server = createServer(lane.before((_request, response) => void response.writeHead(404).end())).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const ask = async (query: string) => {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json', 'x-request-id': 'faulty' }, body: JSON.stringify({ query }) };
+    const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`, init);
+    return { status: response.status, id: response.headers.get('x-request-id'), body: await response.json() };
+  };
+  const [fresh, kept] = ['query Fresh { currency }', 'query Kept { currency }'];
+  for (const query of [fresh, kept]) known!.teach(query);
+  for (let use = 0; use < 2; use += 1) expect(await ask(kept)).toMatchObject({ status: 200, body: { data: { currency: 'KRW' } } });
+  isBroken = true;
+  const fault = { message: 'Something went wrong on our side.', extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: 'faulty' } };
+  for (const query of [fresh, kept]) expect(await ask(query)).toEqual({ status: 500, id: 'faulty', body: { errors: [fault] } });
+  isBroken = false;
+  expect(await ask(fresh)).toMatchObject({ status: 200 });
+  server.close();
 });
