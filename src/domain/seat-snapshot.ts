@@ -35,8 +35,8 @@ const ENDS_PER_SEAT_MAX = 4;
  * All seats of one date as this process knows them. What has the higher version is newer, whichever way it came; a hold counts until its end by the
  * database's clock, which whoever reads passes in, so `settle` comes before each reading.
  */
-export class SeatSnapshot implements ReadSource {
-  #version = 0;
+export class SeatSnapshot {
+  readonly #state = { version: 0 };
   #rows: SeatRow[] = [];
   /** Somebody has the array of rows as it is: it is changed in a copy. */
   #isTaken = false;
@@ -51,8 +51,13 @@ export class SeatSnapshot implements ReadSource {
   /** Seats whose hold is over by the clock while their row still says HELD. */
   readonly #overdue = new Set<number>();
 
+  /** What answers that were read from it depend on: one that is kept, however small, does not keep all the seats in memory. */
+  get source(): ReadSource {
+    return this.#state;
+  }
+
   get version(): number {
-    return this.#version;
+    return this.#state.version;
   }
 
   get size(): number {
@@ -86,11 +91,11 @@ export class SeatSnapshot implements ReadSource {
       const row = this.#rows[place]!;
       if (row.price !== seat.price || row.grade !== seat.grade || row.section !== seat.section || row.row !== seat.row) {
         this.#own()[place] = { ...row, price: seat.price, grade: seat.grade, section: seat.section, row: seat.row };
-        this.#version += 1;
+        this.#state.version += 1;
       }
       if (seat.version >= this.#versions[place]! && this.#put(place, seat.status, seat.version, seat.heldUntil, now)) changed.push(seat.number);
     });
-    if (changed.length > 0) this.#version += 1;
+    if (changed.length > 0) this.#state.version += 1;
     return [...changed, ...this.settle(now)];
   }
 
@@ -102,7 +107,7 @@ export class SeatSnapshot implements ReadSource {
       if (place < 0 || version <= this.#versions[place]!) continue;
       if (this.#put(place, status, version, heldUntil?.getTime() ?? null, now)) changed.push(number);
     }
-    if (changed.length > 0) this.#version += 1;
+    if (changed.length > 0) this.#state.version += 1;
     return changed;
   }
 
@@ -117,13 +122,13 @@ export class SeatSnapshot implements ReadSource {
       this.#overdue.add(this.#rows[place]!.number);
       ended.push(this.#rows[place]!.number);
     }
-    if (ended.length > 0) this.#version += 1;
+    if (ended.length > 0) this.#state.version += 1;
     return ended;
   }
 
   /** Dropped, or known to be wrong: what was read from it is out of date. */
   retire(): void {
-    this.#version += 1;
+    this.#state.version += 1;
   }
 
   statusOf(number: number): SeatStatus | null {
@@ -177,7 +182,7 @@ export class SeatSnapshot implements ReadSource {
       if (old && old.version > seat.version) this.#put(place, old.status, old.version, old.heldUntil === NEVER ? null : old.heldUntil, -Infinity);
       else this.#put(place, seat.status, seat.version, seat.heldUntil, -Infinity);
     });
-    this.#version += 1;
+    this.#state.version += 1;
   }
 
   #storedStatus(place: number): SeatStatus {

@@ -87,7 +87,7 @@ export class SeatBoard implements SeatReads {
   /** The seats of a date as they are now, until the caller gives the turn back. NOT_FOUND without such a date. */
   async copyOf(scheduleId: string, reads?: ReadSet): Promise<SeatCopy> {
     const copy = await this.#copies.get(scheduleId);
-    reads?.depend(copy.snapshot, this.#validUntil(copy));
+    reads?.depend(copy.snapshot.source, this.#validUntil(copy));
     return copy;
   }
 
@@ -164,7 +164,8 @@ export class SeatBoard implements SeatReads {
   /** A copy that is due is being checked: it is believed a little longer, so that not everybody makes the same answer anew until that is done. */
   #validUntil(copy: SeatCopy): number {
     const mayBeOld = this.#isDeaf || copy.checkAt === -Infinity;
-    const checked = mayBeOld ? copy.checkAt : Math.max(copy.checkAt, performance.now() + BELIEVED_WHILE_CHECKED_MS);
+    // Who waits for this very reading may still have it.
+    const checked = mayBeOld ? performance.now() : Math.max(copy.checkAt, performance.now() + BELIEVED_WHILE_CHECKED_MS);
     return Math.min(checked, this.#clock.local(copy.snapshot.changesAt));
   }
 

@@ -119,12 +119,14 @@ export class SeatCopies {
   /** Messages may be lost from now on, until `hear`. */
   deafen(): void {
     this.#deaf = true;
+    this.#retireAll();
   }
 
   /** Messages come again: what was lost meanwhile is asked for before anything is told. */
   hear(): void {
     this.#deaf = false;
     for (const copy of this.#copies.values()) copy.checkAt = -Infinity;
+    this.#retireAll();
   }
 
   /** Forgets everything, for whoever has changed the database behind all backs. */
@@ -140,6 +142,11 @@ export class SeatCopies {
   async catchUp(copy: SeatCopy): Promise<void> {
     copy.checkAt = -Infinity;
     await byDeadline(this.#refresh(copy), remainingMs());
+  }
+
+  /** The copies stay: answers that were made from them are made anew. */
+  #retireAll(): void {
+    for (const copy of this.#copies.values()) copy.snapshot.retire();
   }
 
   /** Ends the holds that are over by now. */

@@ -2,11 +2,14 @@ import { jest } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { LastKnown } from '../../src/database/last-known.js';
 import { serviceUnavailable } from '../../src/domain/errors.js';
+import { ReadSet } from '../../src/domain/read-set.js';
 import type { SeatChange } from '../../src/domain/seat-change.js';
 import { keys } from '../../src/redis/keys.js';
 import { Script } from '../../src/redis/script.js';
 import { SeatLog } from '../../src/redis/seat-log.js';
 import { SharedCopies } from '../../src/redis/shared-copies.js';
+import type { KnownOperation } from '../../src/server/known-operation.js';
+import { SharedAnswers } from '../../src/server/shared-answers.js';
 import { SeatBoard } from '../../src/services/seat-board.js';
 import { sequenceOf, type SeatsEvent } from '../../src/services/seat-rooms.js';
 import type { BuiltConcert } from '../support/builder.js';
@@ -54,6 +57,12 @@ async function sold(number: number): Promise<SeatChange> {
 const told = (seat: SeatChange) => [{ concertId: concert.id, scheduleId: concert.scheduleId, seats: [seat] }];
 /** Told by another process. */
 const sell = async (number: number) => frontrow.app.board.tell(told(await sold(number)));
+
+/** The entry of a sold seat is in the log, and its message is lost. */
+async function logSilently(number: number): Promise<void> {
+  const names = keys.seatLog(await frontrow.app.redisRun.current(), concert.scheduleId);
+  await new Script('seat-tell').run(frontrow.app.redis, names, [concert.scheduleId, randomUUID(), 'x', 1000, 60_000, 0, number, 1, JSON.stringify([number, 'SOLD', 1, null])]);
+}
 
 const watching: AsyncIterableIterator<SeatsEvent>[] = [];
 async function watch(board: SeatBoard, after: string | null) {
@@ -104,9 +113,7 @@ test('C7: so is who comes before everything is read anew, when that is ahead of 
   expect((await early.next()).changes).toEqual([{ number: 3, status: 'SOLD' }]);
   const copy = await board.copyOf(concert.scheduleId);
   const late = await watch(board, sequence);
-  // Its message is lost.
-  const names = keys.seatLog(await frontrow.app.redisRun.current(), concert.scheduleId);
-  await new Script('seat-tell').run(frontrow.app.redis, names, [concert.scheduleId, randomUUID(), 'x', 1000, 60_000, 0, 3, 1, JSON.stringify([3, 'SOLD', 1, null])]);
+  await logSilently(3);
   passTime(20_000);
   await eventually(() => copy.sequence === 1, 'the entry');
   await sell(5);
@@ -165,4 +172,30 @@ test('C7: a reading that fails takes nothing from who watches', async () => {
   await sell(5);
   expect([...(await numbersUntil(watcher, 5))]).toEqual([5]);
   expect(sequenceOf(copy)).toMatch(/\.1$/);
+});
+
+test('C5: an answer that is kept is given no more once messages may be lost, nor one of that time afterwards', async () => {
+  const board = boardOf();
+  const answer = new SharedAnswers().of({} as KnownOperation, {});
+  let made = 0;
+  const ask = async () => {
+    const bytes = await answer.shared(async () => {
+      made += 1;
+      const reads = new ReadSet();
+      const { snapshot } = await board.copyOf(concert.scheduleId, reads);
+      return { body: Buffer.from(snapshot.statusOf(3)!), reads };
+    });
+    return String(bytes);
+  };
+  await ask();
+  expect([await ask(), made]).toEqual(['AVAILABLE', 1]);
+  board.deafen();
+  await sold(3);
+  await logSilently(3);
+  expect([await ask(), made]).toEqual(['SOLD', 2]);
+  // Of those who come at once one reads, and nobody keeps it.
+  expect([await Promise.all([ask(), ask(), ask()]), made]).toEqual([['SOLD', 'SOLD', 'SOLD'], 3]);
+  board.hear();
+  expect([await ask(), made]).toEqual(['SOLD', 4]);
+  expect([await ask(), made]).toEqual(['SOLD', 4]);
 });

@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { ReadSet } from '../../src/domain/read-set.js';
 import type { SeatChange } from '../../src/domain/seat-change.js';
 import { SeatSnapshot, type SeatFilter, type StoredSeat } from '../../src/domain/seat-snapshot.js';
 import { SEAT_STATUSES, type SeatStatus } from '../../src/domain/states.js';
@@ -117,4 +120,23 @@ test('C5: however often seats are held and given back, their holds end when they
   expect(snapshot.settle(20_000)).toEqual([2]);
   expect(snapshot.available).toBe(10);
   expect(snapshot.changesAt).toBe(Infinity);
+});
+
+test('C5: an answer that is kept knows of a change, and keeps none of the seats in memory', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const [answer, changed] = [new ReadSet(), new ReadSet()];
+  const gone = ((): WeakRef<SeatSnapshot> => {
+    const snapshot = of(ten());
+    answer.depend(snapshot.source);
+    changed.depend(snapshot.source);
+    expect(answer.isCurrent(0)).toBe(true);
+    snapshot.apply([change(1, 'SOLD', 1)], 0);
+    return new WeakRef(snapshot);
+  })();
+  // A weak reference is held until the turn of the process is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  expect(gone.deref()).toBeUndefined();
+  expect([answer, changed].map((reads) => reads.isCurrent(0))).toEqual([false, false]);
 });
