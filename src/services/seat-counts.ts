@@ -30,7 +30,7 @@ const UNKEPT = new Count(0, -Infinity);
 export class SeatCounts {
   readonly #counts = new Map<string, Count>();
   readonly #restless = new Set<string>();
-  readonly #counting = new Map<string, Promise<number>>();
+  readonly #counting = new Map<string, Promise<Count>>();
 
   constructor(
     private readonly transactions: Transactions,
@@ -39,15 +39,18 @@ export class SeatCounts {
   ) {}
 
   async of(scheduleIds: readonly string[], isHeard: boolean, reads?: ReadSet): Promise<number[]> {
-    const missing = scheduleIds.some((id) => !this.#fresh(id) && !this.#counting.has(id));
+    // One instant for all: what is fresh at the first look is at the last.
+    const now = performance.now();
+    const missing = scheduleIds.some((id) => !this.#fresh(id, now) && !this.#counting.has(id));
     // Those that are old soon are counted along, so that an answer of many numbers is not out of date with each of them in turn.
-    if (missing) this.#count(scheduleIds.filter((id) => !this.#fresh(id, COUNT_KEPT_MS / 2) && !this.#counting.has(id)), isHeard);
+    if (missing) this.#count(scheduleIds.filter((id) => !this.#fresh(id, now + COUNT_KEPT_MS / 2) && !this.#counting.has(id)), isHeard);
     return Promise.all(
       scheduleIds.map(async (id) => {
-        const value = this.#fresh(id)?.value ?? (await this.#counting.get(id)!);
-        const known = this.#counts.get(id) ?? UNKEPT;
+        const count = this.#fresh(id, now) ?? (await this.#counting.get(id)!);
+        // Another may be known by now: this answer has the one that it was given.
+        const known = this.#counts.get(id) === count ? count : UNKEPT;
         reads?.depend(known, known.until);
-        return value;
+        return count.value;
       }),
     );
   }
@@ -79,9 +82,9 @@ export class SeatCounts {
     for (const id of [...this.#counts.keys(), ...this.#counting.keys()]) this.forget(id);
   }
 
-  #fresh(id: string, forMs = 0): Count | undefined {
+  #fresh(id: string, at: number): Count | undefined {
     const known = this.#counts.get(id);
-    return known && performance.now() + forMs < known.until ? known : undefined;
+    return known && at < known.until ? known : undefined;
   }
 
   #count(ids: readonly string[], isHeard: boolean): void {
@@ -89,9 +92,10 @@ export class SeatCounts {
     ids.forEach((id, index) => {
       const one = counting.then((found) => {
         const { value, until } = found[index]!;
+        const count = new Count(value, until);
         // Forgotten meanwhile: good for who has waited, and for nobody after.
-        if (isHeard && this.#counting.get(id) === one) this.#keep(id, new Count(value, until));
-        return value;
+        if (isHeard && this.#counting.get(id) === one) this.#keep(id, count);
+        return count;
       });
       this.#counting.set(id, one);
       one.catch(() => undefined).finally(() => {
