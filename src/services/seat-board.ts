@@ -86,7 +86,11 @@ export class SeatBoard implements SeatReads {
 
   /** The seats of a date as they are now, until the caller gives the turn back. NOT_FOUND without such a date. */
   async copyOf(scheduleId: string, reads?: ReadSet): Promise<SeatCopy> {
-    const copy = await this.#copies.get(scheduleId);
+    return this.#copyOf(scheduleId, reads, false);
+  }
+
+  async #copyOf(scheduleId: string, reads: ReadSet | undefined, isCounted: boolean): Promise<SeatCopy> {
+    const copy = await this.#copies.get(scheduleId, isCounted);
     reads?.depend(copy.snapshot.source, this.#validUntil(copy));
     return copy;
   }
@@ -146,7 +150,7 @@ export class SeatBoard implements SeatReads {
 
   async #freeOf(id: string, reads?: ReadSet): Promise<number> {
     try {
-      return (await this.copyOf(id, reads)).snapshot.available;
+      return (await this.#copyOf(id, reads, true)).snapshot.available;
     } catch (error) {
       // Deleted meanwhile: nothing is left of it.
       if (error instanceof RequestError && error.code === 'NOT_FOUND') return 0;

@@ -24,8 +24,11 @@ const UNCHECKED_MAX_MS = 30_000;
 /** So old a copy is read anew, in the background: and not before so many times the time that took, so that large dates cost no more than small ones. */
 export const RELOAD_AFTER_MS = 10_000;
 const RELOAD_COST_FACTOR = 50;
-/** While nothing is heard from Redis, a copy is believed so long. */
+/** So much later where only the number of seats left is asked for: a page of concerts asks for that of many dates whose seats nobody looks at. */
+export const COUNTED_RELOAD_LATER_MS = 60_000;
+/** While nothing is heard from Redis, a copy is believed so long, or so many times as long as reading it takes. */
 export const UNHEARD_MS = 500;
+const UNHEARD_COST_FACTOR = 10;
 /** Seats in all copies of this process; those that were unused longest go first. About 0.2 kB each. */
 export const SEATS_IN_MEMORY_MAX = 500_000;
 /** What one asked for and others share has so long. */
@@ -43,6 +46,8 @@ export interface SeatCopy {
   /** By `performance.now()`. */
   checkAt: number;
   reloadAt: number;
+  /** How long the last reading took. */
+  costMs: number;
   /** Raised when everything must be read anew; `loaded` is what it was when that began. */
   turn: number;
   loaded: number;
@@ -82,16 +87,19 @@ export class SeatCopies {
     return this.#copies.has(scheduleId);
   }
 
-  /** True now, as far as anything that was told says. NOT_FOUND without such a date. */
-  async get(scheduleId: string): Promise<SeatCopy> {
+  /** True now, as far as anything that was told says. NOT_FOUND without such a date. `isCounted`: its number of seats left is all that is asked for. */
+  async get(scheduleId: string, isCounted = false): Promise<SeatCopy> {
     const copy = this.#copies.get(scheduleId);
     if (!copy) return byDeadline(this.#load(scheduleId), remainingMs());
     this.#use(copy);
-    const overdueMs = performance.now() - copy.checkAt;
-    const first = copy.epoch === '' ? overdueMs > 0 : this.#deaf || overdueMs > UNCHECKED_MAX_MS;
-    // While the database is away nothing better can be read, and nobody waits for that.
-    if (!this.signs.away && (first || copy.turn !== copy.loaded)) await byDeadline(this.#refresh(copy), remainingMs());
-    else if (overdueMs > 0 || copy.turn !== copy.loaded) void this.#refresh(copy).catch(() => undefined);
+    const now = performance.now();
+    const isWrong = copy.turn !== copy.loaded;
+    const first = copy.epoch === '' ? now > copy.checkAt : this.#deaf || now - copy.checkAt > UNCHECKED_MAX_MS;
+    const reload = now >= copy.reloadAt + (isCounted ? COUNTED_RELOAD_LATER_MS : 0);
+    // What was missed is asked for first, which is little; all is read anew for nobody who waits. While the database is away nothing better can be read.
+    if (!this.signs.away && (first || isWrong)) await byDeadline(this.#refresh(copy, false), remainingMs());
+    else if (now > copy.checkAt || isWrong) this.#refreshSoon(copy, reload);
+    if (first && reload) this.#refreshSoon(copy, performance.now() >= copy.reloadAt);
     this.#settle(copy);
     return copy;
   }
@@ -101,7 +109,8 @@ export class SeatCopies {
     const copy = this.#copies.get(scheduleId);
     if (!copy) return;
     this.#settle(copy);
-    if (copy.turn !== copy.loaded || performance.now() >= copy.checkAt) void this.#refresh(copy).catch(() => undefined);
+    const now = performance.now();
+    if (copy.turn !== copy.loaded || now >= copy.checkAt) this.#refreshSoon(copy, now >= copy.reloadAt);
   }
 
   /** What this process committed, before anybody was told. */
@@ -141,7 +150,7 @@ export class SeatCopies {
 
   async catchUp(copy: SeatCopy): Promise<void> {
     copy.checkAt = -Infinity;
-    await byDeadline(this.#refresh(copy), remainingMs());
+    await byDeadline(this.#refresh(copy, false), remainingMs());
   }
 
   /** The copies stay: answers that were made from them are made anew. */
@@ -187,7 +196,7 @@ export class SeatCopies {
     const forgotten = this.#forgotten;
     await within(this.#listen()).catch(() => undefined);
     const copy: SeatCopy = {
-      scheduleId, snapshot: new SeatSnapshot(), epoch: '', sequence: 0, recent: [], checkAt: -Infinity, reloadAt: -Infinity, turn: 1, loaded: 0, refreshing: null,
+      scheduleId, snapshot: new SeatSnapshot(), epoch: '', sequence: 0, recent: [], checkAt: -Infinity, reloadAt: -Infinity, costMs: 0, turn: 1, loaded: 0, refreshing: null,
     };
     await this.#reload(copy);
     // Forgotten meanwhile: good for who waits, and for nobody after.
@@ -206,15 +215,18 @@ export class SeatCopies {
     }
   }
 
-  #refresh(copy: SeatCopy): Promise<void> {
-    copy.refreshing ??= withDeadline(LOAD_MS, () => this.#refreshNow(copy)).finally(() => (copy.refreshing = null));
+  #refreshSoon(copy: SeatCopy, reload: boolean): void {
+    void this.#refresh(copy, reload).catch(() => undefined);
+  }
+
+  #refresh(copy: SeatCopy, reload: boolean): Promise<void> {
+    copy.refreshing ??= withDeadline(LOAD_MS, () => this.#refreshNow(copy, reload)).finally(() => (copy.refreshing = null));
     return copy.refreshing;
   }
 
-  async #refreshNow(copy: SeatCopy): Promise<void> {
-    const isWrong = copy.turn !== copy.loaded;
+  async #refreshNow(copy: SeatCopy, reload: boolean): Promise<void> {
     try {
-      if (isWrong || copy.epoch === '' || performance.now() >= copy.reloadAt) await this.#reload(copy);
+      if (reload || copy.turn !== copy.loaded || copy.epoch === '') await this.#reload(copy);
       await this.#compare(copy);
     } catch (error) {
       // A date that is gone is told of; a database that is away changes nothing, so what is known of it stays true.
@@ -224,7 +236,7 @@ export class SeatCopies {
         this.#drop(copy);
       }
       if (isGone || !this.signs.away) throw error;
-      copy.checkAt = copy.reloadAt = performance.now() + UNHEARD_MS;
+      copy.checkAt = copy.reloadAt = performance.now() + unheardMs(copy);
     }
   }
 
@@ -238,7 +250,7 @@ export class SeatCopies {
       if (copy.turn === copy.loaded) break;
       await this.#reload(copy);
     }
-    copy.checkAt = performance.now() + (copy.epoch === '' ? UNHEARD_MS : jittered(CHECK_AFTER_MS));
+    copy.checkAt = performance.now() + (copy.epoch === '' ? unheardMs(copy) : jittered(CHECK_AFTER_MS));
   }
 
   async #reload(copy: SeatCopy): Promise<void> {
@@ -256,7 +268,8 @@ export class SeatCopies {
     }
     copy.epoch = position?.epoch ?? '';
     copy.loaded = turn;
-    copy.reloadAt = performance.now() + jittered(RELOAD_AFTER_MS) + RELOAD_COST_FACTOR * (performance.now() - started);
+    copy.costMs = performance.now() - started;
+    copy.reloadAt = performance.now() + jittered(RELOAD_AFTER_MS) + RELOAD_COST_FACTOR * copy.costMs;
     this.#tell(copy, resync ? null : changed);
   }
 
@@ -294,7 +307,7 @@ export class SeatCopies {
       // One was lost.
       this.#tell(copy, copy.snapshot.apply(entryOf(message).changes, this.clock.now()));
       copy.checkAt = -Infinity;
-      void this.#refresh(copy).catch(() => undefined);
+      this.#refreshSoon(copy, false);
     }
   }
 
@@ -319,3 +332,5 @@ export class SeatCopies {
     if (numbers === null || numbers.length > 0) this.learned(copy, numbers);
   }
 }
+
+const unheardMs = ({ costMs }: SeatCopy): number => Math.max(UNHEARD_MS, UNHEARD_COST_FACTOR * costMs);

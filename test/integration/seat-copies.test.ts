@@ -11,6 +11,7 @@ import { SharedCopies } from '../../src/redis/shared-copies.js';
 import type { KnownOperation } from '../../src/server/known-operation.js';
 import { SharedAnswers } from '../../src/server/shared-answers.js';
 import { SeatBoard } from '../../src/services/seat-board.js';
+import { COUNTED_RELOAD_LATER_MS } from '../../src/services/seat-copies.js';
 import { sequenceOf, type SeatsEvent } from '../../src/services/seat-rooms.js';
 import type { BuiltConcert } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
@@ -48,6 +49,16 @@ class HeldLog extends SeatLog {
   }
 }
 const heldLog = () => new HeldLog(frontrow.app.redis, frontrow.app.redisRun);
+
+/** Everything is read anew when the test says so. */
+class HeldReading extends SharedCopies {
+  before: Promise<void> = Promise.resolve();
+
+  override async one<T>(_name: string, read: () => Promise<T>): Promise<T> {
+    await this.before;
+    return read();
+  }
+}
 
 /** Committed, and told to nobody. */
 async function sold(number: number): Promise<SeatChange> {
@@ -121,14 +132,8 @@ test('C7: so is who comes before everything is read anew, when that is ahead of 
 });
 
 test('C7: new prices are told of at once, not only when they have been read: who goes on later from their sequence has heard of them', async () => {
-  const reading = { before: Promise.resolve() };
-  class SlowCopies extends SharedCopies {
-    override async one<T>(_name: string, read: () => Promise<T>): Promise<T> {
-      await reading.before;
-      return read();
-    }
-  }
-  const board = boardOf({ shared: new SlowCopies(frontrow.app.redis) });
+  const reading = new HeldReading(frontrow.app.redis);
+  const board = boardOf({ shared: reading });
   const watcher = await watch(board, null);
   await watcher.next();
   const copy = await board.copyOf(concert.scheduleId);
@@ -198,4 +203,53 @@ test('C5: an answer that is kept is given no more once messages may be lost, nor
   board.hear();
   expect([await ask(), made]).toEqual(['SOLD', 4]);
   expect([await ask(), made]).toEqual(['SOLD', 4]);
+});
+
+test('C5: after a quiet time only what was missed is asked for before the copy is told, and everything is read anew for nobody who waits', async () => {
+  const reading = new HeldReading(frontrow.app.redis);
+  const board = boardOf({ shared: reading });
+  await board.copyOf(concert.scheduleId);
+  await sold(3);
+  await logSilently(3);
+  await sold(4);
+  const goOn = Promise.withResolvers<void>();
+  reading.before = goOn.promise;
+  passTime(86_400_000);
+  const copy = await board.copyOf(concert.scheduleId);
+  expect([3, 4].map((number) => copy.snapshot.statusOf(number))).toEqual(['SOLD', 'AVAILABLE']);
+  goOn.resolve();
+  await copy.refreshing;
+  expect(copy.snapshot.statusOf(4)).toBe('SOLD');
+});
+
+test('C5: a copy of which only the number of seats left is asked for is read anew a minute later than others', async () => {
+  const board = boardOf();
+  const copy = await board.copyOf(concert.scheduleId);
+  const readsAfter = async (ms: number, ask: () => Promise<unknown>): Promise<boolean> => {
+    passTime(ms);
+    const before = copy.reloadAt;
+    await ask();
+    await copy.refreshing;
+    return copy.reloadAt !== before;
+  };
+  const left = () => board.available([concert.scheduleId]);
+  copy.reloadAt = performance.now();
+  expect(COUNTED_RELOAD_LATER_MS).toBe(60_000);
+  expect(await readsAfter(55_000, left)).toBe(false);
+  expect(await readsAfter(100_000, left)).toBe(true);
+  copy.reloadAt = performance.now();
+  expect(await readsAfter(155_000, () => board.copyOf(concert.scheduleId))).toBe(true);
+});
+
+test('C5: without Redis a date that takes long to read is read less often', async () => {
+  let passed = 0;
+  class Away extends SeatLog {
+    /** Each reading takes a second. */
+    override since(): ReturnType<SeatLog['since']> {
+      passTime((passed += 1000));
+      return Promise.reject(new Error('away'));
+    }
+  }
+  const copy = await boardOf({ log: new Away(frontrow.app.redis, frontrow.app.redisRun) }).copyOf(concert.scheduleId);
+  expect(copy.checkAt - performance.now()).toBeGreaterThan(9000);
 });

@@ -10,7 +10,7 @@ function date(): SeatCopy & { change(number: number, status: SeatStatus): void }
   const snapshot = new SeatSnapshot();
   snapshot.load(Array.from({ length: SEATS }, (_, index) => ({ id: String(index), number: index + 1, section: 'A', row: '1', grade: 'R', price: 1, status: 'AVAILABLE' as const, version: 0, heldUntil: null })), 0);
   const copy = {
-    scheduleId: 'date', snapshot, epoch: 'e', sequence: 0, recent: [], checkAt: 0, reloadAt: 0, turn: 0, loaded: 0, refreshing: null,
+    scheduleId: 'date', snapshot, epoch: 'e', sequence: 0, recent: [], checkAt: 0, reloadAt: 0, costMs: 0, turn: 0, loaded: 0, refreshing: null,
     change: (number: number, status: SeatStatus) => {
       copy.sequence += 1;
       snapshot.apply([{ number, status, version: copy.sequence, heldUntil: null }], 0);
