@@ -41,7 +41,7 @@ const SETTLED_WITHIN_MS = 60_000;
 
 const GUARD_OFF = {
   name: 'a payment that does not look whether the hold is over',
-  edits: [{ file: 'services/payment.service.ts', find: "if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');", replace: '' }],
+  edits: [{ file: 'domain/payment.ts', find: "if (isOver(hold, now)) throw new ReservationNotPayable('EXPIRED');", replace: '' }],
   kinds: ['late-payment', 'invariant paid-in-time'],
 };
 

@@ -46,7 +46,10 @@ const ENDS_WITHIN_MS = 10_000;
 
 const APPLICATION_CLOCK = {
   name: 'the clock of the process deciding whether a hold is over',
-  edits: [{ file: 'database/clock.ts', find: 'return instantOf(row!.now);', replace: 'void row;\n  return new Date();' }],
+  edits: [
+    { file: 'database/clock.ts', find: 'return instantOf(row!.now);', replace: 'void row;\n  return new Date();' },
+    { file: 'database/repositories/sale.repository.ts', find: 'return last ? instantOf(last.now) : null;', replace: 'return last ? new Date() : null;' },
+  ],
   kinds: ['freed-early'],
 };
 

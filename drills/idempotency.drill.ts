@@ -38,8 +38,8 @@ const AMOUNT_MAX = 1_000_000;
 const GUARD_OFF = {
   name: 'a charge that does not look for its key',
   edits: [
-    { file: 'services/wallet.service.ts', find: 'em.findOne(Charge, { userId, idempotencyKey })', replace: 'em.findOne(Charge, { userId, idempotencyKey: uuid() })' },
-    { file: 'services/wallet.service.ts', find: 'em.create(Charge, { id, userId, idempotencyKey, amount,', replace: 'em.create(Charge, { id, userId, idempotencyKey: id, amount,' },
+    { file: 'services/charge.ts', find: 'if (earlier) {', replace: 'if (earlier && !earlier) {' },
+    { file: 'database/repositories/sale-writes.repository.ts', find: '[id, userId, idempotencyKey, amount, balance, chargedAt]', replace: '[id, userId, idempotencyKey && id, amount, balance, chargedAt]' },
   ],
   kinds: ['two-results', 'key-reused'],
 };

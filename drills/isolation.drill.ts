@@ -56,6 +56,8 @@ const REPEATABLE_READ = {
 const GUARD_OFF = {
   name: 'a wallet that is neither locked nor compared with its version',
   edits: [
+    { file: 'database/repositories/sale.repository.ts', find: 'where user_id in (?) order by user_id ${FOR_UPDATE(wait)}`', replace: 'where user_id in (?) order by user_id ${wait ? "" : ""}`' },
+    { file: 'database/repositories/sale-writes.repository.ts', find: '(user_id = ? and version = ?)', replace: '(user_id = ? and ? is not null)' },
     { file: 'database/repositories/wallet.repository.ts', find: 'em.findOneOrFail(Wallet, { userId }, { lockMode: LockMode.PESSIMISTIC_WRITE })', replace: 'em.findOneOrFail(Wallet, { userId })' },
     { file: 'database/entities/wallet.entity.ts', find: 'p.integer().version()', replace: 'p.integer().default(1)' },
   ],

@@ -4,10 +4,10 @@ import type { FrontrowNode } from './processes.js';
 
 /** When the database's clock was read for each payment, also for those that were too late: what is decided then is in no row and in no answer. */
 
-const ANCHOR = "if (isOver(reservation, now)) throw new ReservationNotPayable('EXPIRED');";
+const ANCHOR = 'if (!this.repeated) assertPayable(this.reservation, date, this.wallet.balance, now!);';
 
 /** The process tells what it has read; nothing else of it changes. */
-const TELLS: Edit = { file: 'services/payment.service.ts', find: ANCHOR, replace: `console.log('judged ' + reservationId + ' ' + now.getTime());\n  ${ANCHOR}` };
+const TELLS: Edit = { file: 'services/pay.ts', find: ANCHOR, replace: `console.log('judged ' + reservationId + ' ' + now!.getTime());\n      ${ANCHOR}` };
 
 /** A mutant that is planted into the same file is left as it is; the times of the answers must do then. */
 export function tellingEdits(): Edit[] {
