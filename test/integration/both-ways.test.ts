@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parse, type OperationDefinitionNode, type TypeNode } from 'graphql';
 import { v7 as uuid } from 'uuid';
-import { AcceptedTypes } from '../../src/server/accepted-types.js';
+import { ACCEPTED_TYPES_MAX, AcceptedTypes } from '../../src/server/accepted-types.js';
 import { ErrorEdge } from '../../src/server/errors.js';
 import { KNOWN_DOCUMENTS } from '../../src/server/known-documents.js';
 import { Lane } from '../../src/server/lane.js';
@@ -151,6 +151,28 @@ test.each(['application/json', 'application/json; charset=utf-8', '*/*', 'applic
   await answer('apollo', { query: '{ currency }' }, { accept });
   await expectAlike({ query: '{ currency }' }, {}, { accept });
   await expectAlike({ query: documents.get('Schedules')!, variables: {} }, {}, { accept });
+});
+
+test.each([
+  '*/*', 'application/json', 'application/json, text/plain, */*', 'application/json, multipart/mixed', 'application/graphql-response+json',
+  'application/graphql-response+json, application/json', 'application/graphql-response+json,application/json;q=0.9',
+  'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
+])('a common client that accepts %s is known from the start, with the type that Apollo chooses', async (accept) => {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json', accept }, body: JSON.stringify({ query: '{ currency }' }) };
+  const response = await sendBy('apollo', `${frontrow.client().url}/graphql`, init);
+  expect(response.headers.get('content-type')).toBe(new AcceptedTypes().typeFor(accept));
+});
+
+test(`however many odd Accept headers come, the common ones and the last ${ACCEPTED_TYPES_MAX / 2} are known`, () => {
+  const accepted = new AcceptedTypes();
+  const odd = (count: number): string => `application/json;q=0.${count}`;
+  for (let count = 1; count <= 10 * ACCEPTED_TYPES_MAX; count += 1) {
+    accepted.learn(odd(count), 'text/odd');
+    accepted.learn('*/*', 'text/odd');
+  }
+  for (const common of [undefined, '*/*', 'application/json']) expect(accepted.typeFor(common)).toBe('application/json; charset=utf-8');
+  expect(accepted.typeFor(odd(1))).toBeUndefined();
+  for (let count = 9.5 * ACCEPTED_TYPES_MAX + 1; count <= 10 * ACCEPTED_TYPES_MAX; count += 1) expect(accepted.typeFor(odd(count))).toBe('text/odd');
 });
 
 test('an origin that is listed, and one that is not', async () => {
