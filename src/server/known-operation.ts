@@ -1,6 +1,7 @@
 import { execute, getVariableValues, type DocumentNode, type ExecutionResult, type GraphQLError, type GraphQLSchema, type OperationDefinitionNode } from 'graphql';
 import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
 import type { Context } from '../context.js';
+import type { CompileBudget } from './compile-budget.js';
 import { labelOf } from './operation-rules.js';
 import { sharedRootOf, type SharedRoot } from './shared-fields.js';
 
@@ -16,12 +17,15 @@ export class KnownOperation {
   /** Null for one whose answer is its sender's alone. */
   readonly sharedRoot: SharedRoot | null;
   #uses = 0;
-  #compiled: CompiledQuery | null = null;
+  /** Null where it cannot be compiled, undefined as long as nobody has tried. */
+  #compiled: CompiledQuery | null | undefined;
 
   constructor(
     private readonly schema: GraphQLSchema,
     private readonly document: DocumentNode,
     readonly definition: OperationDefinitionNode,
+    /** Null for one of our own. */
+    private readonly budget: CompileBudget | null,
   ) {
     this.label = labelOf(schema, definition);
     this.sharedRoot = sharedRootOf(schema, document, definition);
@@ -46,10 +50,13 @@ export class KnownOperation {
 
   #forUse(): CompiledQuery | null {
     this.#uses += 1;
-    if (this.#uses !== COMPILED_FROM_USE) return this.#compiled;
+    if (this.#compiled === undefined && this.#uses >= COMPILED_FROM_USE) this.#compiled = this.budget ? this.budget.spend(() => this.#compile()) : this.#compile();
+    return this.#compiled ?? null;
+  }
+
+  #compile(): CompiledQuery | null {
     const compiled = compileQuery(this.schema, this.document, this.definition.name?.value, { disablingCapturingStackErrors: true });
-    if (isCompiledQuery(compiled)) this.#compiled = compiled;
-    return this.#compiled;
+    return isCompiledQuery(compiled) ? compiled : null;
   }
 
   /** Without data nothing has run: the compiled code has refused variables that are good. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Kind, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { Recent } from '../domain/recent.js';
+import { CompileBudget } from './compile-budget.js';
 import { KnownOperation } from './known-operation.js';
 import { checkedDocument } from './operation-rules.js';
 
@@ -25,6 +26,7 @@ export class KnownOperations {
   readonly #ownByHash = new Map<string, KnownDocument>();
   readonly #recent = new Recent<string, KnownDocument>(KNOWN_DOCUMENTS_MAX);
   readonly #byHash = new Recent<string, KnownDocument>(KNOWN_DOCUMENTS_MAX);
+  readonly #budget = new CompileBudget();
 
   constructor(
     private readonly schema: GraphQLSchema,
@@ -32,7 +34,7 @@ export class KnownOperations {
     ownDocuments: readonly string[] = [],
   ) {
     for (const text of ownDocuments) {
-      const document = this.#checked(text);
+      const document = this.#checked(text, null);
       if (!document) continue;
       this.#own.set(text, document);
       this.#ownByHash.set(document.hash, document);
@@ -49,7 +51,7 @@ export class KnownOperations {
 
   /** Without running it. False for one that is not valid here. */
   teach(text: string): boolean {
-    const checked = this.byText(text) ?? this.#checked(text);
+    const checked = this.byText(text) ?? this.#checked(text, this.#budget);
     if (checked && !this.byText(text)) this.#remember(checked);
     return checked !== undefined;
   }
@@ -57,7 +59,7 @@ export class KnownOperations {
   /** The document must have passed every rule. */
   learn(text: string, document: DocumentNode): void {
     if (text.length > KNOWN_DOCUMENT_MAX_LENGTH || this.byText(text)) return;
-    this.#remember(this.#known(text, document));
+    this.#remember(this.#known(text, document, this.#budget));
   }
 
   #remember(document: KnownDocument): void {
@@ -65,17 +67,17 @@ export class KnownOperations {
     this.#byHash.set(document.hash, document);
   }
 
-  #checked(text: string): KnownDocument | undefined {
+  #checked(text: string, budget: CompileBudget | null): KnownDocument | undefined {
     const checked = checkedDocument(this.schema, text, this.production);
-    return 'document' in checked ? this.#known(text, checked.document) : undefined;
+    return 'document' in checked ? this.#known(text, checked.document, budget) : undefined;
   }
 
-  #known(text: string, document: DocumentNode): KnownDocument {
+  #known(text: string, document: DocumentNode, budget: CompileBudget | null): KnownDocument {
     const definitions = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
     const operations = new Map<string | null, KnownOperation>();
     for (const definition of definitions) {
       if (definition.operation === 'subscription') continue;
-      const operation = new KnownOperation(this.schema, document, definition);
+      const operation = new KnownOperation(this.schema, document, definition, budget);
       if (definition.name) operations.set(definition.name.value, operation);
       if (definitions.length === 1) operations.set(null, operation);
     }
