@@ -111,7 +111,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const redisRun = new ServerRun(redis);
   const gate = new SeatGate(redis, redisRun);
   const shared = new SharedCopies(redis);
-  const catalogue = new Catalogue(new CatalogueGeneration(redis), shared, pubsub, lastKnown);
+  const catalogue = new Catalogue(new CatalogueGeneration(redis, redisRun), shared, pubsub, lastKnown);
   const board = new SeatBoard({ transactions, log: new SeatLog(redis, redisRun), shared, pubsub, signs: databaseSigns, lastKnown });
   tellWhetherHeard(subscriber, [catalogue, board]);
 

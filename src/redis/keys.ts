@@ -16,8 +16,8 @@ export const keys = {
   sharedCopy: (name: string): string => `frontrow:{copies}:${name}`,
   /** String with a TTL: the process that reads it now. */
   sharedCopyLock: (name: string): string => `frontrow:{copies}:${name}:lock`,
-  /** Hash: epoch and generation of the catalogue, one more with each change of it. */
-  catalogue: (): string => 'frontrow:catalogue',
+  /** Hash with a TTL: epoch and generation of the catalogue, one more with each change of it. Of one run of the server: see ServerRun. */
+  catalogue: (run: string): string => `frontrow:catalogue:${run}`,
   /** Sorted set: waiting user → place. */
   queueWaiting: (concertId: string): string => `${ofConcert(concertId)}:queue:waiting`,
   /** Sorted set: admitted user → end of the pass in ms. */

@@ -195,11 +195,17 @@ export class Catalogue implements ReadSource, CatalogueReads {
     this.#loading = new Map(loading);
   }
 
+  /** Redis counts anew; or another catalogue was changed: the channels of a Redis are shared by those who share nothing else of it. */
+  async #lookAgain(): Promise<void> {
+    const generation = await within(this.generations.current()).catch(() => null);
+    if (generation && this.#isNews(generation)) this.#begin(generation);
+  }
+
   #listen(): Promise<unknown> {
     this.#listening ??= this.pubsub
       .listen<'catalogueChanged'>(topics.catalogueChanged(), (generation) => {
-        // The channels of a Redis are shared by those who share nothing else of it.
-        if (generation.epoch === this.#generation.epoch && this.#isNews(generation)) this.#begin(generation);
+        if (generation.epoch !== this.#generation.epoch) void this.#lookAgain();
+        else if (this.#isNews(generation)) this.#begin(generation);
       })
       .catch((error: unknown) => {
         this.#listening = null;

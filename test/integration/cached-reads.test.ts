@@ -84,7 +84,7 @@ test('C5: of 1,000 who ask at once for a page of concerts, on two instances, one
 test('C5: without Redis to share by, each instance asks once for all its own', async () => {
   const down = new SharedCopies({ callBuffer: () => Promise.reject(new Error('away')) } as never);
   let reads = 0;
-  const catalogue = catalogueOf(new CatalogueGeneration(frontrow.app.redis), down);
+  const catalogue = catalogueOf(new CatalogueGeneration(frontrow.app.redis, frontrow.app.redisRun), down);
   const values = await Promise.all(Array.from({ length: 1000 }, () => catalogue.one('thing', 'a', async () => (reads += 1))));
   expect(new Set(values)).toEqual(new Set([1]));
   expect(reads).toBe(1);
@@ -133,11 +133,11 @@ class NeverRaised extends CatalogueGeneration {
 }
 
 test('C5: an old value that comes late never wins, in this process or in another', async () => {
-  expect(await lateOldValue(new CatalogueGeneration(frontrow.app.redis))).toBe('new');
+  expect(await lateOldValue(new CatalogueGeneration(frontrow.app.redis, frontrow.app.redisRun))).toBe('new');
 });
 
 test('C5: negative control: without generations it does', async () => {
-  expect(await lateOldValue(new NeverRaised(frontrow.app.redis))).toBe('old');
+  expect(await lateOldValue(new NeverRaised(frontrow.app.redis, frontrow.app.redisRun))).toBe('old');
 });
 
 test('C5: seats that were read before a change are corrected by the log, whichever comes first', async () => {
@@ -242,7 +242,7 @@ test('C5: without Redis seats are read from the database again and again, by one
 test('C5: when the word of a change of the catalogue is lost, it is right once an item is due', async () => {
   expect(await titleOf(1)).toBe('A Test Night');
   await frontrow.app.transactions.fork().execute('update concert set title = ? where id = ?', ['Unheard Of', concert.id], 'run');
-  await frontrow.app.redis.hincrby(keys.catalogue(), 'generation', 1);
+  await frontrow.app.redis.hincrby(keys.catalogue(await frontrow.app.redisRun.current()), 'generation', 1);
   expect(await titleOf(1)).toBe('A Test Night');
   passTime(1.25 * ITEM_KEPT_MS);
   await eventually(async () => (await titleOf(1)) === 'Unheard Of', 'the new title');
@@ -339,7 +339,7 @@ test('C5: memory is bounded: what was unused longest is read again, in copies of
   expect(await readsOf(tight, second)).toBe(0);
   expect(await readsOf(tight, first)).toBe(1);
   let reads = 0;
-  const catalogue = catalogueOf(new CatalogueGeneration(frontrow.app.redis), unshared(), 2);
+  const catalogue = catalogueOf(new CatalogueGeneration(frontrow.app.redis, frontrow.app.redisRun), unshared(), 2);
   const ask = (id: string) => catalogue.one('bound', id, async () => (reads += 1));
   for (const id of ['a', 'b', 'a', 'c', 'c', 'a']) await ask(id);
   expect(reads).toBe(4);
