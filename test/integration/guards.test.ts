@@ -1,16 +1,18 @@
 import {
-  getNamedType, getNullableType, isCompositeType, isEnumType, isInputObjectType, isListType, isObjectType, isRequiredArgument, isRequiredInputField,
-  type GraphQLField, type GraphQLInputType, type GraphQLSchema,
+  getNamedType, getNullableType, isCompositeType, isEnumType, isInputObjectType, isListType, isObjectType, isRequiredArgument, isRequiredInputField, parse,
+  type GraphQLField, type GraphQLInputType, type GraphQLSchema, type OperationDefinitionNode,
 } from 'graphql';
 import { Query, Resolver, Subscription } from 'type-graphql';
 import { v7 as uuid } from 'uuid';
 import { applyGuards, BehindQueue, Public, SignedIn, type Access, type QueueGuard } from '../../src/resolvers/access.js';
 import { resolvers } from '../../src/resolvers/index.js';
 import { buildSchema } from '../../src/schema/build-schema.js';
+import { sharedRootOf } from '../../src/server/shared-fields.js';
 import type { Buyer } from '../support/builder.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf } from '../support/queue.js';
 import { socketErrors } from '../support/raw-socket.js';
+import { read } from '../support/sources.js';
 
 /** What anybody may use. A new field is added here by hand, by somebody who has thought about it. */
 const PUBLIC_FIELDS = [
@@ -43,6 +45,21 @@ const fields = rootFields(schema);
 const protectedFields = fields.filter(({ access }) => access !== 'public');
 const adminFields = fields.filter(({ access }) => access === 'admin');
 const queueFields = fields.filter(({ queue }) => queue !== undefined);
+
+/** Whether a session that was good within the last second is believed for an operation of this field alone. */
+function isRemembered(operation: string, name: string): boolean {
+  const document = parse(`${operation} { ${name} }`);
+  return sharedRootOf(schema, document, document.definitions[0] as OperationDefinitionNode) !== null;
+}
+
+test('a session is remembered for the queries that docs/edge.md names and nothing else: each is open to guests, or the same for all who have a pass', () => {
+  const remembered = fields.filter(({ operation, field }) => isRemembered(operation, field.name));
+  const documented = /^\| that a session is good \| (.*?) \|/m.exec(read('docs/edge.md'))![1]!.matchAll(/`(\w+)`/g);
+  expect([...remembered.map(({ field }) => field.name), '__typename'].sort()).toEqual([...documented].map(([, name]) => name).sort());
+  expect(remembered.filter(({ operation, access, queue }) => operation !== 'query' || (access !== 'public' && (queue === undefined || queue.countsAttempt)))).toEqual([]);
+  expect(isRemembered('query', '__typename currency')).toBe(true);
+  expect(isRemembered('query', 'currency me')).toBe(false);
+});
 
 let frontrow: Frontrow;
 let concert: { id: string; scheduleId: string };
