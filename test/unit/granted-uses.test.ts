@@ -15,9 +15,18 @@ test('a process gives a tenth of what is left, for a second at most, and never b
   expect(grants.has('a', GRANTED_MS)).toBe(false);
   expect(useAll(grants, GRANTED_MS - 1)).toBe(Math.floor((MAX - 1) * GRANTED_SHARE));
   expect(grants.has('b', 0)).toBe(false);
+  grants.take('a', 0);
   grants.learn('a', 100, 5, 0);
   expect(grants.has('a', 5)).toBe(false);
   expect(useAll(grants, 4)).toBe(10);
+});
+
+test('what it has given and not told is not left', () => {
+  const grants = new GrantedUses(MAX);
+  grants.learn('a', 1, WINDOW_MS, 0);
+  const untold = useAll(grants, 0);
+  grants.learn('a', 100, WINDOW_MS, 0);
+  expect(useAll(grants, 0)).toBe(Math.floor((MAX - 100 - untold) * GRANTED_SHARE));
 });
 
 test('of less than ten it gives none, and of what is over neither', () => {
