@@ -4,6 +4,10 @@
  */
 const ofConcert = (concertId: string): string => `frontrow:{${concertId}}`;
 
+/** One more with each change of what is shared: processes of two versions run beside each other during a deploy. */
+const COPY_SHAPE = 1;
+const copyOf = (name: string): string => `frontrow:{copies}:${COPY_SHAPE}:${name}`;
+
 export const keys = {
   /** Hash: seat number → `holder|reservation|end`; the end in ms of Redis's clock. Of one run of the server: see ServerRun. */
   seatGate: (run: string, concertId: string, scheduleId: string): string => `${ofConcert(concertId)}:gate:${scheduleId}:${run}`,
@@ -13,9 +17,9 @@ export const keys = {
     return [log, `${log}:entries`, `${log}:versions`];
   },
   /** Bytes with a short TTL: what one process has read, for all others that want the same now. */
-  sharedCopy: (name: string): string => `frontrow:{copies}:${name}`,
+  sharedCopy: copyOf,
   /** String with a TTL: the process that reads it now. */
-  sharedCopyLock: (name: string): string => `frontrow:{copies}:${name}:lock`,
+  sharedCopyLock: (name: string): string => `${copyOf(name)}:lock`,
   /** Hash with a TTL: epoch and generation of the catalogue, one more with each change of it. Of one run of the server: see ServerRun. */
   catalogue: (run: string): string => `frontrow:catalogue:${run}`,
   /** Sorted set: waiting user → place. */

@@ -20,6 +20,8 @@ const FIRST_WAIT_MS = 4;
 const LONGEST_WAIT_MS = 64;
 /** Those in one call. */
 const COPIES_MAX = 200;
+/** Stands for one that is too large to share; copies begin with another byte. */
+const OWN = 'SELF';
 
 const ask = new Script<never>('copy-ask');
 const give = new Script<never>('copy-give');
@@ -27,14 +29,15 @@ const give = new Script<never>('copy-give');
 export class SharedCopies {
   constructor(private readonly redis: Redis) {}
 
-  async one<T>(name: string, read: () => Promise<T>): Promise<T> {
-    const [value] = await this.each([name], async () => [await read()]);
+  /** What is not `small` is read by each for himself: packing it takes the process, and sending it the connection, for longer than it may be kept from all others. */
+  async one<T>(name: string, read: () => Promise<T>, small: (value: T) => boolean = () => true): Promise<T> {
+    const [value] = await this.each<T>([name], async () => [await read()], small);
     if (value instanceof Error) throw value;
     return value as T;
   }
 
   /** `read` is asked for those, by their places in `names`, that nobody else reads. What is an Error or nothing is not shared. */
-  async each<T>(names: readonly string[], read: (indexes: readonly number[]) => Promise<(T | Error)[]>): Promise<(T | Error)[]> {
+  async each<T>(names: readonly string[], read: (indexes: readonly number[]) => Promise<(T | Error)[]>, small: (value: T) => boolean = () => true): Promise<(T | Error)[]> {
     if (names.length > COPIES_MAX) return read(names.map((_name, index) => index));
     const id = uuid();
     const values = new Array<T | Error>(names.length);
@@ -43,12 +46,14 @@ export class SharedCopies {
     const until = performance.now() + READING_MS;
     for (let wait = FIRST_WAIT_MS; missing.length > 0; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
       const replies = await this.#ask(id, missing.map((index) => names[index]!));
-      const mine = replies === null ? missing : missing.filter((_index, place) => isWord(replies[place]!, 'READ'));
-      const waiting = replies === null ? [] : missing.filter((_index, place) => isWord(replies[place]!, 'WAIT'));
-      replies?.forEach((reply, place) => {
-        if (!isWord(reply, 'READ') && !isWord(reply, 'WAIT')) values[missing[place]!] = deserialize(reply) as T;
+      const [mine, waiting]: [number[], number[]] = [[], []];
+      missing.forEach((index, place) => {
+        const copy = replies === null ? null : copyOf<T>(replies[place]!);
+        if (copy === 'WAIT') waiting.push(index);
+        else if (copy === null) mine.push(index);
+        else values[index] = copy.value;
       });
-      if (mine.length > 0) put(mine, await this.#read(id, names, mine, read));
+      if (mine.length > 0) put(mine, await this.#read(id, names, mine, read, small));
       missing = waiting;
       if (missing.length === 0) break;
       if (performance.now() >= until) {
@@ -60,14 +65,14 @@ export class SharedCopies {
     return values;
   }
 
-  async #read<T>(id: string, names: readonly string[], mine: readonly number[], read: (indexes: readonly number[]) => Promise<(T | Error)[]>): Promise<(T | Error)[]> {
+  async #read<T>(id: string, names: readonly string[], mine: readonly number[], read: (indexes: readonly number[]) => Promise<(T | Error)[]>, small: (value: T) => boolean): Promise<(T | Error)[]> {
     let found: (T | Error)[] = [];
     try {
       found = await read(mine);
       return found;
     } finally {
       // Nobody waits for this: who asked has the answer.
-      void this.#give(id, mine.map((index) => names[index]!), mine.map((_index, place) => found[place]));
+      void this.#give(id, mine.map((index) => names[index]!), mine.map((_index, place) => found[place]), small);
     }
   }
 
@@ -80,9 +85,9 @@ export class SharedCopies {
     }
   }
 
-  async #give(id: string, names: readonly string[], values: readonly unknown[]): Promise<void> {
+  async #give<T>(id: string, names: readonly string[], values: readonly (T | Error | undefined)[], small: (value: T) => boolean): Promise<void> {
     try {
-      const copies = values.map((value) => (value === null || value === undefined || value instanceof Error ? '' : serialize(value)));
+      const copies = values.map((value) => packed(value, small));
       await within(give.runBytes(this.redis, keysOf(names), [id, COPY_KEPT_MS, ...copies]));
     } catch {
       // Those who wait read for themselves.
@@ -92,3 +97,19 @@ export class SharedCopies {
 
 const keysOf = (names: readonly string[]): string[] => names.flatMap((name) => [keys.sharedCopy(name), keys.sharedCopyLock(name)]);
 const isWord = (reply: Buffer, word: string): boolean => reply.length === 4 && reply.toString('latin1') === word;
+
+function packed<T>(value: T | Error | undefined, small: (value: T) => boolean): Buffer | string {
+  if (value === null || value === undefined || value instanceof Error) return '';
+  return small(value) ? serialize(value) : OWN;
+}
+
+/** Null: to be read; of a copy that cannot be understood, too. */
+function copyOf<T>(reply: Buffer): { value: T } | 'WAIT' | null {
+  if (isWord(reply, 'WAIT')) return 'WAIT';
+  if (isWord(reply, 'READ') || isWord(reply, OWN)) return null;
+  try {
+    return { value: deserialize(reply) as T };
+  } catch {
+    return null;
+  }
+}

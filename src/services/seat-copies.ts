@@ -35,6 +35,8 @@ export const SEATS_IN_MEMORY_MAX = 500_000;
 const LOAD_MS = 4000;
 /** Entries that a copy remembers, for watchers that were away for a moment. */
 const RECENT_MAX = 1000;
+/** Of a date with more each process reads the seats for itself. */
+export const SHARED_SEATS_MAX = 20_000;
 
 export interface SeatCopy {
   readonly scheduleId: string;
@@ -283,7 +285,7 @@ export class SeatCopies {
       if (seats.length === 0 && !(await em.findOne(Schedule, { id: scheduleId, deletedAt: null }, { fields: ['id'] }))) throw notFound('date');
       return { sequence: position?.sequence ?? 0, seats };
     };
-    const found = position ? await this.shared.one(`seats:${scheduleId}:${position.epoch}:${position.reset}`, read) : await read();
+    const found = position ? await this.shared.one(`seats:${scheduleId}:${position.epoch}:${position.reset}`, read, ({ seats }) => seats.length <= SHARED_SEATS_MAX) : await read();
     if (!this.clock.isKnown) await this.clock.look(this.transactions.fork());
     return { position, ...found };
   }

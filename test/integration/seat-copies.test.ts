@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { serialize } from 'node:v8';
 import { LastKnown } from '../../src/database/last-known.js';
 import { serviceUnavailable } from '../../src/domain/errors.js';
 import { ReadSet } from '../../src/domain/read-set.js';
@@ -11,7 +12,7 @@ import { SharedCopies } from '../../src/redis/shared-copies.js';
 import type { KnownOperation } from '../../src/server/known-operation.js';
 import { SharedAnswers } from '../../src/server/shared-answers.js';
 import { SeatBoard } from '../../src/services/seat-board.js';
-import { COUNTED_RELOAD_LATER_MS } from '../../src/services/seat-copies.js';
+import { COUNTED_RELOAD_LATER_MS, SHARED_SEATS_MAX } from '../../src/services/seat-copies.js';
 import { sequenceOf, type SeatsEvent } from '../../src/services/seat-rooms.js';
 import type { BuiltConcert } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
@@ -252,4 +253,30 @@ test('C5: without Redis a date that takes long to read is read less often', asyn
   }
   const copy = await boardOf({ log: new Away(frontrow.app.redis, frontrow.app.redisRun) }).copyOf(concert.scheduleId);
   expect(copy.checkAt - performance.now()).toBeGreaterThan(9000);
+});
+
+test('C5: what is too large to share is read by each for himself, and nobody waits for the other', async () => {
+  expect(SHARED_SEATS_MAX).toBe(20_000);
+  const [first, other] = [new SharedCopies(frontrow.app.redis), new SharedCopies(frontrow.app.redis)];
+  const read = (text: string) => () => Promise.resolve(text);
+  const small = (text: string) => text.length <= 5;
+  for (const [name, text, seen] of [['small', 'small', 'small'], ['large', 'larger', 'another']] as const) {
+    expect(await first.one(name, read(text), small)).toBe(text);
+    await eventually(() => frontrow.app.redis.exists(keys.sharedCopy(name)), 'the copy');
+    expect(await other.one(name, read('another'), small)).toBe(seen);
+  }
+  // While another one reads it, too.
+  const reading = Promise.withResolvers<string>();
+  const slow = first.one('large', () => reading.promise, small);
+  expect(await other.one('large', read('my own'), small)).toBe('my own');
+  reading.resolve('larger');
+  await slow;
+});
+
+test('C5: a copy of another version, or one that cannot be understood, is read as if there were none', async () => {
+  const { redis } = frontrow.app;
+  await redis.set('frontrow:{copies}:strange', serialize('of the version before'));
+  expect(await new SharedCopies(redis).one('strange', () => Promise.resolve('read'))).toBe('read');
+  await redis.set(keys.sharedCopy('strange'), Buffer.from([0xff, 0x0f, 0x99]));
+  expect(await new SharedCopies(redis).one('strange', () => Promise.resolve('read anew'))).toBe('read anew');
 });

@@ -1,7 +1,8 @@
 -- Asks for copies that other processes may have read; of those that are not there the asker may read each that nobody else is reading.
 -- KEYS     twos: copy, its lock
 -- ARGV[1]  id of the asker    ARGV[2]  ms within which it must have read them
--- Replies  for each: the copy, 'READ' (the asker is to read it), or 'WAIT' (another one reads it); copies begin with another byte
+-- Replies  for each: the copy, 'READ' (the asker is to read it), or 'WAIT' (another one reads it); copies begin with another byte, but for
+--          'SELF': too large to be shared, each reads it for himself
 local reply = {}
 for index = 1, #KEYS, 2 do
   local copy = redis.call('GET', KEYS[index])
