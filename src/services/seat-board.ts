@@ -14,7 +14,7 @@ import { within } from '../redis/within.js';
 import { DatabaseClock } from './database-clock.js';
 import { SeatCopies, type SeatCopy } from './seat-copies.js';
 import { SeatCounts } from './seat-counts.js';
-import { changesOf, SeatRooms, sequenceOf, type SeatsEvent } from './seat-rooms.js';
+import { changesOf, resyncOf, SeatRooms, sequenceOf, type SeatsEvent } from './seat-rooms.js';
 
 /** Answers from a copy that is just being checked. */
 const BELIEVED_WHILE_CHECKED_MS = 500;
@@ -120,7 +120,7 @@ export class SeatBoard implements SeatReads {
     if (after === null) return this.#rooms.enter(copy, changesOf(copy, []), mayWatch);
     if (after === sequenceOf(copy)) return this.#rooms.enter(copy, this.#overdueOf(copy), mayWatch);
     const missed = await this.#missedBy(copy, after);
-    const first = missed === null ? { sequence: sequenceOf(copy), changes: [], resync: true } : changesOf(copy, new Set([...missed, ...copy.snapshot.overdue]));
+    const first = missed === null ? resyncOf(copy) : changesOf(copy, new Set([...missed, ...copy.snapshot.overdue]));
     return this.#rooms.enter(copy, first, mayWatch);
   }
 

@@ -6,8 +6,11 @@ import type { SeatCopy } from './seat-copies.js';
 
 /**
  * All who watch the seats of one date from this process share one gathering of changes and one event for it, the same object for everyone, so that it is
- * written down once. Who reads slowly is given what has gathered since in one event: never more than the date has seats.
+ * written down once. Who reads slowly is given what has gathered since in one event: never more than the date has seats, nor than CHANGES_TOLD_MAX.
  */
+
+/** More at once are told as: read the map again. They would be longer than a socket may have unread (about 40 bytes each), and no shorter than the map. */
+export const CHANGES_TOLD_MAX = 10_000;
 
 /** Changes of so long are told together, and several of one seat are one. It only gathers: nothing is decided by it. */
 export const GATHER_MS = 100;
@@ -15,9 +18,14 @@ export const GATHER_MS = 100;
 export const WATCHER_RECHECK_MS = 30_000;
 const RECHECK_PATIENCE_MS = 4000;
 
+interface SeatChanged {
+  readonly number: number;
+  readonly status: SeatStatus;
+}
+
 export interface SeatsEvent {
   readonly sequence: string;
-  readonly changes: readonly { readonly number: number; readonly status: SeatStatus }[];
+  readonly changes: readonly SeatChanged[];
   /** True: read the map again. */
   readonly resync: boolean;
 }
@@ -27,6 +35,8 @@ export const sequenceOf = ({ epoch, sequence }: Pick<SeatCopy, 'epoch' | 'sequen
 /** One subscription: what it has not taken yet, and an end. */
 class Watcher implements AsyncIterableIterator<SeatsEvent> {
   #untaken: SeatsEvent | null = null;
+  /** By seat number: the changes of `#untaken`, once it is more than one event. Each event is added to it, and nothing is gone through again. */
+  #joined: Map<number, SeatChanged> | null = null;
   #takers: { resolve: (result: IteratorResult<SeatsEvent>) => void; reject: (error: unknown) => void }[] = [];
   #over: { error?: unknown } | null = null;
 
@@ -40,12 +50,13 @@ class Watcher implements AsyncIterableIterator<SeatsEvent> {
     if (this.#over) return;
     const taker = this.#takers.shift();
     if (taker) taker.resolve({ value: event, done: false });
-    else this.#untaken = this.#untaken === null ? event : joined(this.#untaken, event);
+    else if (this.#untaken === null) this.#untaken = event;
+    else this.#join(this.#untaken, event);
   }
 
   next(): Promise<IteratorResult<SeatsEvent>> {
-    const event = this.#untaken;
-    this.#untaken = null;
+    const event = this.#joined && this.#untaken ? { ...this.#untaken, changes: [...this.#joined.values()] } : this.#untaken;
+    this.#untaken = this.#joined = null;
     if (event) return Promise.resolve({ value: event, done: false });
     if (!this.#over) return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
     const { error } = this.#over;
@@ -54,7 +65,7 @@ class Watcher implements AsyncIterableIterator<SeatsEvent> {
   }
 
   return(): Promise<IteratorResult<SeatsEvent>> {
-    this.#untaken = null;
+    this.#untaken = this.#joined = null;
     this.#leave();
     return Promise.resolve({ value: undefined, done: true });
   }
@@ -75,6 +86,16 @@ class Watcher implements AsyncIterableIterator<SeatsEvent> {
     return this;
   }
 
+  /** Of each seat the later change counts. */
+  #join(earlier: SeatsEvent, later: SeatsEvent): void {
+    const { sequence } = later;
+    this.#joined ??= byNumber(earlier.changes);
+    for (const change of later.changes) this.#joined.set(change.number, change);
+    const resync = earlier.resync || later.resync || this.#joined.size > CHANGES_TOLD_MAX;
+    this.#untaken = { sequence, changes: [], resync };
+    if (resync) this.#joined = null;
+  }
+
   #leave(error?: unknown): void {
     if (this.#over) return;
     this.#over = { error };
@@ -84,12 +105,7 @@ class Watcher implements AsyncIterableIterator<SeatsEvent> {
   }
 }
 
-/** The later one counts. */
-function joined(earlier: SeatsEvent, later: SeatsEvent): SeatsEvent {
-  if (later.resync || earlier.resync) return { sequence: later.sequence, changes: [], resync: true };
-  const changes = new Map([...earlier.changes, ...later.changes].map((change) => [change.number, change]));
-  return { sequence: later.sequence, changes: [...changes.values()], resync: false };
-}
+const byNumber = (changes: readonly SeatChanged[]): Map<number, SeatChanged> => new Map(changes.map((change) => [change.number, change]));
 
 class Room {
   readonly watchers = new Set<Watcher>();
@@ -113,7 +129,7 @@ class Room {
   /** Each seat as it is now, whatever it was in between. */
   flush(): void {
     if (!this.#resync && this.#changed.size === 0) return;
-    const event = this.#resync ? { sequence: sequenceOf(this.#copy), changes: [], resync: true } : changesOf(this.#copy, this.#changed);
+    const event = this.#resync ? resyncOf(this.#copy) : changesOf(this.#copy, this.#changed);
     this.#resync = false;
     this.#changed = new Set();
     for (const watcher of this.watchers) watcher.offer(event);
@@ -132,11 +148,15 @@ class Room {
   }
 }
 
+export const resyncOf = (copy: SeatCopy): SeatsEvent => ({ sequence: sequenceOf(copy), changes: [], resync: true });
+
+/** Of seats whose numbers differ. */
 export function changesOf(copy: SeatCopy, numbers: Iterable<number>): SeatsEvent {
-  const changes: { number: number; status: SeatStatus }[] = [];
+  const changes: SeatChanged[] = [];
   for (const number of numbers) {
     const status = copy.snapshot.statusOf(number);
     if (status) changes.push({ number, status });
+    if (changes.length > CHANGES_TOLD_MAX) return resyncOf(copy);
   }
   return { sequence: sequenceOf(copy), changes, resync: false };
 }

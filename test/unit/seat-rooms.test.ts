@@ -1,14 +1,15 @@
+import { jest } from '@jest/globals';
 import { queueTokenExpired, serviceUnavailable } from '../../src/domain/errors.js';
 import { SeatSnapshot } from '../../src/domain/seat-snapshot.js';
 import type { SeatStatus } from '../../src/domain/states.js';
 import type { SeatCopy } from '../../src/services/seat-copies.js';
-import { SeatRooms, type SeatsEvent } from '../../src/services/seat-rooms.js';
+import { CHANGES_TOLD_MAX, changesOf, SeatRooms, type SeatsEvent } from '../../src/services/seat-rooms.js';
 
 const SEATS = 20;
 
-function date(): SeatCopy & { change(number: number, status: SeatStatus): void } {
+function date(seats = SEATS): SeatCopy & { change(number: number, status: SeatStatus): void } {
   const snapshot = new SeatSnapshot();
-  snapshot.load(Array.from({ length: SEATS }, (_, index) => ({ id: String(index), number: index + 1, section: 'A', row: '1', grade: 'R', price: 1, status: 'AVAILABLE' as const, version: 0, heldUntil: null })), 0);
+  snapshot.load(Array.from({ length: seats }, (_, index) => ({ id: String(index), number: index + 1, section: 'A', row: '1', grade: 'R', price: 1, status: 'AVAILABLE' as const, version: 0, heldUntil: null })), 0);
   const copy = {
     scheduleId: 'date', snapshot, epoch: 'e', sequence: 0, recent: [], checkAt: 0, reloadAt: 0, costMs: 0, turn: 0, loaded: 0, refreshing: null,
     change: (number: number, status: SeatStatus) => {
@@ -83,4 +84,40 @@ test('C7: whoever may no longer watch is told why and ends; a store that is away
   await expect(next).rejects.toMatchObject({ code: 'QUEUE_TOKEN_EXPIRED' });
   expect(await watcher.next()).toEqual({ done: true, value: undefined });
   expect(rooms.isWatched('date')).toBe(false);
+});
+
+const numbersTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+
+test('C7: more than CHANGES_TOLD_MAX seats at once are told as a map to read again: missed, gathered, or not taken yet', async () => {
+  expect(CHANGES_TOLD_MAX).toBe(10_000);
+  const rooms = new SeatRooms(() => undefined);
+  const copy = date(CHANGES_TOLD_MAX + 1);
+  expect(changesOf(copy, numbersTo(CHANGES_TOLD_MAX)).changes).toHaveLength(CHANGES_TOLD_MAX);
+  expect(changesOf(copy, numbersTo(CHANGES_TOLD_MAX + 1))).toEqual({ sequence: 'e.0', changes: [], resync: true });
+  const slow = rooms.enter(copy, changesOf(copy, numbersTo(CHANGES_TOLD_MAX)), allowed);
+  rooms.note(copy, [1]);
+  rooms.gather();
+  rooms.note(copy, [CHANGES_TOLD_MAX + 1]);
+  rooms.gather();
+  expect(await taken(slow)).toEqual({ sequence: 'e.0', changes: [], resync: true });
+  rooms.note(copy, numbersTo(CHANGES_TOLD_MAX));
+  rooms.gather();
+  expect((await taken(slow)).changes).toHaveLength(CHANGES_TOLD_MAX);
+  await slow.return!();
+});
+
+test('C7: what a slow watcher has not taken is not gone through again with each change', async () => {
+  const rooms = new SeatRooms(() => undefined);
+  const copy = date(1000);
+  const slow = rooms.enter(copy, changesOf(copy, numbersTo(1000)), allowed);
+  const written = jest.spyOn(Map.prototype, 'set');
+  for (let round = 0; round < 100; round += 1) {
+    rooms.note(copy, [1 + round]);
+    rooms.gather();
+  }
+  const times = written.mock.calls.length;
+  written.mockRestore();
+  expect(times).toBe(1000 + 100);
+  expect((await taken(slow)).changes).toHaveLength(1000);
+  await slow.return!();
 });
