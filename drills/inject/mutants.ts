@@ -99,7 +99,7 @@ const SEATS: Mutant[] = [
     name: 'limit-without-lock',
     bug: 'the seats of a user are counted without locking the row of the quota first',
     edits: [
-      { file: 'services/sale-transaction.ts', find: 'lockQuotas(attempts),', replace: 'lockQuotas([]),' },
+      { file: 'services/sale-transaction.ts', find: 'lockQuotas(attempts, wait),', replace: 'lockQuotas([], wait),' },
     ],
     catchers: [{ by: 'test/concurrency/reserve.test.ts', only: '40 parallel reserves by one user' }],
   },

@@ -7,6 +7,13 @@ export interface Asked<Answer> {
   read(result: never): Answer;
 }
 
+/**
+ * Before a statement that takes locks: how long it may wait for those of somebody else. A writer of many goes on at once, one that is alone tries again a moment later.
+ * The settings are MariaDB's; to MySQL they are a comment, and it waits as its session says.
+ */
+export const AT_ONCE = '/*M!100300 set statement innodb_lock_wait_timeout = 0 for */ ';
+export const BRIEFLY = '/*M!100300 set statement max_statement_time = 0.1 for */ ';
+
 const EMPTY: readonly unknown[] = [];
 
 /** Several statements in one message: one way to the server and back, and one turn of both processes. The first that fails is the last. */

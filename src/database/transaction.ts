@@ -14,6 +14,9 @@ const TRY_MS = LOCK_WAIT_TIMEOUT_S * 1000;
 /** Lock wait timeout, deadlock, snapshot conflict: the whole transaction was, or must be, rolled back and may be run again. */
 const RETRIED_ERRNOS = new Set([1205, 1213, 1020]);
 
+/** A statement that was given only so long to get its locks. */
+const CUT_SHORT_ERRNO = 1969;
+
 /** errno of the driver's error, wherever MikroORM has wrapped it. */
 export function errnoOf(error: unknown): number | undefined {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
@@ -33,6 +36,9 @@ const reasonToRetry = (error: unknown): string | undefined => {
 };
 
 export const isRetried = (error: unknown): boolean => reasonToRetry(error) !== undefined;
+
+/** Another try is with who gave it so little time. */
+export const wasCutShort = (error: unknown): boolean => errnoOf(error) === CUT_SHORT_ERRNO;
 
 /** Rows are not what their locks promised: nothing of it may be committed. */
 export class RowsChanged extends Error {

@@ -43,22 +43,24 @@ export class FollowUps {
   }
 
   async #applyAll(all: readonly Waiting[]): Promise<void> {
+    const failed = new Set<Waiting>();
     const byDate = Map.groupBy(all.filter(({ event }) => seatsOf(event) !== null), ({ event }) => seatsOf(event)!.scheduleId).values();
     await Promise.all([
-      ...all.map((one) => this.#try([one], () => this.#follow(one.event))),
+      ...all.map((one) => this.#try([one], failed, () => this.#follow(one.event))),
       // Once for each date, however many of its reservations changed.
-      ...[...byDate].map((some) => this.#try(some, () => this.#reread(some))),
+      ...[...byDate].map((some) => this.#try(some, failed, () => this.#reread(some))),
     ]);
+    for (const { event, attempts } of failed) {
+      if (attempts + 1 < ATTEMPTS_MAX && this.#waiting.length < WAITING_MAX) this.#waiting.push({ event, attempts: attempts + 1 });
+    }
   }
 
-  async #try(some: readonly Waiting[], step: () => Promise<void>): Promise<void> {
+  async #try(some: readonly Waiting[], failed: Set<Waiting>, step: () => Promise<void>): Promise<void> {
     try {
       await within(step(), PATIENCE_MS);
     } catch (error) {
       this.counters.followUpFailed('follow-up', error);
-      for (const { event, attempts } of some) {
-        if (attempts + 1 < ATTEMPTS_MAX && this.#waiting.length < WAITING_MAX) this.#waiting.push({ event, attempts: attempts + 1 });
-      }
+      for (const one of some) failed.add(one);
     }
   }
 

@@ -1,12 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { isRetried, wasRolledBack } from '../database/transaction.js';
+import { isRetried, wasCutShort, wasRolledBack } from '../database/transaction.js';
 import { remainingMs, withDeadline } from '../domain/deadline.js';
 import { serviceUnavailable } from '../domain/errors.js';
 
 /**
  * One ordered writer: requests that arrive while a transaction is under way share the next one, so that many of them cost one commit. Nobody waits for a timer. Each
  * request has its own outcome: what a batch cannot settle at once for one of them, because somebody else has its rows or because the batch failed, is done again in
- * a transaction of that request alone, beside the batches that follow.
+ * a transaction of that request alone, beside the batches that follow. Who is alone waits for a lock only briefly, and then behind the others: nobody's lock keeps the
+ * few that run beside.
  */
 
 /** Requests of one transaction. */
@@ -24,7 +25,7 @@ export interface Touching {
 /** What became of a request in its batch; `aside` where a row was not to be had at once. */
 export type Outcome<Answer> = { answer: Answer } | { error: unknown } | 'aside';
 
-/** One transaction. `alone` is given one request, and may wait for the locks of others. */
+/** One transaction. `alone` is given one request, and may wait for the locks of others, briefly: it is tried again while its caller waits. */
 export type Write<Request, Answer> = (requests: readonly Request[], alone: boolean) => Promise<readonly Outcome<Answer>[]>;
 
 interface Entry<Request, Answer> {
@@ -39,7 +40,11 @@ interface Entry<Request, Answer> {
 
 export class GroupCommit<Request extends Touching, Answer> {
   #waiting: Entry<Request, Answer>[] = [];
+  /** Not tried alone yet. */
   readonly #aside: Entry<Request, Answer>[] = [];
+  /** Tried alone in vain. */
+  readonly #tried: Entry<Request, Answer>[] = [];
+  #triedIsNext = false;
   /** Touched by what is under way. */
   readonly #busy = new Set<string>();
   #unsettled = 0;
@@ -119,8 +124,7 @@ export class GroupCommit<Request extends Touching, Answer> {
   #end(entry: Entry<Request, Answer>, outcome: Outcome<Answer>): void {
     if (outcome === 'aside') {
       this.#aside.push(entry);
-      this.#writeAside();
-      return;
+      return this.#writeAside();
     }
     for (const key of entry.request.touches) this.#busy.delete(key);
     this.#settle(entry, outcome);
@@ -134,7 +138,14 @@ export class GroupCommit<Request extends Touching, Answer> {
   }
 
   #writeAside(): void {
-    while (this.#alone < ALONE_MAX && this.#aside.length > 0) void this.#writeAlone(this.#aside.shift()!);
+    while (this.#alone < ALONE_MAX && this.#aside.length + this.#tried.length > 0) void this.#writeAlone(this.#nextAlone());
+  }
+
+  /** By turns: neither waits for the other to be empty. */
+  #nextAlone(): Entry<Request, Answer> {
+    const [first, second] = this.#triedIsNext ? [this.#tried, this.#aside] : [this.#aside, this.#tried];
+    this.#triedIsNext = !this.#triedIsNext;
+    return first.shift() ?? second.shift()!;
   }
 
   async #writeAlone(entry: Entry<Request, Answer>): Promise<void> {
@@ -142,9 +153,11 @@ export class GroupCommit<Request extends Touching, Answer> {
     try {
       if (entry.deadline <= performance.now()) throw serviceUnavailable();
       const [outcome] = await entry.inContext(() => this.write([entry.request], true));
-      this.#end(entry, outcome!);
+      if (outcome === 'aside') this.#tried.push(entry);
+      else this.#end(entry, outcome!);
     } catch (error) {
-      this.#end(entry, { error });
+      if (wasCutShort(error)) this.#tried.push(entry);
+      else this.#end(entry, { error });
     }
     this.#alone -= 1;
     this.#writeAside();

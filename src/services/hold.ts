@@ -3,7 +3,7 @@ import { databaseNow } from '../database/clock.js';
 import { endReservations, seatsOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
 import { quotaKey, seatKey, type DateRow, type LockedSeat, type ReservationRow, type Seen, type SeenSeat } from '../database/repositories/sale.repository.js';
 import { insertHolds, type CapturedSeat } from '../database/repositories/sale-writes.repository.js';
-import type { Asked } from '../database/together.js';
+import { BRIEFLY, type Asked } from '../database/together.js';
 import { badInput, notFound } from '../domain/errors.js';
 import type { Happening } from '../domain/event.js';
 import { assertNotCancelled, assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf, type SaleWindow } from '../domain/hold.js';
@@ -85,6 +85,8 @@ export class HoldMember extends Member<Attempt, Held> {
       assertOnSale(this.#window(now));
       this.#assertFree(this.seats, now);
       assertWithinLimit(live, numbers.length, policy.seatsPerUserMax, now);
+      // All seats of those end with them, not only these: somebody may have one locked.
+      if (!wait && this.overIds.length > 0) throw new NotNow();
       for (const id of this.overIds) present(reservations.get(id), wait, () => notFound('reservation'));
     });
   }
@@ -127,6 +129,8 @@ export class HoldMember extends Member<Attempt, Held> {
   #assertFree(seats: readonly TakenSeat[], now: Date): void {
     const taken = seats.filter((seat) => isTaken(seat, now));
     if (taken.length > 0) throw new SeatsFoundTaken(taken.map(({ number }) => number), learnedOf(taken, now));
+    // The end of a hold came after they were seen: it gives way in another try.
+    if (seats.some(({ status, reservationId }) => status === 'HELD' && !this.overIds.includes(reservationId!))) throw new NotNow();
   }
 }
 
@@ -138,11 +142,11 @@ const learnedOf = (seats: readonly TakenSeat[], now: Date): LearnedSeat[] =>
       : [{ number, reservationId: reservationId ?? '', userId: holderId ?? '', remainingMs: status === 'SOLD' ? null : heldUntil!.getTime() - now.getTime() }],
   );
 
-/** Holds whose end has come give way, with all their seats. */
+/** Holds whose end has come give way, with all their seats, to who is alone. */
 export function endOverHolds(em: EntityManager, holds: readonly HoldMember[], reservations: ReadonlyMap<string, ReservationRow>, now: Date): Promise<EndedReservation[]> {
   const ids = new Set(open(holds).flatMap(({ overIds }) => overIds));
   const over = [...ids].flatMap((id) => reservations.get(id) ?? []).filter((reservation) => isOver(reservation, now));
-  return endReservations(em, over, 'EXPIRED', now);
+  return endReservations(em, over, 'EXPIRED', now, BRIEFLY);
 }
 
 /** Writes the new holds. */

@@ -3,7 +3,7 @@ import { v7 as uuid } from 'uuid';
 import { endingPasses } from '../database/repositories/queue.repository.js';
 import { paymentsOf, seatKey, type DateRow, type LockedSeat, type PaymentRow, type ReservationRow, type WalletRow } from '../database/repositories/sale.repository.js';
 import { confirmHolds, insertPayments, type MoneyMove } from '../database/repositories/sale-writes.repository.js';
-import { together, type Asked } from '../database/together.js';
+import { AT_ONCE, BRIEFLY, together, type Asked } from '../database/together.js';
 import { RowsChanged } from '../database/transaction.js';
 import { notFound } from '../domain/errors.js';
 import type { Happening } from '../domain/event.js';
@@ -80,13 +80,13 @@ export async function answerRepeated(em: EntityManager, pays: readonly PayMember
 export const moveOfPayment = (wallet: WalletRow, { id, amount }: PaymentRow): MoneyMove => ({ wallet, kind: 'PAYMENT', amount: -amount, sourceId: id });
 
 /** Writes new payments; their money moves beside it. */
-export function writingPayments(paid: readonly (Paid & { place: QueuePlace })[], at: Date): Asked<void>[] {
+export function writingPayments(paid: readonly (Paid & { place: QueuePlace })[], at: Date, wait: boolean): Asked<void>[] {
   if (paid.length === 0) return [];
   const seatCount = paid.reduce((sum, { changes }) => sum + changes!.length, 0);
   return [
     ...confirmHolds(paid.map(({ reservation }) => reservation.id), seatCount, at),
     insertPayments(paid.map(({ payment }) => payment)),
-    endingPasses(paid.map(({ place }) => place), 'PAID'),
+    endingPasses(paid.map(({ place }) => place), 'PAID', wait ? BRIEFLY : AT_ONCE),
   ];
 }
 

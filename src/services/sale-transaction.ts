@@ -73,7 +73,7 @@ export async function writeSales(em: EntityManager, orders: readonly SaleOrder[]
   const seats = locked.seats ?? (await together(em, [lockSeatRows(seatsOf([...open(holds), ...open(pays)]), wait)]))[0];
   for (const pay of open(pays)) pay.pay(seats.rows, reservations.now, wait);
   for (const hold of open(holds)) hold.hold(seats.rows, policy, seats.now, wait);
-  await write(em, members, later(reservations.now, wallets.now));
+  await write(em, members, later(reservations.now, wallets.now), wait);
   return { outcomes: members.outcomes.map((outcome) => outcome()), ended };
 }
 
@@ -89,7 +89,7 @@ async function lock(em: EntityManager, { holds, pays, charges }: Members, wait: 
     shareDates([...new Set([...holds, ...pays].map(({ request }) => request.scheduleId))], wait),
     lockWallets([...pays, ...charges].map(({ request }) => request.userId), wait),
     chargesByKey(charges.map(({ request }) => request)),
-    lockQuotas(attempts),
+    lockQuotas(attempts, wait),
     seeSeats(attempts, attempts),
   ] as const;
   const paidIds = pays.map(({ request }) => request.reservationId);
@@ -99,14 +99,16 @@ async function lock(em: EntityManager, { holds, pays, charges }: Members, wait: 
   }
   const [dates, wallets, earlier, , seen] = await together(em, first);
   for (const hold of holds) hold.see(seen);
-  const ids = [...new Set([...holds.flatMap(({ ownIds, overIds }) => [...ownIds, ...overIds]), ...paidIds])];
-  const isLater = holds.some(({ overIds }) => overIds.length > 0);
-  const [reservations, seats] = await together(em, [lockReservationRows(ids, wait), lockSeatRows(isLater ? [] : seatsOf([...holds, ...pays]), wait)]);
+  const ids = [...new Set([...holds.flatMap(({ ownIds, overIds }) => (wait ? [...ownIds, ...overIds] : ownIds)), ...paidIds])];
+  // Those of a batch that need the end of another hold are put aside.
+  const some = wait ? holds : holds.filter(({ overIds }) => overIds.length === 0);
+  const isLater = some.some(({ overIds }) => overIds.length > 0);
+  const [reservations, seats] = await together(em, [lockReservationRows(ids, wait), lockSeatRows(isLater ? [] : seatsOf([...some, ...pays]), wait)]);
   return { dates, wallets, earlier, seen, locked: { reservations, seats: isLater ? null : seats } };
 }
 
 /** What was judged good and is new, in one message. */
-async function write(em: EntityManager, { holds, pays, charges }: Members, at: Date | null): Promise<void> {
+async function write(em: EntityManager, { holds, pays, charges }: Members, at: Date | null, wait: boolean): Promise<void> {
   const held = holds.flatMap(({ outcome }) => (isAnswer(outcome) && outcome.answer.isNew ? [outcome.answer] : []));
   const paid = pays.flatMap(({ outcome, wallet, request }) => (isAnswer(outcome) && outcome.answer.changes ? [{ ...outcome.answer, wallet, place: request.place }] : []));
   const charged = charges.flatMap(({ outcome, wallet }) => (isAnswer(outcome) && outcome.answer.isNew ? [{ ...outcome.answer, wallet }] : []));
@@ -115,7 +117,7 @@ async function write(em: EntityManager, { holds, pays, charges }: Members, at: D
   await together(em, [
     ...moveBalances(moves, at!),
     ...writingHolds(held),
-    ...writingPayments(paid, at!),
+    ...writingPayments(paid, at!, wait),
     insertCharges(charged.map(({ charge }) => charge)),
     telling(em, told),
   ]);

@@ -1,3 +1,5 @@
+import { byDeadline, remainingMs, withoutDeadline } from '../domain/deadline.js';
+
 /** Questions of one turn of the event loop are asked together, however many requests they come from. Nothing is remembered: the next turn asks again. */
 export class SameTurn<Key, Value> {
   #waiting = new Map<Key, PromiseWithResolvers<Value | undefined>>();
@@ -10,6 +12,10 @@ export class SameTurn<Key, Value> {
 
   /** Undefined for what there is none of. */
   get(key: Key): Promise<Value | undefined> {
+    return byDeadline(this.#ofAll(key), remainingMs());
+  }
+
+  #ofAll(key: Key): Promise<Value | undefined> {
     const waiting = this.#waiting.get(key);
     if (waiting) return waiting.promise;
     const asked = Promise.withResolvers<Value | undefined>();
@@ -23,7 +29,7 @@ export class SameTurn<Key, Value> {
     const waiting = this.#waiting;
     this.#waiting = new Map();
     if (waiting.size === 0) return;
-    this.ask([...waiting.keys()]).then(
+    withoutDeadline(() => this.ask([...waiting.keys()])).then(
       (values) => waiting.forEach(({ resolve }, key) => resolve(values.get(key))),
       (error: unknown) => waiting.forEach(({ reject }) => reject(error)),
     );

@@ -181,6 +181,25 @@ test('a follow-up that fails keeps no event from being published, and is tried a
   expect(tries).toBe(5);
 });
 
+test('an event is tried again once, also where the gate and the seats both failed', async () => {
+  const { redis, redisRun, pubsub, metrics } = frontrow.app;
+  let tries = 0;
+  class BrokenGate extends SeatGate {
+    override free(): Promise<void> {
+      tries += 1;
+      return Promise.reject(new Error('no'));
+    }
+  }
+  const followUps = new FollowUps(new BrokenGate(redis, redisRun), pubsub, { reread: () => Promise.reject(new Error('no')) }, metrics);
+  const payload = JSON.stringify({ scheduleId: concert.scheduleId, seatNumbers: [1] });
+  const event: OutgoingEvent = { id: '1', sequence: 1, type: 'RESERVATION_EXPIRED', occurredAt: new Date(), userId: 'u', concertId: concert.id, reservationId: 'r', payload };
+  await followUps.apply([event]);
+  await followUps.again();
+  expect(tries).toBe(2);
+  for (let run = 0; run < 5; run += 1) await followUps.again();
+  expect(tries).toBe(5);
+});
+
 test('P4: where workers run, all of it has healed within 10 s, the pass that the payment ended too', async () => {
   const live = await startFrontrow({ worker: true });
   try {

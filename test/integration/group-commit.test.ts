@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/mysql';
 import { OptimisticLockError } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import { Wallet } from '../../src/database/entities/wallet.entity.js';
+import { LOCK_WAIT_TIMEOUT_S } from '../../src/database/orm.config.js';
 import { Transactions } from '../../src/database/transaction.js';
 import type { DateChanges } from '../../src/domain/seat-change.js';
 import { writeSales, type SaleOrder } from '../../src/services/sale-transaction.js';
@@ -155,6 +156,70 @@ test('V6: a row that somebody else keeps locked keeps the one that needs it, and
     return { first };
   });
   expect((await waiting.first).balance).toBe(PRICE + 1);
+});
+
+describe('V6: a batch waits for no lock of somebody else', () => {
+  const holdOf = ({ id: userId }: AdmittedBuyer, { id: concertId, scheduleId }: BuiltConcert, number: number): SaleOrder => ({
+    hold: { attemptId: uuid(), userId, concertId, scheduleId, numbers: [number], takenAt: 0 },
+  });
+
+  test('not for the seats of a hold that is over: who wants them is put aside', async () => {
+    const { concert, buyers: [first, next, beside] } = await crowd(3);
+    const { id } = await sale.hold(first!, concert.scheduleId, [1, 2]);
+    await execute(`update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3) where r.id = '${id}'`);
+    const orders: SaleOrder[] = [holdOf(next!, concert, 1), { charge: { userId: beside!.id, amount: 5, idempotencyKey: 'beside' } }];
+    await frontrow.app.transactions.run(async (em) => {
+      await em.execute('select 1 from seat where schedule_id = ? and number = 2 for update', [concert.scheduleId]);
+      const { outcomes } = await frontrow.app.transactions.run((batch) => writeSales(batch, orders, frontrow.app.config, false), 1);
+      expect(outcomes).toMatchObject(['aside', { answer: { charged: { charge: { balance: PRICE + 5 } } } }]);
+    });
+  });
+
+  test.each(['reservation_quota', 'queue_pass'])('not for a row of %s: it fails at once, and each is done again alone', async (table) => {
+    const { concert, buyers: [buyer] } = await crowd(1);
+    const { id: reservationId } = await sale.hold(buyer!, concert.scheduleId, [1]);
+    const [{ place }] = (await frontrow.app.transactions.fork().execute('select place from queue_pass where user_id = ?', [buyer!.id])) as [{ place: number }];
+    const pay: SaleOrder = {
+      pay: { reservationId, userId: buyer!.id, scheduleId: concert.scheduleId, numbers: [1], place: { concertId: concert.id, userId: buyer!.id, place: Number(place) } },
+    };
+    await frontrow.app.transactions.run(async (em) => {
+      await em.execute(`select 1 from ${table} where user_id = ? for update`, [buyer!.id]);
+      const batch = frontrow.app.transactions.run(async (inner) => {
+        await inner.execute('set session innodb_lock_wait_timeout = 60');
+        try {
+          return await writeSales(inner, [table === 'queue_pass' ? pay : holdOf(buyer!, concert, 1)], frontrow.app.config, false);
+        } finally {
+          await inner.execute(`set session innodb_lock_wait_timeout = ${LOCK_WAIT_TIMEOUT_S}`);
+        }
+      }, 1);
+      await expect(batch).rejects.toMatchObject({ errno: 1205 });
+    });
+    expect(await frontrow.app.services.payments.pay(viewerOf(buyer!), buyer!.queueToken, reservationId)).toMatchObject({ amount: PRICE });
+  });
+});
+
+test('V6: many whose rows somebody else keeps locked do not keep one whose own row is free again', async () => {
+  const { buyers } = await crowd(10);
+  const [one, beside, ...stuck] = buyers as [AdmittedBuyer, AdmittedBuyer, ...AdmittedBuyer[]];
+  const { wallets } = servicesOf(frontrow.app);
+  const charge = (buyer: AdmittedBuyer, idempotencyKey: string) => wallets.charge(viewerOf(buyer), { amount: 5, idempotencyKey });
+  const locking = (em: EntityManager, some: readonly AdmittedBuyer[]) => em.execute('select 1 from wallet where user_id in (?) for update', [some.map(({ id }) => id)]);
+  const { charges } = await frontrow.app.transactions.run(async (em) => {
+    await locking(em, stuck);
+    const charges = stuck.map((buyer) => charge(buyer, 'stuck'));
+    await charge(beside, 'when they were put aside');
+    const { own } = await frontrow.app.transactions.run(async (other) => {
+      await locking(other, [one]);
+      const own = charge(one, 'own');
+      await charge(beside, 'when it was put aside');
+      return { own };
+    });
+    expect((await own).balance).toBe(PRICE + 5);
+    // The server has ended a transaction that was still for 5 s.
+    await em.execute('select 1');
+    return { charges };
+  });
+  expect((await Promise.all(charges)).map(({ balance }) => balance)).toEqual(stuck.map(() => PRICE + 5));
 });
 
 test('W2: a wallet that was read before a charge of a batch is stale: its flush is an OptimisticLockError, and nothing is lost', async () => {

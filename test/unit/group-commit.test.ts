@@ -111,6 +111,43 @@ test(`P1: at most ${ALONE_MAX} are alone at once`, async () => {
   expect(transactions).toHaveLength(1 + ALONE_MAX + 2);
 });
 
+describe('P1: one that is alone and does not get its lock in a short time', () => {
+  const cutShort = () => Object.assign(new Error('too long'), { errno: 1969 });
+
+  test('waits behind the others, who take turns with those that were not tried yet', async () => {
+    let locked = true;
+    const { commits, transactions, letGo, turn, finish } = held((requests, alone) => {
+      if (!alone) return requests.map(() => 'aside');
+      if (locked && requests[0]!.name.startsWith('locked')) throw cutShort();
+      return answered(requests);
+    });
+    const stuck = Array.from({ length: 2 * ALONE_MAX }, (_, index) => commits.submit(asked(`locked${index}`)));
+    await turn();
+    letGo();
+    const later = commits.submit(asked('later'));
+    await turn();
+    for (let gates = 0; gates < 5 * ALONE_MAX; gates += 1) {
+      letGo();
+      await turn();
+    }
+    expect(await later).toBe('later done');
+    locked = false;
+    await finish(Promise.all(stuck));
+    expect(await Promise.all(stuck)).toHaveLength(2 * ALONE_MAX);
+    expect(transactions.filter((names) => names === '(later)')).toHaveLength(1);
+  });
+
+  test('is turned away when nobody waits for it any more', async () => {
+    const { commits, finish } = held((requests, alone) => {
+      if (alone) throw cutShort();
+      return requests.map(() => 'aside');
+    });
+    const late = withDeadline(50, () => commits.submit(asked('late')));
+    await finish(late);
+    await expect(late).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  });
+});
+
 describe('P1: a batch that fails', () => {
   const failing = (error: () => Error) =>
     held((requests) => {

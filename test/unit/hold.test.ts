@@ -1,5 +1,6 @@
 import { assertOnSale, assertWithinLimit, endOfHold, isOver, isTaken, ownHoldOf } from '../../src/domain/hold.js';
 import type { ReservationStatus, SeatStatus } from '../../src/domain/states.js';
+import { HoldMember } from '../../src/services/hold.js';
 
 const now = new Date('2026-05-01T12:00:00.000Z');
 const [before, after] = [new Date(now.getTime() - 1), new Date(now.getTime() + 1)];
@@ -57,4 +58,17 @@ test('V7: a repeated reserve finds its hold by exactly the same seats, and only 
   expect(ownHoldOf([mine, mine], [hold('HELD', now)], now)).toBeUndefined();
   expect(ownHoldOf([mine, mine], [hold('CONFIRMED', after)], now)).toBeUndefined();
   expect(ownHoldOf([mine, mine], [], now)).toBeUndefined();
+});
+
+test('V2: a seat whose hold ends after it was seen is not refused as taken: it is looked at once more', () => {
+  const request = { attemptId: 'b', userId: 'u', concertId: 'c', scheduleId: 'd', numbers: [1] };
+  const asked = (judgedAt: Date) => {
+    const member = new HoldMember(request);
+    member.judgeDate(new Map([['d', { id: 'd', startsAt: new Date(now.getTime() + 1000), opensAt: before, closesAt: null, deletedAt: null, cancelledAt: null }]]), true);
+    member.see({ seats: new Map([['d 1', { ...seat('HELD', after, 'a'), scheduleId: 'd', number: 1, holderId: 'other' }]]), own: new Map(), now });
+    member.judgeSeen(new Map(), { holdTtlMs: 1, seatsPerUserMax: 1 }, judgedAt, true);
+    return member.outcome;
+  };
+  expect(asked(now)).toMatchObject({ error: { typeName: 'SeatsUnavailable' } });
+  expect(asked(after)).toBe('aside');
 });

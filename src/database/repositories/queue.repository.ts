@@ -21,12 +21,12 @@ export async function endPasses(em: EntityManager, places: readonly QueuePlace[]
   if (sql !== '') await em.execute(sql, [...params]);
 }
 
-/** The same as a statement. */
-export const endingPasses = (places: readonly QueuePlace[], endedBy: PassEnding): Asked<void> => ({
+/** The same as a statement; `patience` is how a row that somebody else has locked is waited for. */
+export const endingPasses = (places: readonly QueuePlace[], endedBy: PassEnding, patience = ''): Asked<void> => ({
   sql:
     places.length === 0
       ? ''
-      : `update queue_pass force index (primary) set ended_at = sysdate(3), ended_by = ? where ended_at is null and (${anyOf(places)})
+      : `${patience}update queue_pass force index (primary) set ended_at = sysdate(3), ended_by = ? where ended_at is null and (${anyOf(places)})
          ${endedBy === 'PAID' ? 'and admitted_at is not null' : ''}`,
   params: [endedBy, ...namesOf(places)],
   read: () => undefined,

@@ -87,14 +87,17 @@ export async function endedBefore(em: EntityManager, { id, userId, concertId, sc
 /** A refund is told of with its payment, by whoever makes it. */
 const EVENT_OF: { [Status in ReservationStatus]?: EventType } = { EXPIRED: 'RESERVATION_EXPIRED', CANCELLED: 'RESERVATION_CANCELLED' };
 
-/** Ends live reservations wholly: their seats can be reserved again. The rows must be locked, so that they are still what the caller judged. */
-export async function endReservations(em: EntityManager, reservations: readonly Ending[], status: ReservationStatus, now: Date): Promise<EndedReservation[]> {
+/**
+ * Ends live reservations wholly: their seats can be reserved again. The rows must be locked, so that they are still what the caller judged. `patience` is how their seats
+ * are waited for.
+ */
+export async function endReservations(em: EntityManager, reservations: readonly Ending[], status: ReservationStatus, now: Date, patience = ''): Promise<EndedReservation[]> {
   const ids = reservations.map(({ id }) => id);
   if (ids.length === 0) return [];
   const numbers = await numbersOf(em, ids);
   await em.execute('update reservation force index (primary) set status = ?, updated_at = ? where id in (?)', [status, now, ids], 'run');
   await em.execute('update reservation_seat force index (primary) set live_seat_id = null where reservation_id in (?)', [ids], 'run');
-  const freed = await freeSeats(em, reservations.map(({ id, scheduleId }) => ({ id, scheduleId, numbers: numbers.get(id)! })));
+  const freed = await freeSeats(em, reservations.map(({ id, scheduleId }) => ({ id, scheduleId, numbers: numbers.get(id)! })), patience);
   const ended = reservations.map(({ id, userId, concertId, scheduleId }) => ({ id, userId, concertId, scheduleId, status, numbers: numbers.get(id)!, seats: freed.get(id) ?? [] }));
   const type = EVENT_OF[status];
   if (type) {
@@ -104,14 +107,14 @@ export async function endReservations(em: EntityManager, reservations: readonly 
 }
 
 /** Seats are freed by number, as reserve locks them, and only where they are still of that reservation. */
-async function freeSeats(em: EntityManager, ofReservations: readonly { id: string; scheduleId: string; numbers: number[] }[]): Promise<Map<string, SeatChange[]>> {
+async function freeSeats(em: EntityManager, ofReservations: readonly { id: string; scheduleId: string; numbers: number[] }[], patience: string): Promise<Map<string, SeatChange[]>> {
   const some = ofReservations.filter(({ numbers }) => numbers.length > 0);
   const freed = new Map<string, SeatChange[]>();
   if (some.length === 0) return freed;
   const own = Array(some.length).fill('(schedule_id = ? and number in (?) and reservation_id = ?)').join(' or ');
   const params = some.flatMap(({ id, scheduleId, numbers }) => [scheduleId, numbers, id]);
   const seats = await em.execute<{ reservationId: string; number: number; version: number }[]>(
-    `select reservation_id as reservationId, number, version from seat force index (primary) where ${own} order by schedule_id, number for update`,
+    `${patience}select reservation_id as reservationId, number, version from seat force index (primary) where ${own} order by schedule_id, number for update`,
     params,
   );
   await em.execute(`update seat force index (primary) set status = 'AVAILABLE', reservation_id = null, held_until = null, version = version + 1 where ${own}`, params, 'run');

@@ -1,14 +1,15 @@
 import type { PaymentStatus, ReservationStatus, SeatStatus } from '../../domain/states.js';
 import { instantOf, type RawInstant } from '../clock.js';
-import type { Asked } from '../together.js';
+import { AT_ONCE, BRIEFLY, type Asked } from '../together.js';
 
 /**
  * What a transaction of many sales reads and locks, one statement for all of them, each in ascending order of its key. `wait` is false where a row that
- * somebody else has locked is left out of the answer instead of being waited for. Reads of the clock stand in the statements that lock: they tell when the last of
+ * somebody else has locked is left out of the answer instead of being waited for, briefly. Reads of the clock stand in the statements that lock: they tell when the last of
  * its rows was ours.
  */
 
 const FOR_UPDATE = (wait: boolean): string => (wait ? 'for update' : 'for update skip locked');
+const patience = (wait: boolean): string => (wait ? BRIEFLY : '');
 const SHARED = 'lock in share mode';
 /** The second half is MariaDB's alone: MySQL waits. */
 const SHARED_OR_SKIPPED = 'lock in share mode /*M!100600 skip locked */';
@@ -28,7 +29,7 @@ const orNull = (raw: RawInstant | null): Date | null => (raw === null ? null : i
 
 /** Dates, deleted or not, as they stay until the transaction ends: nobody moves, cancels or deletes them meanwhile. Shared, so sales do not wait for each other. */
 export const shareDates = (ids: readonly string[], wait: boolean): Asked<Map<string, DateRow>> => ({
-  sql: ids.length === 0 ? '' : `${DATES} ${wait ? SHARED : SHARED_OR_SKIPPED}`,
+  sql: ids.length === 0 ? '' : `${patience(wait)}${DATES} ${wait ? SHARED : SHARED_OR_SKIPPED}`,
   params: [ids],
   read: (rows: Raw<DateRow, 'startsAt' | 'deletedAt' | 'cancelledAt' | 'opensAt' | 'closesAt'>[]) =>
     new Map(
@@ -60,7 +61,7 @@ export const lockWallets = (userIds: readonly string[], wait: boolean): Asked<Lo
   sql:
     userIds.length === 0
       ? ''
-      : `select user_id as userId, balance, version, sysdate(3) as now from wallet force index (primary) where user_id in (?) order by user_id ${FOR_UPDATE(wait)}`,
+      : `${patience(wait)}select user_id as userId, balance, version, sysdate(3) as now from wallet force index (primary) where user_id in (?) order by user_id ${FOR_UPDATE(wait)}`,
   params: [userIds],
   read: (rows: { userId: string; balance: number | string; version: number; now: RawInstant }[]) => ({
     rows: new Map(rows.map(({ userId, balance, version }) => [userId, { userId, balance: Number(balance), version }])),
@@ -74,12 +75,15 @@ export interface QuotaKey {
   concertId: string;
 }
 
-/** Makes the quota rows that are new. One statement: a plain insert would first take a shared lock, and two of those deadlock. */
-export function lockQuotas(quotas: readonly QuotaKey[]): Asked<void> {
+/**
+ * Makes the quota rows that are new. One statement: a plain insert would first take a shared lock, and two of those deadlock. Nothing can be left out of it, so where
+ * it may not wait it fails.
+ */
+export function lockQuotas(quotas: readonly QuotaKey[], wait: boolean): Asked<void> {
   const ascending = quotas.toSorted((a, b) => (a.userId < b.userId || (a.userId === b.userId && a.concertId < b.concertId) ? -1 : 1));
   const rows = Array(quotas.length).fill('(?, ?)').join(', ');
   return {
-    sql: quotas.length === 0 ? '' : `insert into reservation_quota (user_id, concert_id) values ${rows} on duplicate key update user_id = user_id`,
+    sql: quotas.length === 0 ? '' : `${wait ? BRIEFLY : AT_ONCE}insert into reservation_quota (user_id, concert_id) values ${rows} on duplicate key update user_id = user_id`,
     params: ascending.flatMap(({ userId, concertId }) => [userId, concertId]),
     read: () => undefined,
   };
@@ -166,7 +170,7 @@ type RawReservation = Omit<Raw<ReservationRow, 'expiresAt' | 'createdAt' | 'upda
 
 /** Reservations by id. */
 export const lockReservationRows = (ids: readonly string[], wait: boolean): Asked<Locked<ReservationRow>> => ({
-  sql: ids.length === 0 ? '' : `${RESERVATIONS} where id in (?) order by id ${FOR_UPDATE(wait)}`,
+  sql: ids.length === 0 ? '' : `${patience(wait)}${RESERVATIONS} where id in (?) order by id ${FOR_UPDATE(wait)}`,
   params: [ids],
   read: (rows: RawReservation[]) => ({
     rows: new Map(
@@ -202,7 +206,7 @@ export const lockSeatRows = (seats: readonly SeatsOfDate[], wait: boolean): Aske
   sql:
     seats.length === 0
       ? ''
-      : `select s.schedule_id as scheduleId, s.number, s.id, s.grade, s.price, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, s.version,
+      : `${patience(wait)}select s.schedule_id as scheduleId, s.number, s.id, s.grade, s.price, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, s.version,
            sysdate(3) as now
          from seat s force index (primary) where ${SEATS_OF(seats.length)} order by s.schedule_id, s.number ${FOR_UPDATE(wait)}`,
   params: seatParams(seats),
