@@ -14,6 +14,7 @@ import { SharedAnswers } from '../../src/server/shared-answers.js';
 import { SeatBoard } from '../../src/services/seat-board.js';
 import { COUNTED_RELOAD_LATER_MS, SHARED_SEATS_MAX } from '../../src/services/seat-copies.js';
 import { sequenceOf, type SeatsEvent } from '../../src/services/seat-rooms.js';
+import { FAILED_IN_TURN_MAX, WarmUp } from '../../src/services/warm-up.js';
 import type { BuiltConcert } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -279,4 +280,26 @@ test('C5: a copy of another version, or one that cannot be understood, is read a
   expect(await new SharedCopies(redis).one('strange', () => Promise.resolve('read'))).toBe('read');
   await redis.set(keys.sharedCopy('strange'), Buffer.from([0xff, 0x0f, 0x99]));
   expect(await new SharedCopies(redis).one('strange', () => Promise.resolve('read anew'))).toBe('read anew');
+});
+
+test('C5: a date that cannot be read keeps none of the others from being warmed up, unless so many in turn cannot that none can', async () => {
+  await frontrow.build.concert({ seats: 5, dates: FAILED_IN_TURN_MAX });
+  const { transactions, redis, redisRun, pubsub, databaseSigns: signs, logger } = frontrow.app;
+  const asked: string[] = [];
+  class FailingBoard extends SeatBoard {
+    constructor(private readonly fails: (place: number) => boolean) {
+      super({ transactions, log: new SeatLog(redis, redisRun), shared: unshared(), pubsub, signs, lastKnown: new LastKnown(signs) });
+    }
+
+    override copyOf(id: string): ReturnType<SeatBoard['copyOf']> {
+      asked.push(id);
+      return this.fails(asked.length) ? Promise.reject(serviceUnavailable()) : super.copyOf(id);
+    }
+  }
+  const all = await new WarmUp(transactions, boardOf(), logger).run();
+  expect(await new WarmUp(transactions, new FailingBoard((place) => place === 1 || place === 3), logger).run()).toBe(all - 2);
+  expect(asked).toHaveLength(all);
+  asked.length = 0;
+  expect(await new WarmUp(transactions, new FailingBoard(() => true), logger).run()).toBe(0);
+  expect(asked).toHaveLength(FAILED_IN_TURN_MAX);
 });
