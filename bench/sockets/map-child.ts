@@ -21,13 +21,15 @@ const READ_KEPT = 256;
 const BEAT_MS = 100;
 const RECENT_MS = 500;
 const SETTLE_TURNS = 100;
+/** Word of when a change was asked for comes within it. */
+const LATE_WORD_MS = 300;
 
 interface Told {
   sequence: string;
   resync: boolean;
   changes: { number: number; status: number }[];
-  /** When its oldest change was committed; 0: not known. */
-  at: number;
+  /** When it came to each viewer, in this stretch. */
+  arrivals: number[];
 }
 
 interface Viewer extends MapViewerFile {
@@ -40,7 +42,8 @@ interface Viewer extends MapViewerFile {
   ready: () => void;
 }
 
-const committed = new Map<string, number>();
+/** When each change was asked for, by `number status`. */
+const asked = new Map<string, number>();
 const read = new Map<string, Told>();
 const viewers: Viewer[] = [];
 let port = 0;
@@ -48,7 +51,8 @@ let scheduleId = '';
 let seats = 0;
 let recent: { at: number; snapshot: Promise<{ map: Uint8Array; sequence: string }> } = { at: -Infinity, snapshot: Promise.reject(new Error('none yet')) };
 recent.snapshot.catch(() => undefined);
-let delays = new Histogram();
+/** Of this stretch. */
+let told: Told[] = [];
 let [messages, dropped, resyncs, failed] = [0, 0, 0, ''];
 
 async function seatMapFor(viewer: MapViewerFile): Promise<{ map: Uint8Array; sequence: string }> {
@@ -108,13 +112,13 @@ function open(viewer: Viewer): Promise<void> {
 }
 
 function hear(viewer: Viewer, payload: Buffer): void {
-  const told = read.get(payload.toString('latin1')) ?? readMessage(payload);
-  if (!told) return;
+  const message = read.get(payload.toString('latin1')) ?? readMessage(payload);
+  if (!message) return;
   messages += 1;
-  if (told.resync) return resync(viewer);
-  for (const { number, status } of told.changes) viewer.map[number] = status;
-  viewer.sequence = told.sequence;
-  if (!viewer.isBehind && told.at > 0) delays.add(nowMs() - told.at);
+  if (message.resync) return resync(viewer);
+  for (const { number, status } of message.changes) viewer.map[number] = status;
+  viewer.sequence = message.sequence;
+  if (!viewer.isBehind) message.arrivals.push(nowMs());
   viewer.isBehind = false;
   viewer.ready();
 }
@@ -126,11 +130,21 @@ function readMessage(payload: Buffer): Told | null {
     failed ||= payload.toString().slice(0, 300);
     return null;
   }
-  const ats = changes.changes.map(({ number, status }) => committed.get(`${number} ${status}`) ?? 0).filter((at) => at > 0);
-  const told = { ...changes, changes: changes.changes.map(({ number, status }) => ({ number, status: STATUSES.indexOf(status) })), at: ats.length > 0 ? Math.min(...ats) : 0 };
-  read.set(payload.toString('latin1'), told);
+  const first: Told = { ...changes, changes: changes.changes.map(({ number, status }) => ({ number, status: STATUSES.indexOf(status) })), arrivals: [] };
+  read.set(payload.toString('latin1'), first);
+  told.push(first);
   if (read.size > READ_KEPT) read.delete(read.keys().next().value!);
-  return told;
+  return first;
+}
+
+/** Told apart from hearing: word of when a change was asked for comes another way, and may come later. A seat changes seldom, so there is one such change in a stretch. */
+function delaysOf(messages: readonly Told[], since: number): Histogram {
+  const delays = new Histogram();
+  for (const { changes, arrivals } of messages) {
+    const ats = changes.map(({ number, status }) => asked.get(`${number} ${STATUSES[status]}`) ?? 0).filter((at) => at > since);
+    if (ats.length > 0) for (const arrival of arrivals) delays.add(arrival - Math.min(...ats));
+  }
+  return delays;
 }
 
 function resync(viewer: Viewer): void {
@@ -147,7 +161,8 @@ function leave(viewer: Viewer): void {
 }
 
 async function watch({ ms, dropPerSecond, pids }: WatchMapsJob): Promise<WatchMapsResult> {
-  delays = new Histogram();
+  told = [];
+  const since = nowMs();
   [messages, dropped, resyncs] = [0, 0, 0];
   const [startedAt, before] = [performance.now(), pids.map(cpuUsOf)];
   while (performance.now() - startedAt < ms) {
@@ -161,7 +176,9 @@ async function watch({ ms, dropPerSecond, pids }: WatchMapsJob): Promise<WatchMa
   }
   if (failed) throw new Error(failed);
   const cpuUs = pids.map((pid, index) => cpuUsOf(pid) - before[index]!);
-  return { seconds: (performance.now() - startedAt) / 1000, messages, delays: delays.times(), cpuUs, dropped, resyncs };
+  const seconds = (performance.now() - startedAt) / 1000;
+  await delay(LATE_WORD_MS);
+  return { seconds, messages, delays: delaysOf(told, since).times(), cpuUs, dropped, resyncs };
 }
 
 /** Once nothing changes any more all have the same, or never will. */
@@ -176,5 +193,5 @@ async function compare(): Promise<CompareMapsResult> {
 
 answerJobs<MapsJob>(
   (job) => (job.kind === 'open' ? openAll(job) : job.kind === 'watch' ? watch(job) : compare()),
-  ({ number, status, at }: ChangeWord) => void committed.set(`${number} ${status}`, at),
+  ({ number, status, at }: ChangeWord) => void asked.set(`${number} ${status}`, at),
 );

@@ -42,7 +42,7 @@ export async function timeSeatMap(run: BenchRun): Promise<void> {
   await selling;
   const compared = await run.part('final map', () => load.ask<CompareMapsResult>({ kind: 'compare' } satisfies CompareMapsJob));
   run.expect(compared.different === 0, `the map of each of ${compared.viewers} viewers is the snapshot in the end${compared.different > 0 ? `: ${compared.different} differ, ${compared.example}` : ''}`);
-  run.note(`Seat map: ${VIEWERS} admitted viewers of a date of ${SEATS} seats, while another process of Frontrow reserves and cancels ${CHANGES_PER_SECOND} seats a second; ${DROPPED_PER_SECOND} viewers a second lose their connection and come back after what they know. Delay: from the commit of the oldest change in a message, as the process that made it sees it, to the message on each socket, so that putting changes together counts.`);
+  run.note(`Seat map: ${VIEWERS} admitted viewers of a date of ${SEATS} seats, while another process of Frontrow reserves and cancels ${CHANGES_PER_SECOND} seats a second; ${DROPPED_PER_SECOND} viewers a second lose their connection and come back after what they know. Delay: from the call that makes the oldest change in a message to the message on each socket, so that the commit and putting changes together count.`);
 }
 
 async function watchAll(run: BenchRun, load: JobProcess, pid: number, buyers: Buyers): Promise<void> {
@@ -56,7 +56,7 @@ async function watchAll(run: BenchRun, load: JobProcess, pid: number, buyers: Bu
   const seconds = sum((result) => result.seconds);
   const delays = Histogram.of(...results.map((result) => result.delays));
   const p99 = spreadOf(results.map((result) => Histogram.of(result.delays).quantileMs(0.99)));
-  run.gate({ name: `${VIEWERS} viewers of a seat map, ${CHANGES_PER_SECOND} changes a second: p99 from the commit to the socket`, value: p99.median, min: p99.min, max: p99.max, unit: ' ms', atMost: P99_MAX_MS });
+  run.gate({ name: `${VIEWERS} viewers of a seat map, ${CHANGES_PER_SECOND} changes a second: p99 from the call to the socket`, value: p99.median, min: p99.min, max: p99.max, unit: ' ms', atMost: P99_MAX_MS });
   run.gate({ name: `${VIEWERS} viewers of a seat map: messages to each per second`, value: sum((result) => result.messages) / seconds / VIEWERS, atLeast: 1 });
   run.table({
     title: 'Seat map',
@@ -100,14 +100,11 @@ class Buyers {
     const viewer = { userId, role: 'USER' as const, sessionId, tokenExpiresAt };
     const { reservations } = this.world.app.services;
     const held = this.#held.get(index);
-    const tell = (): void => this.load.tell({ number: index + 1, status: held ? 'AVAILABLE' : 'HELD', at: nowMs() } satisfies ChangeWord);
-    // Also before: should viewers hear of it before the load process hears of the commit, the time of the change before would be taken for it.
-    tell();
+    this.load.tell({ number: index + 1, status: held ? 'AVAILABLE' : 'HELD', at: nowMs() } satisfies ChangeWord);
     if (held) {
       await reservations.cancel(viewer, held);
       this.#held.delete(index);
     } else this.#held.set(index, (await reservations.reserve(viewer, { scheduleId: this.scheduleId, seatNumbers: [index + 1] })).id);
     this.changes += 1;
-    tell();
   }
 }

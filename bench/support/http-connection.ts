@@ -15,6 +15,9 @@ interface Head {
   bodyAt: number;
 }
 
+/** All connections of the process are read into it, one read at a time: making one for each read would cost more than what is done with it. */
+const INTO = Buffer.allocUnsafe(64 * 1024);
+
 const END_OF_HEAD = '\r\n\r\n';
 const LENGTH = /\r\ncontent-length: *(\d+)/i;
 const CHUNKED = /\r\ntransfer-encoding: *chunked/i;
@@ -26,17 +29,22 @@ export class HttpConnection {
   #head: Head | null = null;
   #waiting: { resolve(answer: Answer): void; reject(error: Error): void } | null = null;
 
-  private constructor(private readonly socket: Socket) {
-    socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+  private readonly socket: Socket;
+
+  private constructor(port: number) {
+    const callback = (length: number): true => {
+      this.#take(Buffer.from(INTO.subarray(0, length)));
+      return true;
+    };
+    const socket = (this.socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: INTO, callback } }));
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => this.#fail(new Error('connection closed')));
   }
 
   static async open(port: number): Promise<HttpConnection> {
-    const socket = connect({ port, host: '127.0.0.1' });
-    await once(socket, 'connect');
-    return new HttpConnection(socket);
+    const connection = new HttpConnection(port);
+    await once(connection.socket, 'connect');
+    return connection;
   }
 
   send(request: Buffer | string): Promise<Answer> {

@@ -6,6 +6,8 @@ import { connect, type Socket } from 'node:net';
 const UPGRADED = 'HTTP/1.1 101';
 const [TEXT, CLOSE, PING, PONG] = [1, 8, 9, 10];
 const MASK = Buffer.from([1, 2, 3, 4]);
+/** All connections of the process are read into it, one read at a time: making a buffer for each would cost more than what is done with it. */
+const INTO = Buffer.allocUnsafe(64 * 1024);
 
 export interface WsHandlers {
   onOpen(connection: WsConnection): void;
@@ -26,12 +28,11 @@ export class WsConnection {
     protocol: string | null,
     private readonly handlers: WsHandlers,
   ) {
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: INTO, callback: (length) => this.#take(INTO.subarray(0, length)) } });
     const offered = protocol ? `sec-websocket-protocol: ${protocol}\r\n` : '';
     this.#socket.write(
       `GET /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${randomBytes(16).toString('base64')}\r\n${offered}\r\n`,
     );
-    this.#socket.on('data', (chunk: Buffer) => this.#take(chunk));
     this.#socket.on('error', (error) => (this.#reason = error.message));
     this.#socket.on('close', () => handlers.onClose(this, this.#reason));
   }
@@ -57,12 +58,18 @@ export class WsConnection {
     this.#socket.write(frame);
   }
 
-  #take(chunk: Buffer): void {
+  /** The chunk is written over by the next read. Answers that the next may come. */
+  #take(chunk: Buffer): true {
+    this.#read(chunk);
+    return true;
+  }
+
+  #read(chunk: Buffer): void {
     let bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
     this.#rest = null;
     if (!this.#isOpen) {
       const end = bytes.indexOf('\r\n\r\n');
-      if (end < 0) return void (this.#rest = bytes);
+      if (end < 0) return void (this.#rest = Buffer.from(bytes));
       if (!bytes.toString('latin1', 0, end).startsWith(UPGRADED)) {
         this.#reason = bytes.toString('latin1', 0, 200);
         return void this.#socket.destroy();
@@ -85,7 +92,7 @@ export class WsConnection {
       this.#frame(bytes[at]! & 0x0f, bytes.subarray(at + head, at + head + length));
       at += head + length;
     }
-    if (at < bytes.length) this.#rest = at === 0 ? bytes : Buffer.from(bytes.subarray(at));
+    if (at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at));
   }
 
   #frame(opcode: number, payload: Buffer): void {
