@@ -56,8 +56,6 @@ export type AdmitOutcome = 'ADMITTED' | 'ALREADY' | 'WAITING' | 'GONE' | 'LOST';
 export interface Look {
   idle: boolean;
   moved: boolean;
-  /** Also in a way that its moves do not tell: after a recovery, or by a process of a version that notes none. */
-  unlisted: boolean;
   heartbeatDue: boolean;
   /** Ticks of this queue so far. */
   beat: number;
@@ -187,11 +185,10 @@ export class QueueStore {
   async look(concertId: string, { outageMs, absenceGraceMs, heartbeatMs, seatsMayRemain, saleIsOver }: LookOptions): Promise<Look> {
     const names = ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions', 'Moves');
     const options = [outageMs, absenceGraceMs, heartbeatMs, QUEUE_BATCH, flag(seatsMayRemain), flag(saleIsOver)];
-    const [[idle, moved, heartbeat, beat, epoch, unlisted], overdue, absent] = await this.#run(lookScript, concertId, names, options);
+    const [[idle, moved, heartbeat, beat, epoch], overdue, absent] = await this.#run(lookScript, concertId, names, options);
     return {
       idle: idle === '1',
       moved: moved === '1',
-      unlisted: unlisted === '1',
       heartbeatDue: heartbeat === '1',
       beat: Number(beat),
       epoch: Number(epoch),
@@ -200,11 +197,11 @@ export class QueueStore {
     };
   }
 
-  /** One message to all processes; what the moves tell is told once. */
-  async tell(message: Messages['queueMoved'], unlisted: boolean): Promise<void> {
+  /** One message to all processes; what the moves tell is told once, and stays to be told where this fails. */
+  async tell(message: Messages['queueMoved']): Promise<void> {
     const { concertId } = message;
     const open = JSON.stringify(message).slice(0, -1);
-    await this.#run(tellScript, concertId, ofQueue(concertId, 'Waiting', 'State', 'Admissions', 'Moves'), [topics.queueMoved(concertId), open, String(unlisted)]);
+    await this.#run(tellScript, concertId, ofQueue(concertId, 'Waiting', 'State', 'Admissions', 'Moves'), [topics.queueMoved(concertId), open]);
   }
 
   async propose(concertId: string, policy: QueuePolicy): Promise<Place[]> {

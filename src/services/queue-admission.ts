@@ -105,6 +105,9 @@ export class QueueAdmission {
       ended.push(...(await this.#end(concertId, 'TIME', look.overdue)), ...(await this.#endAbsent(concertId, look.absent)));
       if (look.overdue.length < QUEUE_BATCH && look.absent.length < QUEUE_BATCH) break;
       look = await this.#look(concertId, facts);
+      // Found once: no later look of this tick or of the next says it again.
+      first.moved ||= look.moved;
+      first.heartbeatDue ||= look.heartbeatDue;
     }
     return ended;
   }
@@ -175,13 +178,13 @@ export class QueueAdmission {
   }
 
   /** One message, however many watch; more only where more have changed than fit into one. */
-  async #tell(concertId: string, users: string[], { moved, unlisted, heartbeatDue }: Look): Promise<void> {
+  async #tell(concertId: string, users: string[], { moved, heartbeatDue }: Look): Promise<void> {
     if (!moved && users.length === 0 && !heartbeatDue) return;
     for (; users.length > USERS_PER_MESSAGE; users = users.slice(USERS_PER_MESSAGE)) {
       await this.pubsub.publish<'queueMoved'>(topics.queueMoved(concertId), { concertId, users: users.slice(0, USERS_PER_MESSAGE), moved: false, heartbeat: false });
     }
     try {
-      await this.store.tell({ concertId, users, moved: moved || users.length > 0, heartbeat: heartbeatDue }, unlisted);
+      await this.store.tell({ concertId, users, moved: moved || users.length > 0, heartbeat: heartbeatDue });
     } catch (error) {
       // The moves wait for the next tick, and a heartbeat that was lost is made good by the next.
       this.counters.followUpFailed('publish', error);

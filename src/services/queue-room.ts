@@ -33,7 +33,7 @@ export class Room {
   #log = new MoveLog();
   /** The queue at the instant to which the log reaches. */
   #crowd: Crowd | null = null;
-  #presenceTurn: Iterator<Watched> | null = null;
+  #presenceTurn: Iterator<Watched, undefined> = this.#watched.values();
   /** Who is to be read next. */
   readonly #due = new Set<Watched>();
   #reading = false;
@@ -114,13 +114,15 @@ export class Room {
   /** Everybody hears what is new since the last heartbeat, and some show that they are here. */
   #beat(): void {
     for (const watched of this.#far.late()) this.#mark(watched);
-    this.#presenceTurn ??= this.#watched.values();
-    for (let count = this.#presentAtOnce; count > 0; count -= 1) {
-      const { value, done } = this.#presenceTurn.next();
-      if (done) return void (this.#presenceTurn = null);
-      this.#owe(value);
-    }
-    if (this.#watched.size <= this.#presentAtOnce) this.#presenceTurn = null;
+    for (let count = Math.min(this.#presentAtOnce, this.#watched.size); count > 0; count -= 1) this.#owe(this.#nextPresent());
+  }
+
+  /** By turns; after the last comes the first. */
+  #nextPresent(): Watched | undefined {
+    const { value, done } = this.#presenceTurn.next();
+    if (!done) return value;
+    this.#presenceTurn = this.#watched.values();
+    return this.#presenceTurn.next().value;
   }
 
   /** However many watch, a heartbeat costs Redis one reading; so each is present for the time until the turn comes again. */
@@ -149,13 +151,16 @@ export class Room {
     return status !== 'WAITING' || rank < this.pace.nearPositions;
   }
 
-  /** Brings what is known of one to the log's instant; false where that takes a reading. */
+  /** Brings what is known of one to the log's instant; false where that takes a reading, before which nothing is known. */
   #advance(watched: Watched): boolean {
     if (watched.epoch === UNKNOWN_LINE) return false;
     if (watched.status !== 'WAITING') return true;
     const { place, rank, epoch, version } = watched;
     const now = place === null ? null : this.#log.rankOf({ place, rank, epoch, version });
-    if (now === null) return false;
+    if (now === null) {
+      watched.epoch = UNKNOWN_LINE;
+      return false;
+    }
     watched.rank = now;
     if (epoch === this.#log.epoch && version < this.#log.version) watched.version = this.#log.version;
     return true;

@@ -1,9 +1,13 @@
+import { jest } from '@jest/globals';
 import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { QueuePosition } from '../../src/domain/queue.js';
 import { PLACES_PER_EPOCH } from '../../src/domain/queue.js';
 import { keys } from '../../src/redis/keys.js';
+import { topics, type Messages } from '../../src/redis/pubsub.js';
+import { QueueStore } from '../../src/redis/queue-store.js';
+import { QueueAdmission } from '../../src/services/queue-admission.js';
 import type { Buyer } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -154,6 +158,94 @@ test('Q3: a message that was lost is found missing with the next one, and positi
   expect(last.told.map(({ position }) => position)).toEqual([6, 5, 3]);
 });
 
+test('Q3: after a message that was lost one who is far back is told no older position, but the true one as soon as it is read', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.setPolicy(concert.id, { activeMax: 0 });
+  const [first, second, third, behind] = (await frontrow.build.buyers(4)) as [Buyer, Buyer, Buyer, Buyer];
+  const { redis } = frontrow.app;
+  await queue.joinInTurn([first, second, third], concert.id);
+  const place = Number(await redis.zscore(keys.queueWaiting(concert.id), third.id));
+  await redis.zadd(keys.queueWaiting(concert.id), ...Array.from({ length: 1050 }, (_, index) => [place + (index + 1) / 2000, `someone-${index}`]).flat());
+  await queue.join(behind, concert.id);
+  await queue.tick();
+  const far = await watch(behind, concert.id, 1);
+  await isAt(far, 1054);
+  await queue.leave(first, concert.id);
+  await ageHeartbeat(concert.id);
+  await queue.tick();
+  await isAt(far, 1053);
+  await queue.leave(second, concert.id);
+  // Told, and heard by nobody.
+  expect(await redis.del(keys.queueMoves(concert.id))).toBe(1);
+  await queue.leave(third, concert.id);
+  // Long after what it was told last: its turn has come.
+  const real = performance.now.bind(performance);
+  const clock = jest.spyOn(performance, 'now').mockImplementation(() => real() + HEARTBEAT_EVERY_MS);
+  try {
+    await queue.tick();
+    await isAt(far, 1051);
+  } finally {
+    clock.mockRestore();
+  }
+  expect(far.told.map(({ position }) => position)).toEqual([1054, 1053, 1051]);
+});
+
+describe('Q3: what a tick has found is told', () => {
+  const admissionOf = (storeOf: (...args: ConstructorParameters<typeof QueueStore>) => QueueStore) => {
+    const { redis, redisRun, transactions, pubsub, metrics, config, logger } = frontrow.app;
+    const store = storeOf(redis, redisRun, () => Promise.reject(new Error('not lost')));
+    return new QueueAdmission(store, transactions, pubsub, metrics, config.queue, logger);
+  };
+  const heardOf = async (concertId: string) => {
+    const heard: Messages['queueMoved'][] = [];
+    const stop = await frontrow.app.pubsub.listen<'queueMoved'>(topics.queueMoved(concertId), (message) => void heard.push(message));
+    watching.push({ stop: async () => stop() } as Watched);
+    return heard;
+  };
+  const waited = async (): Promise<string> => {
+    const { id } = await frontrow.build.concert();
+    await queue.setPolicy(id, { activeMax: 0 });
+    await queue.joinInTurn(await frontrow.build.buyers(1), id);
+    await queue.tick();
+    return id;
+  };
+  const dirty = (concertId: string) => frontrow.app.redis.hset(keys.queueState(concertId), 'dirty', 1);
+
+  test('by whichever of its looks: what happens while a great batch ends is not lost', async () => {
+    const concertId = await waited();
+    const { redis } = frontrow.app;
+    const over = Array.from({ length: 500 }, (_, index) => `someone-${index}`);
+    await redis.zadd(keys.queueActive(concertId), ...over.flatMap((user) => [1, user]));
+    await redis.hset(keys.queuePlaces(concertId), ...over.flatMap((user, index) => [user, index + 1]));
+    class Slow extends QueueStore {
+      override async end(...args: Parameters<QueueStore['end']>): Promise<string[]> {
+        const ended = await super.end(...args);
+        if (ended.length > 0) await Promise.all([dirty(concertId), ageHeartbeat(concertId)]);
+        return ended;
+      }
+    }
+    const heard = await heardOf(concertId);
+    await admissionOf((...args) => new Slow(...args)).tick();
+    await eventually(() => heard.some(({ line }) => line), 'the line');
+    expect(heard.at(-1)).toMatchObject({ moved: true, heartbeat: true, line: { unlisted: true } });
+  });
+
+  test('by the next, where it could not tell', async () => {
+    const concertId = await waited();
+    class Mute extends QueueStore {
+      override tell(): Promise<void> {
+        return Promise.reject(new Error('no'));
+      }
+    }
+    await dirty(concertId);
+    await admissionOf((...args) => new Mute(...args)).tick();
+    const heard = await heardOf(concertId);
+    await queue.tick();
+    await eventually(() => heard.length > 0, 'the message');
+    expect(heard[0]).toMatchObject({ moved: true, line: { unlisted: true } });
+  });
+});
+
 describe('what watching costs Redis', () => {
   const TICKS = 6;
 
@@ -236,4 +328,11 @@ test('Q8: of very many watchers some show with each heartbeat that they are here
   await ageHeartbeat(concert.id);
   await queue.tick();
   await eventually(async () => (await seenAfter(seconds * 1000)) === 1100, 'the others');
+  // The end of a round is not the end of a heartbeat: it goes on with the first.
+  for (let beat = 0; beat < 2; beat += 1) {
+    await redis.zadd(keys.queueSeen(concert.id), ...buyers.flatMap(({ id }) => [seconds * 1000 - GRACE_MS / 2, id]));
+    await ageHeartbeat(concert.id);
+    await queue.tick();
+    await eventually(async () => (await seenAfter(seconds * 1000)) === 1000, 'a thousand more');
+  }
 });

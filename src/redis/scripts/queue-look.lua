@@ -3,7 +3,7 @@
 -- ARGV: run of the server, ms without a tick after which nobody counts as absent, ms a waiter may be absent, ms between two heartbeats, the most of each kind to tell,
 --       '1' if some seat may remain, '1' if the sale is over
 -- Replies: { '1' if nobody is here or may come back, and the last interval admitted nobody, '1' if the line moved, '1' if a heartbeat is due, ticks so far,
---            the queue's epoch, '1' if the line moved in a way that its moves do not tell },
+--            the queue's epoch },
 --          { user, place, … } of passes whose end has come, { user, place, … } of absent waiters;
 --          error UNREADY: the queue is to be recovered first
 local waiting, active, seen, places, state, admissions, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -22,7 +22,6 @@ local heartbeat = sinceHeartbeat >= heartbeatMs or sinceHeartbeat < 0
 local moved = known[4] or (known[5] or '1') ~= seats or redis.call('EXISTS', moves) == 1
 redis.call('HSET', state, 'tick_at', now, 'grace_from', graceFrom, 'seats', seats)
 if heartbeat then redis.call('HSET', state, 'heartbeat_at', now) end
-redis.call('HDEL', state, 'dirty')
 -- Compared with what the database remembers of it, the number tells how much a restored Redis has lost.
 local beat = redis.call('HINCRBY', state, 'beat', 1)
 
@@ -44,4 +43,4 @@ if graceFrom <= now - absentMs then
     absent[#absent + 1] = redis.call('ZSCORE', waiting, user) or '0'
   end
 end
-return { { idle and '1' or '0', moved and '1' or '0', heartbeat and '1' or '0', tostring(beat), known[8], known[4] and '1' or '0' }, overdue, absent }
+return { { idle and '1' or '0', moved and '1' or '0', heartbeat and '1' or '0', tostring(beat), known[8] }, overdue, absent }
