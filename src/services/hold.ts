@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { databaseNow } from '../database/clock.js';
-import { endReservations, seatsOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
+import { endReservations, holdsWithFreeSeats, seatsOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
 import { quotaKey, seatKey, type DateRow, type LockedSeat, type ReservationRow, type Seen, type SeenSeat } from '../database/repositories/sale.repository.js';
 import { insertHolds, type CapturedSeat } from '../database/repositories/sale-writes.repository.js';
 import { BRIEFLY, type Asked } from '../database/together.js';
@@ -85,9 +85,14 @@ export class HoldMember extends Member<Attempt, Held> {
       assertOnSale(this.#window(now));
       this.#assertFree(this.seats, now);
       assertWithinLimit(live, numbers.length, policy.seatsPerUserMax, now);
-      // All seats of those end with them, not only these: somebody may have one locked.
-      if (!wait && this.overIds.length > 0) throw new NotNow();
       for (const id of this.overIds) present(reservations.get(id), wait, () => notFound('reservation'));
+    });
+  }
+
+  /** Where one of these holds would have to end first. */
+  putAsideFor(locked: ReadonlySet<string>): void {
+    this.judge(() => {
+      if (this.overIds.some((id) => locked.has(id))) throw new NotNow();
     });
   }
 
@@ -142,11 +147,17 @@ const learnedOf = (seats: readonly TakenSeat[], now: Date): LearnedSeat[] =>
       : [{ number, reservationId: reservationId ?? '', userId: holderId ?? '', remainingMs: status === 'SOLD' ? null : heldUntil!.getTime() - now.getTime() }],
   );
 
-/** Holds whose end has come give way, with all their seats, to who is alone. */
-export function endOverHolds(em: EntityManager, holds: readonly HoldMember[], reservations: ReadonlyMap<string, ReservationRow>, now: Date): Promise<EndedReservation[]> {
-  const ids = new Set(open(holds).flatMap(({ overIds }) => overIds));
-  const over = [...ids].flatMap((id) => reservations.get(id) ?? []).filter((reservation) => isOver(reservation, now));
-  return endReservations(em, over, 'EXPIRED', now, BRIEFLY);
+/** Holds whose end has come give way, with all their seats, of which somebody may have one locked that nobody here asked for. */
+export async function endOverHolds(em: EntityManager, holds: readonly HoldMember[], reservations: ReadonlyMap<string, ReservationRow>, now: Date, wait: boolean): Promise<EndedReservation[]> {
+  const overHolds = (): ReservationRow[] =>
+    [...new Set(open(holds).flatMap(({ overIds }) => overIds))].flatMap((id) => reservations.get(id) ?? []).filter((reservation) => isOver(reservation, now));
+  if (!wait) {
+    const over = overHolds();
+    const free = await holdsWithFreeSeats(em, over);
+    const locked = new Set(over.flatMap(({ id }) => (free.has(id) ? [] : [id])));
+    for (const hold of holds) hold.putAsideFor(locked);
+  }
+  return endReservations(em, overHolds(), 'EXPIRED', now, BRIEFLY);
 }
 
 /** Writes the new holds. */

@@ -67,7 +67,7 @@ export async function writeSales(em: EntityManager, orders: readonly SaleOrder[]
   const now = later(seen.now, reservations.now);
   for (const pay of pays) pay.judgeHold({ wallets: wallets.rows, dates, reservations: reservations.rows }, reservations.now, wait);
   for (const hold of holds) hold.judgeSeen(reservations.rows, policy, now!, wait);
-  const ended = await endOverHolds(em, holds, reservations.rows, now!);
+  const ended = await endOverHolds(em, holds, reservations.rows, now!, wait);
   await answerRepeated(em, pays);
 
   const seats = locked.seats ?? (await together(em, [lockSeatRows(seatsOf([...open(holds), ...open(pays)]), wait)]))[0];
@@ -99,11 +99,9 @@ async function lock(em: EntityManager, { holds, pays, charges }: Members, wait: 
   }
   const [dates, wallets, earlier, , seen] = await together(em, first);
   for (const hold of holds) hold.see(seen);
-  const ids = [...new Set([...holds.flatMap(({ ownIds, overIds }) => (wait ? [...ownIds, ...overIds] : ownIds)), ...paidIds])];
-  // Those of a batch that need the end of another hold are put aside.
-  const some = wait ? holds : holds.filter(({ overIds }) => overIds.length === 0);
-  const isLater = some.some(({ overIds }) => overIds.length > 0);
-  const [reservations, seats] = await together(em, [lockReservationRows(ids, wait), lockSeatRows(isLater ? [] : seatsOf([...some, ...pays]), wait)]);
+  const ids = [...new Set([...holds.flatMap(({ ownIds, overIds }) => [...ownIds, ...overIds]), ...paidIds])];
+  const isLater = holds.some(({ overIds }) => overIds.length > 0);
+  const [reservations, seats] = await together(em, [lockReservationRows(ids, wait), lockSeatRows(isLater ? [] : seatsOf([...holds, ...pays]), wait)]);
   return { dates, wallets, earlier, seen, locked: { reservations, seats: isLater ? null : seats } };
 }
 

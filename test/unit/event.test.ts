@@ -3,6 +3,7 @@ import { DELIVERY_ATTEMPTS_MAX, eventTypesOf, retryDelayMs, webhookUrlOf } from 
 import type { Counters } from '../../src/domain/counters.js';
 import { Nudge } from '../../src/services/nudge.js';
 import { signatureOf } from '../../src/services/webhook-sender.js';
+import { eventually } from '../support/eventually.js';
 
 const event = {
   id: 'e', sequence: 1, type: 'PAYMENT_MADE' as const, occurredAt: new Date('2026-11-20T12:00:00.000Z'),
@@ -62,12 +63,13 @@ describe('a nudge', () => {
     for (let times = 0; times < 100; times += 1) nudge.give();
     expect(asked).toHaveLength(1);
     asked[0]!();
-    await new Promise(setImmediate);
+    await eventually(() => asked.length > 1, 'the next');
     expect(asked).toHaveLength(2);
     asked[1]!();
     await new Promise(setImmediate);
     expect(asked).toHaveLength(2);
     nudge.give();
+    await eventually(() => asked.length > 2, 'the next');
     expect(asked).toHaveLength(3);
     asked[2]!();
   });

@@ -106,17 +106,38 @@ export async function endReservations(em: EntityManager, reservations: readonly 
   return ended;
 }
 
-/** Seats are freed by number, as reserve locks them, and only where they are still of that reservation. */
-async function freeSeats(em: EntityManager, ofReservations: readonly { id: string; scheduleId: string; numbers: number[] }[], patience: string): Promise<Map<string, SeatChange[]>> {
+interface SeatsOfReservation {
+  id: string;
+  scheduleId: string;
+  numbers: readonly number[];
+}
+
+/** By number, as reserve locks them, and only where they are still of that reservation. */
+function lockedSeatsOf(em: EntityManager, some: readonly SeatsOfReservation[], patience: string, skipped = ''): Promise<{ reservationId: string; number: number; version: number }[]> {
+  const { own, params } = ownSeats(some);
+  return em.execute(`${patience}select reservation_id as reservationId, number, version from seat force index (primary) where ${own} order by schedule_id, number for update ${skipped}`, params);
+}
+
+const ownSeats = (some: readonly SeatsOfReservation[]) => ({
+  own: Array(some.length).fill('(schedule_id = ? and number in (?) and reservation_id = ?)').join(' or '),
+  params: some.flatMap(({ id, scheduleId, numbers }) => [scheduleId, numbers, id]),
+});
+
+/** Of holds that are to end those all of whose seats could be locked at once. */
+export async function holdsWithFreeSeats(em: EntityManager, holds: readonly { id: string; scheduleId: string; seatCount: number }[]): Promise<Set<string>> {
+  if (holds.length === 0) return new Set();
+  const numbers = await numbersOf(em, holds.map(({ id }) => id));
+  const some = holds.map(({ id, scheduleId }) => ({ id, scheduleId, numbers: numbers.get(id)! })).filter((hold) => hold.numbers.length > 0);
+  const locked = Map.groupBy(some.length > 0 ? await lockedSeatsOf(em, some, '', 'skip locked') : [], ({ reservationId }) => reservationId);
+  return new Set(holds.filter(({ id, seatCount }) => locked.get(id)?.length === seatCount).map(({ id }) => id));
+}
+
+async function freeSeats(em: EntityManager, ofReservations: readonly SeatsOfReservation[], patience: string): Promise<Map<string, SeatChange[]>> {
   const some = ofReservations.filter(({ numbers }) => numbers.length > 0);
   const freed = new Map<string, SeatChange[]>();
   if (some.length === 0) return freed;
-  const own = Array(some.length).fill('(schedule_id = ? and number in (?) and reservation_id = ?)').join(' or ');
-  const params = some.flatMap(({ id, scheduleId, numbers }) => [scheduleId, numbers, id]);
-  const seats = await em.execute<{ reservationId: string; number: number; version: number }[]>(
-    `${patience}select reservation_id as reservationId, number, version from seat force index (primary) where ${own} order by schedule_id, number for update`,
-    params,
-  );
+  const { own, params } = ownSeats(some);
+  const seats = await lockedSeatsOf(em, some, patience);
   await em.execute(`update seat force index (primary) set status = 'AVAILABLE', reservation_id = null, held_until = null, version = version + 1 where ${own}`, params, 'run');
   for (const { reservationId, number, version } of seats) {
     const change: SeatChange = { number, status: 'AVAILABLE', version: version + 1, heldUntil: null };
