@@ -95,8 +95,21 @@ export interface SeatsOfDate {
   numbers: readonly number[];
 }
 
-const SEATS_OF = (count: number): string => Array(count).fill('(s.schedule_id = ? and s.number in (?))').join(' or ');
-const seatParams = (seats: readonly SeatsOfDate[]): unknown[] => seats.flatMap(({ scheduleId, numbers }) => [scheduleId, numbers]);
+interface Condition {
+  sql: string;
+  params: unknown[];
+}
+
+/** One list for each key: the optimizer reads it in a fraction of the time that as many alternatives take. */
+function listed(alternative: string, keyed: readonly (readonly [key: string, values: readonly unknown[]])[]): Condition {
+  const lists = new Map<string, unknown[]>();
+  for (const [key, values] of keyed) lists.set(key, [...(lists.get(key) ?? []), ...values]);
+  return { sql: Array(lists.size).fill(alternative).join(' or '), params: [...lists].flat() };
+}
+
+const ofSeats = (seats: readonly SeatsOfDate[]): Condition => listed('(s.schedule_id = ? and s.number in (?))', seats.map(({ scheduleId, numbers }) => [scheduleId, numbers]));
+const ofBuyers = (quotas: readonly QuotaKey[]): Condition =>
+  listed("(o.concert_id = ? and o.user_id in (?) and o.status in ('HELD', 'CONFIRMED'))", quotas.map(({ concertId, userId }) => [concertId, [userId]]));
 /** Of a seat in a map of seats. */
 export const seatKey = (scheduleId: string, number: number): string => `${scheduleId} ${number}`;
 
@@ -124,17 +137,13 @@ type SeenRow = { scheduleId: string; number: number; status: SeatStatus | null; 
  * The seats that are asked for and what their buyers hold or own of the concert, without a lock: what is free is locked and looked at again, what is taken is refused.
  * Nobody else's reserve adds to what a user holds while the quota is locked.
  */
-export const seeSeats = (seats: readonly SeatsOfDate[], quotas: readonly QuotaKey[]): Asked<Seen> => ({
-  sql:
-    seats.length === 0
-      ? ''
-      : `select s.schedule_id as scheduleId, s.number, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, h.user_id as holderId, sysdate(3) as now
-         from seat s force index (primary) left join reservation h on h.id = s.reservation_id where ${SEATS_OF(seats.length)}
-         union all select o.concert_id, 0, null, o.id, null, o.user_id, sysdate(3) from reservation o
-         where ${Array(quotas.length).fill("(o.user_id = ? and o.concert_id = ? and o.status in ('HELD', 'CONFIRMED'))").join(' or ')}`,
-  params: [...seatParams(seats), ...quotas.flatMap(({ userId, concertId }) => [userId, concertId])],
-  read: seenOf,
-});
+export function seeSeats(seats: readonly SeatsOfDate[], quotas: readonly QuotaKey[]): Asked<Seen> {
+  const [wanted, own] = [ofSeats(seats), ofBuyers(quotas)];
+  const sql = `select s.schedule_id as scheduleId, s.number, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, h.user_id as holderId, sysdate(3) as now
+    from seat s force index (primary) left join reservation h on h.id = s.reservation_id where ${wanted.sql}
+    union all select o.concert_id, 0, null, o.id, null, o.user_id, sysdate(3) from reservation o force index (reservation_quota_index) where ${own.sql}`;
+  return { sql: seats.length === 0 ? '' : sql, params: [...wanted.params, ...own.params], read: seenOf };
+}
 
 function seenOf(rows: SeenRow[]): Seen {
   const seen: Seen = { seats: new Map(), own: new Map(), now: lastOf(rows) };
@@ -202,19 +211,17 @@ export interface LockedSeat {
 type RawSeat = Omit<Raw<LockedSeat, 'heldUntil'>, 'price'> & { price: number | string; now: RawInstant };
 
 /** Seats by `seatKey`. */
-export const lockSeatRows = (seats: readonly SeatsOfDate[], wait: boolean): Asked<Locked<LockedSeat>> => ({
-  sql:
-    seats.length === 0
-      ? ''
-      : `${patience(wait)}select s.schedule_id as scheduleId, s.number, s.id, s.grade, s.price, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, s.version,
-           sysdate(3) as now
-         from seat s force index (primary) where ${SEATS_OF(seats.length)} order by s.schedule_id, s.number ${FOR_UPDATE(wait)}`,
-  params: seatParams(seats),
-  read: (rows: RawSeat[]) => ({
+export function lockSeatRows(seats: readonly SeatsOfDate[], wait: boolean): Asked<Locked<LockedSeat>> {
+  const wanted = ofSeats(seats);
+  const sql = `${patience(wait)}select s.schedule_id as scheduleId, s.number, s.id, s.grade, s.price, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, s.version,
+      sysdate(3) as now
+    from seat s force index (primary) where ${wanted.sql} order by s.schedule_id, s.number ${FOR_UPDATE(wait)}`;
+  const read = (rows: RawSeat[]) => ({
     rows: new Map(rows.map(({ now: _now, ...row }) => [seatKey(row.scheduleId, row.number), { ...row, price: Number(row.price), heldUntil: orNull(row.heldUntil) }])),
     now: lastOf(rows),
-  }),
-});
+  });
+  return { sql: seats.length === 0 ? '' : sql, params: wanted.params, read };
+}
 
 /** The clock of a statement's rows: each was read when its own row was locked. */
 function lastOf(rows: readonly { now: RawInstant }[]): Date | null {
