@@ -36,6 +36,12 @@ test('the exit code says the worst: short or failed, then what could not be told
   expect(await command([], surroundings({ one: 'failed' }).around)).toBe(1);
 });
 
+test('where speed does not count, only what failed is an error', async () => {
+  expect(await command(['--any-speed'], surroundings({ one: 'inconclusive', two: 'short' }).around)).toBe(0);
+  expect(await command(['--any-speed'], surroundings({ one: 'short', two: 'failed' }).around)).toBe(1);
+  expect(await command(['--any-speed'], { ...surroundings().around, interrupted: () => true })).toBe(2);
+});
+
 test('a name that is not there is wrong usage, and so is an option', async () => {
   const { around, ran, said } = surroundings();
   expect(await command(['three'], around)).toBe(64);
