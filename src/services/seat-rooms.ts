@@ -14,6 +14,10 @@ export const CHANGES_TOLD_MAX = 10_000;
 
 /** Changes of so long are told together, and several of one seat are one. It only gathers: nothing is decided by it. */
 export const GATHER_MS = 100;
+/** Telling one watcher takes some 10 µs. Where all of them would take more than a third of the time, changes gather for longer. */
+const GATHER_PER_WATCHER_MS = 0.03;
+export const GATHER_MAX_MS = 250;
+export const gatherMs = (watchers: number): number => Math.min(GATHER_MAX_MS, Math.max(GATHER_MS, watchers * GATHER_PER_WATCHER_MS));
 /** Whether a watcher still has the right to is asked so often. */
 export const WATCHER_RECHECK_MS = 30_000;
 const RECHECK_PATIENCE_MS = 4000;
@@ -186,8 +190,17 @@ export class SeatRooms {
     const watcher: Watcher = new Watcher(performance.now() + jittered(this.recheckMs), mayWatch, () => this.#leave(copy.scheduleId, room, watcher));
     room.watchers.add(watcher);
     if (first) watcher.offer(first);
-    this.#gathering ??= withoutDeadline(() => setInterval(() => this.gather(), GATHER_MS).unref());
+    if (!this.#gathering) this.#gatherLater();
     return watcher;
+  }
+
+  #gatherLater(): void {
+    const watchers = [...this.#rooms.values()].reduce((sum, room) => sum + room.watchers.size, 0);
+    const turn = (): void => {
+      this.#gatherLater();
+      this.gather();
+    };
+    this.#gathering = withoutDeadline(() => setTimeout(turn, gatherMs(watchers)).unref());
   }
 
   gather(): void {
@@ -202,7 +215,7 @@ export class SeatRooms {
     room.watchers.delete(watcher);
     if (room.watchers.size === 0 && this.#rooms.get(scheduleId) === room) this.#rooms.delete(scheduleId);
     if (this.#rooms.size > 0) return;
-    clearInterval(this.#gathering);
+    clearTimeout(this.#gathering);
     this.#gathering = undefined;
   }
 }

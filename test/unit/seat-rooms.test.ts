@@ -3,7 +3,7 @@ import { queueTokenExpired, serviceUnavailable } from '../../src/domain/errors.j
 import { SeatSnapshot } from '../../src/domain/seat-snapshot.js';
 import type { SeatStatus } from '../../src/domain/states.js';
 import type { SeatCopy } from '../../src/services/seat-copies.js';
-import { CHANGES_TOLD_MAX, changesOf, SeatRooms, type SeatsEvent } from '../../src/services/seat-rooms.js';
+import { CHANGES_TOLD_MAX, changesOf, GATHER_MAX_MS, GATHER_MS, gatherMs, SeatRooms, type SeatsEvent } from '../../src/services/seat-rooms.js';
 
 const SEATS = 20;
 
@@ -120,4 +120,10 @@ test('C7: what a slow watcher has not taken is not gone through again with each 
   expect(times).toBe(1000 + 100);
   expect((await taken(slow)).changes).toHaveLength(1000);
   await slow.return!();
+});
+
+test('C7: changes gather for longer the more there are to be told, and never for very long', () => {
+  expect([1, 1000, 3000].map(gatherMs)).toEqual([GATHER_MS, GATHER_MS, GATHER_MS]);
+  expect(gatherMs(5000)).toBe(150);
+  expect(gatherMs(1_000_000)).toBe(GATHER_MAX_MS);
 });
