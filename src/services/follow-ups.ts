@@ -44,18 +44,23 @@ export class FollowUps {
 
   async #applyAll(all: readonly Waiting[]): Promise<void> {
     const failed = new Set<Waiting>();
-    const byDate = Map.groupBy(all.filter(({ event }) => seatsOf(event) !== null), ({ event }) => seatsOf(event)!.scheduleId).values();
+    const followed = all.filter(({ event }) => GATE_STEP[event.type] !== undefined && event.reservationId !== null);
+    const byDate = Map.groupBy(followed.filter(({ event }) => seatsOf(event) !== null), ({ event }) => seatsOf(event)!.scheduleId).values();
     await Promise.all([
-      ...all.map((one) => this.#try([one], failed, () => this.#follow(one.event))),
+      this.#publish(followed),
       // Once for each date, however many of its reservations changed.
-      ...[...byDate].map((some) => this.#try(some, failed, () => this.#reread(some))),
+      ...[...byDate].flatMap((some) => [
+        this.#try(some, failed, () => this.#reread(some)),
+        this.#trySome(some, 'sold', failed, (sold) => this.gate.sold(sold.map(({ event }) => ({ ...seatsOf(event)!, id: event.reservationId! })))),
+        this.#trySome(some, 'free', failed, (freed) => Promise.all(freed.map(({ event }) => this.gate.free(seatsOf(event)!, event.reservationId!)))),
+      ]),
     ]);
     for (const { event, attempts } of failed) {
       if (attempts + 1 < ATTEMPTS_MAX && this.#waiting.length < WAITING_MAX) this.#waiting.push({ event, attempts: attempts + 1 });
     }
   }
 
-  async #try(some: readonly Waiting[], failed: Set<Waiting>, step: () => Promise<void>): Promise<void> {
+  async #try(some: readonly Waiting[], failed: Set<Waiting>, step: () => Promise<unknown>): Promise<void> {
     try {
       await within(step(), PATIENCE_MS);
     } catch (error) {
@@ -64,14 +69,14 @@ export class FollowUps {
     }
   }
 
-  async #follow(event: OutgoingEvent): Promise<void> {
-    const { type, userId, reservationId } = event;
-    const step = GATE_STEP[type];
-    if (step === undefined || reservationId === null) return;
-    const seats = seatsOf(event);
-    if (seats && step === 'free') await this.gate.free(seats, reservationId);
-    if (seats && step === 'sold') await this.gate.sold([{ ...seats, id: reservationId }]);
-    await this.pubsub.publish<'reservationChanged'>(topics.reservationChanged(userId), { reservationId });
+  async #trySome(all: readonly Waiting[], gateStep: 'sold' | 'free', failed: Set<Waiting>, step: (some: readonly Waiting[]) => Promise<unknown>): Promise<void> {
+    const some = all.filter(({ event }) => GATE_STEP[event.type] === gateStep);
+    if (some.length > 0) await this.#try(some, failed, () => step(some));
+  }
+
+  async #publish(all: readonly Waiting[]): Promise<void> {
+    const messages = all.map(({ event: { userId, reservationId } }) => ({ topic: topics.reservationChanged(userId), message: { reservationId: reservationId! } }));
+    if (messages.length > 0) await this.pubsub.publishAll<'reservationChanged'>(messages);
   }
 
   /** Whoever wrote the events may have died before it told of the seats. */

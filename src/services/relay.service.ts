@@ -14,7 +14,7 @@ import type { FollowUps } from './follow-ups.js';
 
 /** However often a nudge is lost, no event waits longer than about this. */
 export const RELAY_INTERVAL_MS = 1000;
-const BATCH = 100;
+const BATCH = 250;
 /** What is published again needs no deliveries. */
 const AGAIN_BATCH = 500;
 /** A run comes to an end also when events come faster than it publishes; the next run goes on. */
