@@ -27,7 +27,7 @@ test('a page shows every gate with its verdict, asks for nothing from elsewhere,
   expect(page).not.toMatch(/<script|src=|href="http|@import|url\(/);
 });
 
-test('a logarithmic plot has its points between the powers of ten around them', () => {
+test('O3: a load test is drawn over time beside published figures: a logarithmic plot has its points between the powers of ten around them', () => {
   const [, points] = /<polyline points="([^"]+)"/.exec(svgOf(report.plots[0]!))!;
   const [[, low], [, high]] = points!.split(' ').map((point) => point.split(',').map(Number)) as [[number, number], [number, number]];
   expect(low).toBeGreaterThan(high!);
