@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { writeFileSync } from 'node:fs';
 import { join as pathOf } from 'node:path';
 import { print } from 'graphql';
@@ -94,7 +95,7 @@ async function timeSide(run: BenchRun, world: BenchWorld, { concertId, tokens }:
     for (const to of steps) {
       const opened = await load.ask<OpenResult>({ kind: 'open', port: server.port, subscription, tokens, from, to } satisfies OpenJob);
       run.say(`${side}: ${opened.open} sockets after ${opened.seconds.toFixed(1)} s`);
-      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      await delay(SETTLE_MS);
       const before = await redisCounts(world);
       const { stretches, ms } = run.sized({ quick: { stretches: 2, ms: 2500 }, full: { stretches: 5, ms: 4000 } });
       const results: WatchResult[] = [];

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { answerJobs } from '../support/answer-jobs.js';
@@ -79,7 +80,7 @@ async function watch({ ms, told, pids }: WatchJob): Promise<WatchResult> {
   };
   lost = 0;
   const [startedAt, before] = [performance.now(), pids.map(cpuUsOf)];
-  await new Promise((resolve) => setTimeout(resolve, ms));
+  await delay(ms);
   const [seconds, cpuUs] = [(performance.now() - startedAt) / 1000, pids.map((pid, index) => cpuUsOf(pid) - before[index]!)];
   heard = () => undefined;
   subscriber?.disconnect();

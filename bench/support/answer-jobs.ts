@@ -10,6 +10,7 @@ export function answerJobs<Job>(answer: (job: Job) => Promise<object>, hear: (wo
       (error: unknown) => process.send!({ error: error instanceof Error ? error.stack : String(error) }),
     );
   });
+  // Whoever asked is gone, and thousands of open sockets would keep the process alive.
   process.on('disconnect', () => process.exit());
   process.send!('ready');
 }

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { once } from 'node:events';
 import { destination } from 'pino';
 import { startStores, type RedisServer, type StoreServer } from '../../drills/support/stores.js';
 import { makeRunFolder } from '../../scripts/run-folder.js';
@@ -12,6 +10,7 @@ import { readConfig } from '../../src/config.js';
 import { migrate } from '../../src/database/migrate.js';
 import { createLogger } from '../../src/logging.js';
 import { Builder } from '../../test/support/builder.js';
+import { freePort } from '../../test/support/free-port.js';
 import { canPin, pinProcess } from './pin.js';
 import { startServer, tsArgs, type Server } from './process.js';
 
@@ -108,13 +107,4 @@ async function openPorts(app: App, redisPort: number): Promise<void> {
   await connection.execute(`grant all on *.* to ${DATABASE_USER}@'127.0.0.1'`);
   await app.redis.config('SET', 'bind', '127.0.0.1');
   await app.redis.config('SET', 'port', String(redisPort));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

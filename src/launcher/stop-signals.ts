@@ -8,6 +8,7 @@ export function stopOnSignal(stop: () => Promise<void>, say: (line: string) => v
   let stoppingSince: number | undefined;
   const onSignal = (): void => {
     if (stoppingSince !== undefined) {
+      // Asked for a second time: what is not finished by now is not waited for.
       if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(EXIT_CODE_INTERRUPTED);
       return;
     }
@@ -18,6 +19,7 @@ export function stopOnSignal(stop: () => Promise<void>, say: (line: string) => v
       () => process.exit(0),
       (error: unknown) => {
         console.error(error);
+        // What could not be closed would keep the process alive.
         process.exit(1);
       },
     );

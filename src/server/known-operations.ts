@@ -18,7 +18,7 @@ export interface KnownDocument {
 }
 
 /**
- * Documents that were parsed and found valid in this process, with the same rules as any other: what they ask for needs no second look. By their text, and by
+ * Documents that were parsed and found valid in this process, with the rules that hold for all: what they ask for needs no second look. By their text, and by
  * its SHA-256 for clients that send only that (automatic persisted queries).
  */
 export class KnownOperations {

@@ -29,7 +29,7 @@ afterAll(async () => {
   await database.close();
 });
 
-const ready = async (): Promise<{ status: number; body: any }> => {
+const ready = async (): Promise<{ status: number; body: unknown }> => {
   const response = await fetch(`${edge.url}/health/ready`);
   return { status: response.status, body: await response.json() };
 };

@@ -141,7 +141,7 @@ test('subscriptions per socket 10: the next is refused, the others run on, and t
 
 test('sockets per user 5: the sixth takes the place of the oldest, which is closed with 4429; another user is not concerned', async () => {
   const [buyer, other] = await edge.build.buyers(2);
-  const connect = async (token: string): Promise<{ raw: RawSocket; answer: any }> => {
+  const connect = async (token: string): Promise<{ raw: RawSocket; answer: { type: string } }> => {
     const raw = await openSocket(edge.url);
     return { raw, answer: await raw.init({ authorization: `Bearer ${token}` }) };
   };

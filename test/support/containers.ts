@@ -4,7 +4,8 @@ import { dirname, join, matchesGlob } from 'node:path';
 import { fetchDebianPackages, findProgram } from '../../src/launcher/debian-packages.js';
 import { ready, startServer, type ServerProcess } from '../../src/launcher/server-process.js';
 import { findServers } from '../../src/launcher/servers.js';
-import { freePort, readDockerfile, type Compose } from './compose.js';
+import { readDockerfile, type Compose } from './compose.js';
+import { freePort } from './free-port.js';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import WebSocket, { type ClientOptions } from 'ws';
 
 /** A websocket that says exactly what a test wants it to say, and waits for what comes back. */
@@ -47,7 +48,7 @@ export async function openSocket(url: string, { path = '/graphql', subprotocol =
 }
 
 /** Status and body of the answer to a handshake that was refused. */
-export function refusedHandshake(url: string, { path = '/graphql', ...options }: RawOptions = {}): Promise<{ status: number; body: any; headers: Record<string, any> }> {
+export function refusedHandshake(url: string, { path = '/graphql', ...options }: RawOptions = {}): Promise<{ status: number; body: { errors: { message: string; extensions: { code: string } }[] }; headers: IncomingHttpHeaders }> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, ['graphql-transport-ws'], options);
     socket.on('open', () => reject(new Error('The socket opened.')));
@@ -65,7 +66,7 @@ export async function overSocket(url: string, query: string, variables: unknown 
   const raw = await openSocket(url);
   await raw.init(init);
   raw.send({ type: 'subscribe', id: '1', payload: { query, variables } });
-  const messages: any[] = [];
+  const messages: Awaited<ReturnType<RawSocket['next']>>[] = [];
   for (;;) {
     const message = await raw.next();
     messages.push(message);
