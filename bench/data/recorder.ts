@@ -20,7 +20,7 @@ export async function statementOf(query: HotQuery, orm: MikroORM, server: Connec
 }
 
 /** The table with its alias and what index it was told to use. */
-const tableIn = (table: string): RegExp => new RegExp(`\\b(from|join) (\`?${table}\\b\`?(?: as \`?\\w+\`?| (?!force\\b|where\\b|on\\b|group\\b|join\\b|limit\\b|order\\b)\\w+)?)( force index \\([^)]*\\))?`, 'gi');
+const tableIn = (table: string): RegExp => new RegExp(`\\b(from|(?:straight_)?join) (\`?${table}\\b\`?(?: as \`?\\w+\`?| (?!force\\b|where\\b|on\\b|group\\b|join\\b|limit\\b|order\\b)\\w+)?)( force index \\([^)]*\\))?`, 'gi');
 
 /** The same without these indexes. A locking read becomes a plain one: scanning, it would lock every row. */
 export const withoutIndexes = (statement: string, table: string, indexes: readonly string[]): string =>

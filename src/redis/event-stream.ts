@@ -25,6 +25,15 @@ const releaseScript = new Script<0 | 1>('relay-release');
 /** What the queue scripts write. */
 type QueueEventFields = Record<'type' | 'user' | 'place' | 'cause', string | undefined>;
 
+export interface QueueEvents {
+  concertId: string;
+  events: OutgoingEvent[];
+  /** The entry of the last of them. */
+  last: string | null;
+  /** Why none could be read. */
+  error: Error | null;
+}
+
 export class EventStream {
   constructor(private readonly redis: Redis) {}
 
@@ -53,10 +62,15 @@ export class EventStream {
     return [...new Set(sets.flat())];
   }
 
-  /** The oldest events of a queue that were not dropped yet, and the entry of the last of them. */
-  async queueEvents(concertId: string, limit: number): Promise<{ events: OutgoingEvent[]; last: string | null }> {
-    const entries = await this.redis.xrange(keys.queueEvents(concertId), '-', '+', 'COUNT', limit);
-    return { events: entries.map(([entryId, pairs]) => eventOf(concertId, entryId, pairs)), last: entries.at(-1)?.[0] ?? null };
+  /** Of each of these queues the oldest events that were not dropped yet. */
+  async queueEvents(concertIds: readonly string[], limit: number): Promise<QueueEvents[]> {
+    const pipeline = this.redis.pipeline();
+    for (const concertId of concertIds) pipeline.xrange(keys.queueEvents(concertId), '-', '+', 'COUNT', limit);
+    const replies = (await pipeline.exec())!;
+    return concertIds.map((concertId, index) => {
+      const [error, entries] = replies[index] as [Error | null, [string, string[]][] | null];
+      return { concertId, events: (entries ?? []).map(([entryId, pairs]) => eventOf(concertId, entryId, pairs)), last: entries?.at(-1)?.[0] ?? null, error };
+    });
   }
 
   /** After they were published. */

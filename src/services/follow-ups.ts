@@ -16,6 +16,15 @@ interface Waiting {
   attempts: number;
 }
 
+/** Of a reservation; its seats are null where the status of none has changed. */
+interface Followed {
+  waiting: Waiting;
+  userId: string;
+  reservationId: string;
+  step: GateStep;
+  seats: GateSeats | null;
+}
+
 /**
  * What follows a commit is done at once by the process that committed, and once more from its event: a process that died in between leaves no seats blocked and
  * nobody untold. Doing it twice, or late, harms nothing: the gate's scripts change only entries of that very reservation, and who was told hears nothing twice.
@@ -44,57 +53,54 @@ export class FollowUps {
 
   async #applyAll(all: readonly Waiting[]): Promise<void> {
     const failed = new Set<Waiting>();
-    const followed = all.filter(({ event }) => GATE_STEP[event.type] !== undefined && event.reservationId !== null);
-    const byDate = Map.groupBy(followed.filter(({ event }) => seatsOf(event) !== null), ({ event }) => seatsOf(event)!.scheduleId).values();
+    const followed = all.flatMap((waiting) => followedOf(waiting) ?? []);
+    const seated = followed.flatMap((one) => (one.seats ? [{ ...one, seats: one.seats }] : []));
+    const to = (step: GateStep) => seated.filter((one) => one.step === step);
     await Promise.all([
       this.#publish(followed),
-      // Once for each date, however many of its reservations changed.
-      ...[...byDate].flatMap((some) => [
-        this.#try(some, failed, () => this.#reread(some)),
-        this.#trySome(some, 'sold', failed, (sold) => this.gate.sold(sold.map(({ event }) => ({ ...seatsOf(event)!, id: event.reservationId! })))),
-        this.#trySome(some, 'free', failed, (freed) => Promise.all(freed.map(({ event }) => this.gate.free(seatsOf(event)!, event.reservationId!)))),
-      ]),
+      this.#try(seated, failed, (some) => this.board.reread(datesOf(some.map(({ seats }) => seats)))),
+      this.#try(to('sold'), failed, (sold) => this.gate.sold(sold.map(({ seats, reservationId }) => ({ ...seats, id: reservationId })))),
+      this.#try(to('free'), failed, (freed) => Promise.all(freed.map(({ seats, reservationId }) => this.gate.free(seats, reservationId)))),
     ]);
     for (const { event, attempts } of failed) {
       if (attempts + 1 < ATTEMPTS_MAX && this.#waiting.length < WAITING_MAX) this.#waiting.push({ event, attempts: attempts + 1 });
     }
   }
 
-  async #try(some: readonly Waiting[], failed: Set<Waiting>, step: () => Promise<unknown>): Promise<void> {
+  async #try<One extends Followed>(some: readonly One[], failed: Set<Waiting>, step: (some: readonly One[]) => Promise<unknown>): Promise<void> {
+    if (some.length === 0) return;
     try {
-      await within(step(), PATIENCE_MS);
+      await within(step(some), PATIENCE_MS);
     } catch (error) {
       this.counters.followUpFailed('follow-up', error);
-      for (const one of some) failed.add(one);
+      for (const { waiting } of some) failed.add(waiting);
     }
   }
 
-  async #trySome(all: readonly Waiting[], gateStep: 'sold' | 'free', failed: Set<Waiting>, step: (some: readonly Waiting[]) => Promise<unknown>): Promise<void> {
-    const some = all.filter(({ event }) => GATE_STEP[event.type] === gateStep);
-    if (some.length > 0) await this.#try(some, failed, () => step(some));
-  }
-
-  async #publish(all: readonly Waiting[]): Promise<void> {
-    const messages = all.map(({ event: { userId, reservationId } }) => ({ topic: topics.reservationChanged(userId), message: { reservationId: reservationId! } }));
-    if (messages.length > 0) await this.pubsub.publishAll<'reservationChanged'>(messages);
-  }
-
-  /** Whoever wrote the events may have died before it told of the seats. */
-  #reread(some: readonly Waiting[]): Promise<void> {
-    const { concertId, scheduleId } = seatsOf(some[0]!.event)!;
-    return this.board.reread(concertId, scheduleId, [...new Set(some.flatMap(({ event }) => seatsOf(event)!.numbers))]);
+  /** A message says which reservation changed, not into what: one for all its changes. */
+  async #publish(all: readonly Followed[]): Promise<void> {
+    const messages = new Map(all.map(({ userId, reservationId }) => [reservationId, { topic: topics.reservationChanged(userId), message: { reservationId } }]));
+    if (messages.size > 0) await this.pubsub.publishAll<'reservationChanged'>([...messages.values()]);
   }
 }
 
-/** The seats whose status changed with an event; null where none did. */
-function seatsOf({ type, concertId, payload }: OutgoingEvent): GateSeats | null {
-  if (GATE_STEP[type] === undefined || concertId === null) return null;
+function followedOf(waiting: Waiting): Followed | null {
+  const { type, userId, reservationId, concertId, payload } = waiting.event;
+  const step = GATE_STEP[type];
+  if (step === undefined || reservationId === null) return null;
   const { scheduleId, seatNumbers } = JSON.parse(payload) as { scheduleId?: string; seatNumbers?: number[] };
-  return scheduleId !== undefined && seatNumbers !== undefined ? { concertId, scheduleId, numbers: seatNumbers } : null;
+  const seats = concertId !== null && scheduleId !== undefined && seatNumbers !== undefined ? { concertId, scheduleId, numbers: seatNumbers } : null;
+  return { waiting, userId, reservationId, step, seats };
 }
+
+/** Whoever wrote the events may have died before it told of the seats: once for each date, however many of its reservations changed. */
+const datesOf = (all: readonly GateSeats[]): GateSeats[] =>
+  [...Map.groupBy(all, ({ scheduleId }) => scheduleId).values()].map((some) => ({ ...some[0]!, numbers: [...new Set(some.flatMap(({ numbers }) => numbers))] }));
+
+type GateStep = 'none' | 'free' | 'sold';
 
 /** What a change of a reservation means for its seats at the gate; an event that is not here has no follow-up. A hold's own entry ends by itself. */
-const GATE_STEP: { [Type in EventType]?: 'none' | 'free' | 'sold' } = {
+const GATE_STEP: { [Type in EventType]?: GateStep } = {
   RESERVATION_HELD: 'none',
   RESERVATION_EXPIRED: 'free',
   RESERVATION_CANCELLED: 'free',

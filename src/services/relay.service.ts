@@ -1,24 +1,31 @@
 import type { EntityManager } from '@mikro-orm/mysql';
+import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
 import { databaseNow } from '../database/clock.js';
 import { endPlaces } from '../database/repositories/queue-line.repository.js';
 import { deletePublishedEvents, lastPublished, markPublished, outboxBacklog, publishedAfter, unpublishedEvents } from '../database/repositories/outbox.repository.js';
-import { addDeliveries } from '../database/repositories/webhook.repository.js';
+import { addDeliveries, wantedDeliveries } from '../database/repositories/webhook.repository.js';
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { placesLeft, type OutgoingEvent } from '../domain/event.js';
 import { isBehind, markOfText, nextPublishedAt, textOfMark, type OutboxMark } from '../domain/outbox-mark.js';
-import { STREAM_LENGTH_MAX, type EventStream } from '../redis/event-stream.js';
+import { STREAM_LENGTH_MAX, type EventStream, type QueueEvents } from '../redis/event-stream.js';
 import type { DeliveryService } from './delivery.service.js';
 import type { FollowUps } from './follow-ups.js';
 
 /** However often a nudge is lost, no event waits longer than about this. */
 export const RELAY_INTERVAL_MS = 1000;
-const BATCH = 250;
-/** What is published again needs no deliveries. */
-const AGAIN_BATCH = 500;
+/** Events that one script call appends. */
+const BATCH = 500;
 /** A run comes to an end also when events come faster than it publishes; the next run goes on. */
 const ROUNDS_MAX = 500;
+/** The more a round has found, the longer the next one waits for others that share it: an event that is alone waits for nobody. */
+const GATHER_MS_PER_EVENT = 2;
+const GATHER_MAX_MS = 150;
+/** In one run: a process that is to stop waits for its end. */
+const GATHERED_MAX_MS = 1500;
+/** Queues whose events are in memory at once. */
+const QUEUES_TOGETHER = 50;
 const KEPT_MS = 86_400_000;
 const SWEEP_BATCH = 1000;
 /** What is left waits for the next sweep: holds that ran out must not wait for it. */
@@ -60,10 +67,11 @@ export class RelayService {
     try {
       const turn: Turn = { relay, reached, last: await lastPublished(this.transactions.fork()) };
       published += await this.#publishAgain(turn);
-      for (let round = 0; round < ROUNDS_MAX && !released; round += 1) {
+      for (let round = 0, gatheredMs = 0; round < ROUNDS_MAX && gatheredMs < GATHERED_MAX_MS && !released; round += 1) {
         const inRound = (await this.#publishOutbox(turn)) + (await this.#publishQueues(turn));
         published += inRound;
-        released = inRound === 0 && (await this.stream.release(relay, false));
+        if (inRound === 0) released = await this.stream.release(relay, false);
+        else if (inRound < BATCH) gatheredMs += await gather(inRound);
       }
       return published;
     } finally {
@@ -102,7 +110,7 @@ export class RelayService {
     if (isBehind(mark, oldest)) mark = oldest;
     let published = 0;
     while (isBehind(mark, newest)) {
-      const { events, reached } = await publishedAfter(em, mark, AGAIN_BATCH);
+      const { events, reached } = await publishedAfter(em, mark, BATCH);
       if (events.length === 0 || !(await this.#append(turn, events, textOfMark(reached)))) break;
       mark = reached;
       published += events.length;
@@ -126,26 +134,39 @@ export class RelayService {
   async #publishQueues(turn: Turn): Promise<number> {
     let published = 0;
     const failures: unknown[] = [];
-    for (const concertId of await this.stream.concerts()) {
-      // One broken queue does not stop the others.
-      const inQueue = await this.#publishQueue(turn, concertId).catch((error: unknown) => (failures.push(error), 0));
-      published += inQueue;
-    }
+    const concertIds = await this.stream.concerts();
+    for (let from = 0; from < concertIds.length; from += QUEUES_TOGETHER) published += await this.#publishSome(turn, concertIds.slice(from, from + QUEUES_TOGETHER), failures);
     if (published === 0 && failures.length > 0) throw failures[0];
     return published;
   }
 
-  async #publishQueue(turn: Turn, concertId: string): Promise<number> {
-    const { events, last } = await this.stream.queueEvents(concertId, BATCH);
-    if (last === null) {
-      await this.stream.forget(concertId);
-      return 0;
+  /** One broken queue does not stop the others. */
+  async #publishSome(turn: Turn, concertIds: readonly string[], failures: unknown[]): Promise<number> {
+    const tried = (work: Promise<unknown>): Promise<boolean> => work.then(() => true, (error: unknown) => (failures.push(error), false));
+    const queues = await this.stream.queueEvents(concertIds, BATCH);
+    failures.push(...queues.flatMap(({ error }) => error ?? []));
+    for (const { concertId, last, error } of queues) if (last === null && !error) await tried(this.stream.forget(concertId));
+    const told = queues.filter(({ last }) => last !== null);
+    const events = told.flatMap((queue) => queue.events);
+    if (events.length === 0 || !(await this.#appendAll(turn, events))) return 0;
+    await this.#follow(events);
+    let published = 0;
+    for (const queue of told) if (await tried(this.#drop(queue))) published += queue.events.length;
+    return published;
+  }
+
+  async #appendAll(turn: Turn, events: readonly OutgoingEvent[]): Promise<boolean> {
+    for (let from = 0; from < events.length; from += BATCH) {
+      if (!(await this.#append(turn, events.slice(from, from + BATCH), turn.reached))) return false;
     }
-    if (!(await this.#append(turn, events, turn.reached))) return 0;
+    return true;
+  }
+
+  async #drop({ concertId, events, last }: QueueEvents): Promise<void> {
     // Also the row of one who left, whose process died before it was written: by that row a lost place stays ended.
-    await this.#follow(events, (inner) => endPlaces(inner, concertId, placesLeft(events), 'LEFT'));
-    await this.stream.dropQueueEvents(concertId, last);
-    return events.length;
+    const left = placesLeft(events);
+    if (left.length > 0) await this.transactions.run((em) => endPlaces(em, concertId, left, 'LEFT'));
+    await this.stream.dropQueueEvents(concertId, last!);
   }
 
   async #append(turn: Turn, events: readonly OutgoingEvent[], reached: string): Promise<boolean> {
@@ -155,14 +176,22 @@ export class RelayService {
   }
 
   /** What follows the publishing, at once or not at all: each webhook's deliveries, and the mark. */
-  async #follow(events: readonly OutgoingEvent[], mark: (em: EntityManager) => Promise<void>): Promise<number> {
-    const due = await this.transactions.run(async (em) => {
-      const added = await addDeliveries(em, events);
-      await mark(em);
-      return added;
-    });
+  async #follow(events: readonly OutgoingEvent[], mark?: (em: EntityManager) => Promise<void>): Promise<number> {
+    const wanted = await wantedDeliveries(this.transactions.fork(), events);
+    if (wanted.length > 0 || mark) {
+      await this.transactions.run(async (em) => {
+        await addDeliveries(em, wanted);
+        await mark?.(em);
+      });
+    }
     this.counters.eventsPublished(events.length);
-    await this.deliveries.begin(due);
+    await this.deliveries.begin(wanted.map(({ deliveryId, webhookId }) => ({ deliveryId, webhookId })));
     return events.length;
   }
 }
+
+/** Answers for how long. */
+const gather = (inRound: number): Promise<number> => {
+  const ms = Math.min(GATHER_MAX_MS, inRound * GATHER_MS_PER_EVENT);
+  return delay(ms, ms, { ref: false });
+};

@@ -1,5 +1,5 @@
 import type { SeatReads } from '../database/loaders.js';
-import { seatChanges } from '../database/repositories/seat.repository.js';
+import { seatChanges, type SeatsOfDate } from '../database/repositories/seat.repository.js';
 import type { DatabaseSigns } from '../database/pool-watch.js';
 import type { LastKnown } from '../database/last-known.js';
 import type { Transactions } from '../database/transaction.js';
@@ -69,10 +69,8 @@ export class SeatBoard implements SeatReads {
   }
 
   /** For who knows that seats changed and not into what: reads them and tells. */
-  async reread(concertId: string, scheduleId: string, numbers: readonly number[]): Promise<void> {
-    if (numbers.length === 0) return;
-    const seats = await seatChanges(this.stores.transactions.fork(), scheduleId, numbers);
-    await this.tell([{ concertId, scheduleId, seats }]);
+  async reread(dates: readonly SeatsOfDate[]): Promise<void> {
+    await this.tell(await seatChanges(this.stores.transactions.fork(), dates.filter(({ numbers }) => numbers.length > 0)));
   }
 
   /** After a commit that gave a date other seats or prices. */

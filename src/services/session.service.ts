@@ -4,16 +4,20 @@ import type { Config } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { Session } from '../database/entities/session.entity.js';
 import { User } from '../database/entities/user.entity.js';
-import { deleteOverSessions, revokeSession, sessionRemainingMs } from '../database/repositories/session.repository.js';
+import { deleteOverSessions, revokeSession, sessionsRemainingMs } from '../database/repositories/session.repository.js';
 import type { Transactions } from '../database/transaction.js';
+import { byDeadline, remainingMs, withoutDeadline } from '../domain/deadline.js';
 import { unauthenticated } from '../domain/errors.js';
 import { refreshVerdict } from '../domain/session.js';
 import type { Viewer } from '../domain/viewer.js';
+import { MicroBatch } from '../redis/micro-batch.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { SessionCache, SessionState } from '../redis/session-cache.js';
 import { SessionMemory } from './session-memory.js';
 import type { TokenService } from './token.service.js';
 
+/** Sessions that are asked for in one statement. */
+const SESSIONS_TOGETHER = 64;
 const SWEEP_BATCH = 1000;
 /** What is left waits for the next run. */
 const SWEEP_BATCHES_MAX = 10;
@@ -31,6 +35,7 @@ export interface IssuedSession {
  */
 export class SessionService {
   readonly #memory = new SessionMemory();
+  readonly #states = new MicroBatch<Viewer, SessionState>((_, viewers) => withoutDeadline(() => this.#statesOf(viewers)), SESSIONS_TOGETHER);
 
   constructor(
     private readonly transactions: Transactions,
@@ -121,12 +126,19 @@ export class SessionService {
     return this.pubsub.listen<'sessionRevoked'>(topics.sessionRevoked(), ({ sessionId }) => listener(sessionId));
   }
 
-  /** For what Redis does not know. */
-  async stateInDatabase(viewer: Viewer): Promise<SessionState> {
-    const remainingMs = await sessionRemainingMs(this.transactions.fork(), viewer.sessionId, viewer.userId);
-    const state = remainingMs > 0 ? 'active' : 'revoked';
-    this.cache.remember(viewer.sessionId, state, remainingMs > 0 ? remainingMs : Infinity);
-    return state;
+  /** For what Redis does not know. Of a crowd that comes in one turn the database is asked once. */
+  stateInDatabase(viewer: Viewer): Promise<SessionState> {
+    return byDeadline(this.#states.ask('', viewer), remainingMs());
+  }
+
+  async #statesOf(viewers: readonly Viewer[]): Promise<SessionState[]> {
+    const remaining = await sessionsRemainingMs(this.transactions.fork(), viewers);
+    return viewers.map(({ sessionId }, index) => {
+      const remainingMs = remaining[index]!;
+      const state = remainingMs > 0 ? 'active' : 'revoked';
+      this.cache.remember(sessionId, state, remainingMs > 0 ? remainingMs : Infinity);
+      return state;
+    });
   }
 
   async #revoke(sessionId: string): Promise<void> {

@@ -155,7 +155,7 @@ test('C5: seats that were read before a change are corrected by the log, whichev
   const reading = board.copyOf(concert.scheduleId);
   await hasRead.promise;
   await write('SOLD', 4);
-  await frontrow.app.board.reread(concert.id, concert.scheduleId, [4]);
+  await frontrow.app.board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [4] }]);
   await frontrow.app.services.concerts.setPrices(concert.id, [{ grade: 'R', amount: 777 }]);
   goOn.resolve();
   const seats = (await reading).snapshot.seats(all);
@@ -171,7 +171,7 @@ const boardOf = (more: Partial<ConstructorParameters<typeof SeatBoard>[0]> = {},
 test('C5: what one instance changes is read on both from then on', async () => {
   for (const instance of [0, 1]) expect(await statusOf(instance, 2)).toBe('AVAILABLE');
   await write('SOLD', 2);
-  await frontrow.app.board.reread(concert.id, concert.scheduleId, [2]);
+  await frontrow.app.board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [2] }]);
   expect(await statusOf(0, 2)).toBe('SOLD');
   await eventually(async () => (await statusOf(1, 2)) === 'SOLD', 'the message');
   for (const instance of [0, 1]) expect(await titleOf(instance)).toBe('A Test Night');
@@ -235,7 +235,7 @@ test('C5: without Redis seats are read from the database again and again, by one
   await write('AVAILABLE', 3);
   expect(await third()).toBe('AVAILABLE');
   await write('SOLD', 3);
-  await frontrow.app.board.reread(concert.id, concert.scheduleId, [3]);
+  await frontrow.app.board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [3] }]);
   await eventually(async () => (await third()) === 'SOLD', 'the message');
 });
 
@@ -277,7 +277,7 @@ test('C5: an answer that is kept is known for old with a change of what it was r
   const second = await read();
   expect(second.isCurrent(performance.now())).toBe(true);
   await frontrow.app.transactions.fork().execute("update seat set status = 'HELD', version = version + 1, held_until = sysdate(3) + interval 5 second where schedule_id = ? and number = 1", [concert.scheduleId], 'run');
-  await board.reread(concert.id, concert.scheduleId, [1]);
+  await board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [1] }]);
   expect(second.isCurrent(performance.now())).toBe(false);
   const third = await read();
   expect(third.isCurrent(performance.now())).toBe(true);
@@ -300,10 +300,10 @@ test('C5: the seats that are left are counted anew with each change, with the en
   await appOf(1).services.seats.ofSchedule(concert.scheduleId, all);
   await bothTell(20, 0);
   await write('SOLD', 1);
-  await appOf(1).board.reread(concert.id, concert.scheduleId, [1]);
+  await appOf(1).board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [1] }]);
   await bothTell(19, 1);
   await frontrow.app.transactions.fork().execute("update seat set status = 'HELD', version = version + 1, held_until = sysdate(3) + interval 3 second where schedule_id = ? and number = 2", [concert.scheduleId], 'run');
-  await frontrow.app.board.reread(concert.id, concert.scheduleId, [2]);
+  await frontrow.app.board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [2] }]);
   await bothTell(18, 0);
   await comes(19);
   await frontrow.app.transactions.fork().execute('update schedule set starts_at = sysdate(3) + interval 1 second where id = ?', [concert.scheduleId], 'run');
@@ -316,7 +316,7 @@ test('C5: of a date whose seats are being sold all seats are known after its fir
   const left = async () => (await board.available([concert.scheduleId]))[0];
   const sell = async (number: number) => {
     await write('SOLD', number);
-    await board.reread(concert.id, concert.scheduleId, [number]);
+    await board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [number] }]);
   };
   // Kept from the moment on that messages are heard.
   await eventually(async () => (await statementsOf(left)).length === 0, 'a number that is kept');

@@ -148,7 +148,7 @@ test('C7: telling twice, or late, makes no second entry and undoes nothing', asy
   const { sequence } = await mapOf(1);
   await tell(1, sold);
   await tell(1, held);
-  await boardOf(0).reread(concert.id, concert.scheduleId, [1]);
+  await boardOf(0).reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [1] }]);
   const map = await mapOf(1);
   expect(map.sequence).toBe(sequence);
   expect(statusesOf(map.seats).get(1)).toBe('SOLD');

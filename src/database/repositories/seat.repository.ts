@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
 import type { GradePrice } from '../../domain/catalogue.js';
-import type { SeatChange } from '../../domain/seat-change.js';
+import type { DateChanges } from '../../domain/seat-change.js';
 import type { LaidOutSeat } from '../../domain/seat-map.js';
 import type { StoredSeat } from '../../domain/seat-snapshot.js';
 import type { SeatStatus } from '../../domain/states.js';
@@ -24,13 +24,27 @@ export async function storedSeats(em: EntityManager, scheduleId: string): Promis
   return rows;
 }
 
-/** What became of some seats of a date. */
-export async function seatChanges(em: EntityManager, scheduleId: string, numbers: readonly number[]): Promise<SeatChange[]> {
-  const rows = await em.execute<{ number: number; status: SeatStatus; version: number; heldUntil: number | string | null }[]>(
-    `select number, status, version, ${HELD_UNTIL_MS} as heldUntil from seat where schedule_id = ? and number in (?)`,
-    [scheduleId, numbers],
+/** Some seats of a date. */
+export interface SeatsOfDate {
+  concertId: string;
+  scheduleId: string;
+  numbers: readonly number[];
+}
+
+/** What became of some seats, of each date at once. */
+export async function seatChanges(em: EntityManager, dates: readonly SeatsOfDate[]): Promise<DateChanges[]> {
+  if (dates.length === 0) return [];
+  const rows = await em.execute<{ scheduleId: string; number: number; status: SeatStatus; version: number; heldUntil: number | string | null }[]>(
+    `select schedule_id as scheduleId, number, status, version, ${HELD_UNTIL_MS} as heldUntil from seat force index (primary)
+     where ${dates.map(() => '(schedule_id = ? and number in (?))').join(' or ')}`,
+    dates.flatMap(({ scheduleId, numbers }) => [scheduleId, numbers]),
   );
-  return rows.map((row) => ({ ...row, heldUntil: row.heldUntil === null ? null : new Date(Number(row.heldUntil)) }));
+  const ofDate = Map.groupBy(rows, ({ scheduleId }) => scheduleId);
+  return dates.map(({ concertId, scheduleId }) => ({
+    concertId,
+    scheduleId,
+    seats: (ofDate.get(scheduleId) ?? []).map(({ number, status, version, heldUntil }) => ({ number, status, version, heldUntil: heldUntil === null ? null : new Date(Number(heldUntil)) })),
+  }));
 }
 
 /** By date: when the next hold ends. */

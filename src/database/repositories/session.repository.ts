@@ -1,13 +1,23 @@
 import type { EntityManager, QueryResult } from '@mikro-orm/mysql';
 
-/** How long the session still lives by the database's clock; 0 when it is revoked, over, or not this user's. */
-export async function sessionRemainingMs(em: EntityManager, sessionId: string, userId: string): Promise<number> {
-  const [row] = await em.execute<{ remainingMs: number | string }[]>(
-    `select timestampdiff(microsecond, sysdate(3), expires_at) div 1000 as remainingMs
-     from session where id = ? and user_id = ? and revoked_at is null`,
-    [sessionId, userId],
+interface RemainingRow {
+  id: string;
+  userId: string;
+  remainingMs: number | string;
+}
+
+/** Of each how long it still lives by the database's clock; 0 when it is revoked, over, or not this user's. */
+export async function sessionsRemainingMs(em: EntityManager, sessions: readonly { sessionId: string; userId: string }[]): Promise<number[]> {
+  const rows = await em.execute<RemainingRow[]>(
+    `select id, user_id as userId, timestampdiff(microsecond, sysdate(3), expires_at) div 1000 as remainingMs
+     from session where id in (?) and revoked_at is null`,
+    [[...new Set(sessions.map(({ sessionId }) => sessionId))]],
   );
-  return Math.max(0, Number(row?.remainingMs ?? 0));
+  const found = new Map(rows.map((row) => [row.id, row]));
+  return sessions.map(({ sessionId, userId }) => {
+    const row = found.get(sessionId);
+    return row?.userId === userId ? Math.max(0, Number(row.remainingMs)) : 0;
+  });
 }
 
 /** The first revocation stands. */

@@ -14,23 +14,30 @@ export interface DueDelivery {
   webhookId: string;
 }
 
-/** Those that were there before stay as they are. Answers all that it wrote, in the order of the events. */
-export async function addDeliveries(em: EntityManager, events: readonly OutgoingEvent[]): Promise<DueDelivery[]> {
+/** One that is to be made. */
+interface WantedDelivery extends DueDelivery {
+  event: OutgoingEvent;
+}
+
+/** In the order of the events. */
+export async function wantedDeliveries(em: EntityManager, events: readonly OutgoingEvent[]): Promise<WantedDelivery[]> {
   const webhooks = await em.find(Webhook, { enabled: true });
-  const wanted = events.flatMap((event) => webhooks.filter((webhook) => webhook.events.includes(event.type)).map((webhook) => ({ id: uuid(), event, webhookId: webhook.id })));
-  if (wanted.length === 0) return [];
+  return events.flatMap((event) => webhooks.filter((webhook) => webhook.events.includes(event.type)).map((webhook) => ({ deliveryId: uuid(), event, webhookId: webhook.id })));
+}
+
+/** Those that were there before stay as they are. */
+export async function addDeliveries(em: EntityManager, wanted: readonly WantedDelivery[]): Promise<void> {
   for (let from = 0; from < wanted.length; from += ROWS_PER_INSERT) await insertDeliveries(em, wanted.slice(from, from + ROWS_PER_INSERT));
-  return wanted.map(({ id: deliveryId, webhookId }) => ({ deliveryId, webhookId }));
 }
 
 /** However many webhooks there are, a statement stays small. */
 const ROWS_PER_INSERT = 1000;
 
-async function insertDeliveries(em: EntityManager, wanted: readonly { id: string; event: OutgoingEvent; webhookId: string }[]): Promise<void> {
+async function insertDeliveries(em: EntityManager, wanted: readonly WantedDelivery[]): Promise<void> {
   await em.execute(
     `insert into webhook_delivery (id, webhook_id, event_id, event_type, order_key, sequence, body, state, attempts, next_at, created_at)
      values ${wanted.map(() => "(?, ?, ?, ?, ?, ?, ?, 'PENDING', 0, sysdate(3), sysdate(3))").join(', ')} on duplicate key update id = webhook_delivery.id`,
-    wanted.flatMap(({ id, event, webhookId }) => [id, webhookId, event.id, event.type, orderKeyOf(event), event.sequence, bodyOf(event)]),
+    wanted.flatMap(({ deliveryId, event, webhookId }) => [deliveryId, webhookId, event.id, event.type, orderKeyOf(event), event.sequence, bodyOf(event)]),
   );
 }
 
