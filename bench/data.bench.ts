@@ -1,14 +1,16 @@
 import { createConnection, type Connection } from 'mysql2/promise';
 import { connectDatabase } from '../src/database/orm.config.js';
 import { migrate } from '../src/database/migrate.js';
+import type { QueueStore } from '../src/redis/queue-store.js';
 import type { Bench, BenchRun } from './bench.js';
 import { timeCache } from './data/cache.js';
-import { fill } from './data/fill.js';
+import { fill, type Filled } from './data/fill.js';
 import { idOf } from './data/ids.js';
 import { fillLine, timeLine } from './data/line.js';
 import { HOT_QUERIES, LARGE_DATE } from './data/hot-queries.js';
 import { worthOf, type Worth } from './data/indexes.js';
 import { interleave } from './support/interleave.js';
+import { withBothCores } from './support/pin.js';
 import { medianOf, metricOf } from './support/stats.js';
 import type { BenchWorld } from './support/world.js';
 import { addConcert } from './writes/rows.js';
@@ -19,7 +21,7 @@ const MANY_SEATS = { quick: 100_000, full: 1_000_000 };
 const LARGE_DATE_SEATS = { quick: 20_000, full: 100_000 };
 const FEW_WAITING = 10_000;
 const MANY_WAITING = { quick: 100_000, full: 1_000_000 };
-const EFFORT = { quick: { rounds: 5, times: 25, scans: 1 }, full: { rounds: 7, times: 50, scans: 5 } };
+const EFFORT = { quick: { rounds: 3, times: 25, roundMs: 50, scans: 1 }, full: { rounds: 7, times: 50, roundMs: 200, scans: 5 } };
 const SEATS_PER_USER = 10;
 const GROWTH_MAX = 1.5;
 const FEW = 'few';
@@ -34,15 +36,7 @@ export const data: Bench = {
     const world = await run.world({ database: { flags: FLAGS } });
     const many = run.sized(MANY_SEATS);
     const [fewRows, manyRows] = [await connectionOf(run, world, FEW), await connectionOf(run, world, 'frontrow')];
-    const size = await run.part(`${many.toLocaleString('en')} seats`, async () => {
-      const orm = await connectDatabase({ socketPath: world.database.socket, name: FEW }, { poolMax: 2 });
-      run.closing(() => orm.close());
-      await migrate(orm);
-      await fill(fewRows, FEW_SEATS, FEW_SEATS / SEATS_PER_USER);
-      const filled = await fill(manyRows, many, many / SEATS_PER_USER);
-      for (const { em } of [orm, world.app.orm]) await addConcert(em.fork(), LARGE_DATE, run.sized(LARGE_DATE_SEATS), 0);
-      return filled;
-    });
+    const { size, lines } = await run.part(`${many.toLocaleString('en')} seats, queues`, () => withBothCores(world.database, () => arrange(run, world, fewRows, manyRows)));
     const found = await run.part('hot queries', async () => {
       const worths: Worth[] = [];
       for (const query of HOT_QUERIES) {
@@ -52,17 +46,37 @@ export const data: Bench = {
       return worths;
     });
     reportRows(run, found, `${size.seats.toLocaleString('en')} seats, ${size.reservations.toLocaleString('en')} reservations`);
-    await timeQueues(run, world);
+    await run.part('queues', () => timeQueues(run, lines));
     await run.part('cache', () => timeCache(run, world, manyRows));
   },
 };
 
-async function timeQueues(run: BenchRun, world: BenchWorld): Promise<void> {
-  const { app } = world;
-  const lines = await run.part('queues', async () => {
-    const lengths = [FEW_WAITING, run.sized(MANY_WAITING)];
-    return Promise.all(lengths.map(async (length, index) => ({ length, concertId: idOf('concert', index + 1), store: await fillLine(app, idOf('concert', index + 1), length) })));
-  });
+/** The database writes rows while Redis and this process make the queues. */
+async function arrange(run: BenchRun, world: BenchWorld, fewRows: Connection, manyRows: Connection): Promise<{ size: Filled; lines: Line[] }> {
+  const [orm, many] = [await connectDatabase({ socketPath: world.database.socket, name: FEW }, { poolMax: 2 }), run.sized(MANY_SEATS)];
+  run.closing(() => orm.close());
+  await migrate(orm);
+  let lines: Line[] = [];
+  const [size] = await Promise.all([
+    fill(manyRows, many, many / SEATS_PER_USER, async () => (lines = await fillLines(run, world))),
+    fill(fewRows, FEW_SEATS, FEW_SEATS / SEATS_PER_USER),
+  ]);
+  for (const { em } of [orm, world.app.orm]) await addConcert(em.fork(), LARGE_DATE, run.sized(LARGE_DATE_SEATS), 0);
+  return { size, lines };
+}
+
+interface Line {
+  length: number;
+  concertId: string;
+  store: QueueStore;
+}
+
+function fillLines(run: BenchRun, { app }: BenchWorld): Promise<Line[]> {
+  const lengths = [FEW_WAITING, run.sized(MANY_WAITING)];
+  return Promise.all(lengths.map(async (length, index) => ({ length, concertId: idOf('concert', index + 1), store: await fillLine(app, idOf('concert', index + 1), length) })));
+}
+
+async function timeQueues(run: BenchRun, lines: readonly Line[]): Promise<void> {
   const named = (length: number): string => `${length.toLocaleString('en')} waiting`;
   const sides = lines.map(({ length, concertId, store }) => ({ name: named(length), measure: () => timeLine(store, concertId, length) }));
   const rounds = await interleave(run, 'queues', sides, run.sized({ quick: 3, full: 9 }));

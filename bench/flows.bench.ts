@@ -9,9 +9,8 @@ export const flows: Bench = { name: 'flows', asks: 'How does it do in the two lo
 
 async function measure(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world());
-  const [frontrow, naive] = await run.part('servers', () => Promise.all([frontrowSeller(world), naiveSeller(world)]));
+  const [frontrow, naive, load] = await run.part('servers', () => Promise.all([frontrowSeller(world), naiveSeller(world), Load.start(world.folder)]));
   run.closing(() => naive.arena.close());
-  const load = await Load.start(world.folder);
   run.closing(() => load.close());
   await run.part('token issuing', () => issueTokens(run, world, load, frontrow));
   await run.part('mixed flow', () => timeMixedFlow(run, world, load, frontrow, naive));

@@ -24,6 +24,9 @@ const MERCURIUS = 'Mercurius + jit';
 const FRONTROW = 'Frontrow';
 const YOGA = 'GraphQL Yoga';
 const APOLLO = 'Apollo';
+/** Of the sides that a gate is about, and of those that are only shown. */
+const JUDGED = { quick: { rounds: 2, warmUpMs: 500 }, full: { rounds: 5, warmUpMs: 4000 } };
+const SHOWN = { ...JUDGED, quick: { rounds: 1, warmUpMs: 300 } };
 
 interface Read {
   name: string;
@@ -48,9 +51,7 @@ const FEW_CONNECTIONS = 8;
 
 async function measure(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world());
-  const { buyers, reads } = await run.part('users, dates and seats', () => arrange(run, world));
-  const frontrow = await run.part('Frontrow', () => world.frontrow('api'));
-  const load = await Load.start(world.folder);
+  const [{ buyers, reads }, frontrow, load] = await run.part('Frontrow, users, dates and seats', () => Promise.all([arrange(run, world), world.frontrow('api'), Load.start(world.folder)]));
   run.closing(() => load.close());
   const sides = await run.part('the other sides', () => startSides(world, frontrow, reads, buyers));
   tellWhatTheyDo(run, buyers.length);
@@ -135,13 +136,15 @@ async function checkSameBytes(read: Read, sides: Sides, buyers: readonly Buyer[]
 }
 
 function timeRead(run: BenchRun, world: BenchWorld, load: Load, read: Read, servers: Sides, buyers: readonly Buyer[]): Promise<Rounds> {
-  const { warmUpMs, turnMs } = run.sized({ quick: { warmUpMs: 500, turnMs: 400 }, full: { warmUpMs: 4000, turnMs: 2000 } });
+  const [judged, shown, turnMs] = [run.sized(JUDGED), run.sized(SHOWN), run.sized({ quick: 300, full: 2000 })];
   const pids = (server: Server): number[] => [server.pid, world.database.pid, world.redis.pid];
   const timed = [...servers].filter(([name]) => !(read.slow && run.mode === 'quick' && (name === YOGA || name === APOLLO)));
   const sides = timed.map(([name, server]): Side => {
     const requests = buyers.map((buyer) => requestFor(name, read, buyer));
+    const { rounds, warmUpMs } = name === YOGA || name === APOLLO ? shown : judged;
     return {
       name,
+      rounds,
       measure: async (round) => {
         const result = await load.requests({ port: server.port, connections: read.connections, requests, pids: pids(server), durationMs: round === WARM_UP ? warmUpMs : turnMs });
         if (result.errors > 0) throw new Error(`${name}, ${read.name}: ${result.errors} errors: ${result.firstErrors.join('\n')}`);
@@ -149,7 +152,7 @@ function timeRead(run: BenchRun, world: BenchWorld, load: Load, read: Read, serv
       },
     };
   });
-  return interleave(run, read.name, sides, run.sized({ quick: 2, full: 5 }));
+  return interleave(run, read.name, sides, judged.rounds);
 }
 
 function gatesOf(run: BenchRun, { name, gates }: Read, rounds: Rounds): void {

@@ -27,15 +27,13 @@ export interface Filled {
 /** Rows of one statement: small enough that progress is seen and the undo log stays small. */
 const PART = 100_000;
 
-export async function fill(connection: Connection, seats: number, users: number): Promise<Filled> {
+/** `meanwhile` is begun as soon as the concerts are on sale. */
+export async function fill(connection: Connection, seats: number, users: number, meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<Filled> {
   const seatsPerDate = Math.min(seats, SEATS_PER_DATE_MAX);
   const filled = { seats, users, dates: seats / seatsPerDate, seatsPerDate, takenPerDate: seatsPerDate * TAKEN_SHARE, reservations: seats * TAKEN_SHARE };
   await connection.query('set session unique_checks = 0, foreign_key_checks = 0');
-  for (const { rows, sql } of statements(filled)) {
-    for (let from = 1; from <= rows; from += PART) {
-      await connection.query(sql(`seq_${from}_to_${Math.min(rows, from + PART - 1)}`));
-    }
-  }
+  await write(connection, catalogueOf(filled));
+  await Promise.all([write(connection, salesOf(filled)), meanwhile()]);
   await connection.query('analyze table seat, reservation, reservation_seat, payment, queue_pass, outbox_event, session, user, schedule, concert');
   return filled;
 }
@@ -45,20 +43,17 @@ interface Step {
   sql(sequence: string): string;
 }
 
-function statements({ seats, dates, users, seatsPerDate, takenPerDate, reservations }: Filled): Step[] {
-  const soldPerDate = seatsPerDate * SOLD_SHARE;
+async function write(connection: Connection, steps: readonly Step[]): Promise<void> {
+  for (const { rows, sql } of steps) {
+    for (let from = 1; from <= rows; from += PART) await connection.query(sql(`seq_${from}_to_${Math.min(rows, from + PART - 1)}`));
+  }
+}
+
+const concertOf = (date: string): string => idSql('concert', `(${date} div ${DATES_PER_CONCERT}) + 1`);
+
+function catalogueOf({ dates, seatsPerDate }: Filled): Step[] {
   const concerts = Math.ceil(dates / DATES_PER_CONCERT);
-  const dateOf = `((seq - 1) div ${takenPerDate})`;
-  const concertOf = (date: string): string => idSql('concert', `(${date} div ${DATES_PER_CONCERT}) + 1`);
-  const numberOf = `((seq - 1) mod ${takenPerDate}) + 1`;
-  const userOf = idSql('user', `((seq * 7919) mod ${users}) + 1`);
-  const isSold = `${numberOf} <= ${soldPerDate}`;
-  const overdue = (held: string): string => `if(${held} <= ${OVERDUE_HOLDS}, now(3) - interval 1 minute, now(3) + interval 1 day)`;
-  const heldIndex = `(${dateOf} * ${takenPerDate - soldPerDate} + ${numberOf} - ${soldPerDate})`;
   return [
-    { rows: users, sql: (of) => `insert into user select ${idSql('user', 'seq')}, concat('u', seq, '@example.com'), concat('Buyer ', seq), 'none', 'USER', now(3) from ${of}` },
-    { rows: users, sql: (of) => `insert into wallet select ${idSql('user', 'seq')}, 1000000, 1 from ${of}` },
-    { rows: users, sql: (of) => `insert into session select ${idSql('session', 'seq')}, ${idSql('user', 'seq')}, 1, now(3), now(3) + interval 7 day, null, now(3) from ${of}` },
     { rows: 1, sql: (of) => `insert into venue select ${idSql('venue', 'seq')}, 'Hall', null, 'Asia/Seoul', '[]', now(3) from ${of}` },
     {
       rows: concerts,
@@ -69,6 +64,21 @@ function statements({ seats, dates, users, seatsPerDate, takenPerDate, reservati
       rows: dates,
       sql: (of) => `insert into schedule (id, concert_id, starts_at, total_seats, created_at) select ${idSql('schedule', 'seq')}, ${concertOf('(seq - 1)')}, now(3) + interval 30 day, ${seatsPerDate}, now(3) from ${of}`,
     },
+  ];
+}
+
+function salesOf({ seats, users, seatsPerDate, takenPerDate, reservations }: Filled): Step[] {
+  const soldPerDate = seatsPerDate * SOLD_SHARE;
+  const dateOf = `((seq - 1) div ${takenPerDate})`;
+  const numberOf = `((seq - 1) mod ${takenPerDate}) + 1`;
+  const userOf = idSql('user', `((seq * 7919) mod ${users}) + 1`);
+  const isSold = `${numberOf} <= ${soldPerDate}`;
+  const overdue = (held: string): string => `if(${held} <= ${OVERDUE_HOLDS}, now(3) - interval 1 minute, now(3) + interval 1 day)`;
+  const heldIndex = `(${dateOf} * ${takenPerDate - soldPerDate} + ${numberOf} - ${soldPerDate})`;
+  return [
+    { rows: users, sql: (of) => `insert into user select ${idSql('user', 'seq')}, concat('u', seq, '@example.com'), concat('Buyer ', seq), 'none', 'USER', now(3) from ${of}` },
+    { rows: users, sql: (of) => `insert into wallet select ${idSql('user', 'seq')}, 1000000, 1 from ${of}` },
+    { rows: users, sql: (of) => `insert into session select ${idSql('session', 'seq')}, ${idSql('user', 'seq')}, 1, now(3), now(3) + interval 7 day, null, now(3) from ${of}` },
     {
       rows: seats,
       sql: (of) => {

@@ -20,22 +20,21 @@ export interface Worth {
 
 export interface Effort {
   rounds: number;
-  /** In each round; fewer of what takes long. */
+  /** In each round; fewer of what would take longer than `roundMs` together. */
   times: number;
+  roundMs: number;
   /** Scans take their time. */
   scans: number;
 }
 
-/** So long one round of one query may take. */
-const ROUND_MS = 200;
 const TIMES_MIN = 3;
 
-export async function worthOf(query: HotQuery, orm: MikroORM, few: Connection, many: Connection, { rounds, times: most, scans }: Effort): Promise<Worth> {
+export async function worthOf(query: HotQuery, orm: MikroORM, few: Connection, many: Connection, { rounds, times: most, roundMs, scans }: Effort): Promise<Worth> {
   const sql = await statementOf(query, orm, many);
   const withoutIt = withoutIndexes(sql, query.table, [query.index]);
   const [fewMs, manyMs]: [number[], number[]] = [[], []];
   await medianMs(few, sql, TIMES_MIN);
-  const times = Math.max(TIMES_MIN, Math.min(most, Math.ceil(ROUND_MS / (await medianMs(many, sql, TIMES_MIN)))));
+  const times = Math.max(TIMES_MIN, Math.min(most, Math.ceil(roundMs / (await medianMs(many, sql, TIMES_MIN)))));
   for (const connection of [few, many]) await medianMs(connection, sql, times);
   for (let round = 0; round < rounds; round += 1) {
     const [ofFew, ofMany] = await inTurns(few, many, sql, times);

@@ -58,8 +58,7 @@ const RAW_STEPS: Seller['steps'] = {
 const storesOf = ({ database, redis }: BenchWorld): number[] => [database.pid, redis.pid];
 
 export async function frontrowSeller(world: BenchWorld): Promise<Seller> {
-  const server = await world.frontrow('api');
-  const worker = await world.frontrow('worker');
+  const [server, worker] = await Promise.all([world.frontrow('api'), world.frontrow('worker')]);
   const arena = Arena.ofFrontrow(world);
   const wrongs = async (): Promise<string[]> => {
     const findings = await checkInvariants(world.app.orm, { ...world.app.config, settled: false });
@@ -73,8 +72,8 @@ export const rawSeller = (world: BenchWorld): Promise<Seller> => otherSeller(wor
 
 async function otherSeller(world: BenchWorld, name: string, file: string, steps: Seller['steps']): Promise<Seller> {
   const database = file.replaceAll('-', '_');
-  const arena = await Arena.named(world, database);
   const env = { DATABASE_URL: world.databaseUrl.replace(/[^/]+$/, database), SCHEMA: join(process.cwd(), 'src/schema/schema.graphql') };
-  const server = await world.side(`${file}.ts`, env);
+  await world.app.orm.em.getConnection().execute(`create database ${database} character set utf8mb4 collate utf8mb4_bin`);
+  const [arena, server] = await Promise.all([Arena.named(world, database), world.side(`${file}.ts`, env)]);
   return { name, server, pids: [server.pid, ...storesOf(world)], arena, steps, hasLine: false, wrongs: () => arena.wrongs() };
 }

@@ -9,6 +9,7 @@ import { makeVisitors } from './visitors.js';
 
 const USERS = 10;
 const EACH = 300;
+const EACH_TO_WARM_UP = { quick: 100, full: EACH };
 const PUBLISHED = { perSecond: 46.8, averageMs: 212, p95Ms: 397 };
 
 export async function issueTokens(run: BenchRun, world: BenchWorld, load: Load, seller: Seller): Promise<void> {
@@ -16,9 +17,10 @@ export async function issueTokens(run: BenchRun, world: BenchWorld, load: Load, 
   const rows: (string | number)[][] = [];
   const averages: number[] = [];
   for (let turn = 0; turn < turns; turn += 1) {
-    const visitors = await makeVisitors(world, seller, USERS * EACH, { balance: 0, admitted: false, datesPerConcert: 20 });
+    const count = USERS * (turn === 0 ? run.sized(EACH_TO_WARM_UP) : EACH);
+    const visitors = await makeVisitors(world, seller, count, { balance: 0, admitted: false, datesPerConcert: 20 });
     const result = await load.flows({
-      port: seller.server.port, steps: [seller.steps.join], people: visitors.file, from: 0, to: USERS * EACH, stages: [{ ms: 600_000, users: USERS }], pids: seller.pids,
+      port: seller.server.port, steps: [seller.steps.join], people: visitors.file, from: 0, to: count, stages: [{ ms: 600_000, users: USERS }], pids: seller.pids,
     });
     visitors.remove();
     const times = Histogram.of(result.times);

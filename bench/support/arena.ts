@@ -53,9 +53,8 @@ export class Arena {
     return new Arena(world, world.app.orm);
   }
 
-  /** Another database in the same server. */
+  /** That of a side, in a database of its own in the same server. */
   static async named(world: BenchWorld, name: string): Promise<Arena> {
-    await world.app.orm.em.getConnection().execute(`create database ${name} character set utf8mb4 collate utf8mb4_bin`);
     const orm = await connectDatabase({ socketPath: world.database.socket, name }, { poolMax: 2 });
     await migrate(orm);
     return new Arena(world, orm);

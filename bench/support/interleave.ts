@@ -6,6 +6,8 @@ export interface Side {
   name: string;
   /** `round` counts from 0; the warm-up is -1 and is thrown away. */
   measure(round: number): Promise<Sample>;
+  /** Takes part in so many of the first rounds only. */
+  rounds?: number;
 }
 
 export const WARM_UP = -1;
@@ -20,7 +22,7 @@ export async function interleave(run: BenchRun, name: string, sides: readonly Si
   for (let round = 0; round < rounds; round += 1) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
       run.signal.throwIfAborted();
-      samples.get(side.name)!.push(await side.measure(round));
+      if (round < (side.rounds ?? rounds)) samples.get(side.name)!.push(await side.measure(round));
     }
     run.say(`${name}: round ${round + 1} of ${rounds}`);
   }

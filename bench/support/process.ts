@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { findProgram } from '../../src/launcher/debian-packages.js';
 import { hasEnded } from '../../src/launcher/server-process.js';
-import { pinnedCommand, type Core } from './pin.js';
+import { pinnedCommand, pinProcess, type Core } from './pin.js';
 
 /** A server in a process of its own. It tells its address in its first line with a URL. */
 export interface Server {
@@ -32,10 +32,13 @@ const LOG_TAIL = 4000;
 /** TypeScript, as it is. */
 export const tsArgs = (file: string): string[] => ['--import', 'tsx', join(process.cwd(), file)];
 
-/** In a session of its own, so that Ctrl-C reaches the bench alone, which then ends it; ended by the kernel should the bench be killed. */
-export function spawnNode(core: Core, args: readonly string[], env: Record<string, string>, stdio: StdioOptions): ChildProcess {
+/**
+ * In a session of its own, so that Ctrl-C reaches the bench alone, which then ends it; ended by the kernel should the bench be killed. It has both cores, as nothing is measured
+ * while something starts: whoever starts it pins it when it is ready.
+ */
+export function spawnNode(args: readonly string[], env: Record<string, string>, stdio: StdioOptions): ChildProcess {
   const setpriv = findProgram(['setpriv']);
-  const command = pinnedCommand(core, [process.execPath, ...args]);
+  const command = pinnedCommand('both', [process.execPath, ...args]);
   const [program, ...rest] = setpriv ? [setpriv, '--pdeathsig', 'KILL', ...command] : command;
   const child = spawn(program!, rest, { detached: true, env, stdio });
   child.on('error', () => undefined);
@@ -45,10 +48,11 @@ export function spawnNode(core: Core, args: readonly string[], env: Record<strin
 export async function startServer({ name, args, core, env, folder }: ServerOptions): Promise<Server> {
   const logFile = join(folder, `${name.replaceAll(/\W+/g, '-')}.log`);
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawnNode(core, args, env, ['ignore', 'pipe', log]);
+  const child = spawnNode(args, env, ['ignore', 'pipe', log]);
   child.stdout!.on('data', (text: Buffer) => writeSync(log, text)).on('close', () => closeSync(log));
   const url = await addressOf(child);
   if (!url) throw new Error(`${name} did not start:\n${readFileSync(logFile, 'utf8').slice(-LOG_TAIL)}`);
+  pinProcess(core, child.pid!);
   return { name, url, port: Number(new URL(url).port), pid: child.pid!, stop: () => endProcess(child) };
 }
 

@@ -11,7 +11,7 @@ import { migrate } from '../../src/database/migrate.js';
 import { createLogger } from '../../src/logging.js';
 import { Builder } from '../../test/support/builder.js';
 import { freePort } from '../../test/support/free-port.js';
-import { canPin, pinProcess } from './pin.js';
+import { pinProcess } from './pin.js';
 import { startServer, tsArgs, type Server } from './process.js';
 
 export interface WorldOptions {
@@ -22,7 +22,7 @@ export interface WorldOptions {
   redis?: { aof?: boolean };
 }
 
-/** Private stores on core 1, and the servers that are started over them. */
+/** Private stores, and the servers that are started over them. */
 export interface BenchWorld {
   readonly folder: string;
   readonly database: StoreServer;
@@ -66,7 +66,7 @@ export async function startWorld(options: WorldOptions, say: (line: string) => v
     const flags = ['--skip-networking=0', '--bind-address=127.0.0.1', `--port=${databasePort}`, ...(options.database?.flags ?? [])];
     const { database, redis } = await startStores(folder, { database: { flags }, redis: options.redis }, say);
     closing.push(() => Promise.all([database.kill(), redis.kill()]));
-    if (canPin) for (const { pid } of [database, redis]) pinProcess('rest', pid);
+    for (const { pid } of [database, redis]) pinProcess('rest', pid);
     const databaseUrl = `mysql://${DATABASE_USER}@127.0.0.1:${databasePort}/${DATABASE_NAME}`;
     const redisUrl = `redis://127.0.0.1:${redisPort}`;
     const env = {
@@ -85,7 +85,8 @@ export async function startWorld(options: WorldOptions, say: (line: string) => v
       folder, database, redis, databaseUrl, redisUrl, secret: env.AUTH_SECRET, app, build: new Builder(app), close,
       frontrow: (role, more = {}) =>
         start(startServer({ name: `frontrow-${role}`, args: [join(process.cwd(), 'dist/index.js')], core: role === 'api' ? 'server' : 'rest', env: { ...env, ROLES: role, ...more }, folder })),
-      side: (file, more = {}) => start(startServer({ name: file, args: tsArgs(`bench/sides/${file}`), core: 'server', env: { ...env, ...more }, folder })),
+      // What is compiled of TypeScript is found again by the next bench.
+      side: (file, more = {}) => start(startServer({ name: file, args: tsArgs(`bench/sides/${file}`), core: 'server', env: { ...env, TMPDIR: tmpdir(), ...more }, folder })),
     };
   } catch (error) {
     await close();
