@@ -26,7 +26,7 @@ const FIRST_GUESS: Record<string, number> = { [FRONTROW]: 1500, [RAW]: 3000, [NA
 const DATES = 20;
 
 async function measure(run: BenchRun): Promise<void> {
-  const world = await run.part('stores', () => run.world({ env: { QUEUE_ADMIT_INTERVAL_MS: '50', QUEUE_TICK_MS: '50' } }));
+  const world = await run.part('stores', () => run.world({ env: { QUEUE_ADMIT_INTERVAL_MS: '100', QUEUE_TICK_MS: '100' } }));
   const sellers = await run.part('servers', () => Promise.all([frontrowSeller(world), rawSeller(world), naiveSeller(world)]));
   for (const { arena } of sellers) run.closing(() => arena.close());
   const load = await Load.start(world.folder);
@@ -49,7 +49,7 @@ async function measure(run: BenchRun): Promise<void> {
 
 function tellWhatTheyDo(run: BenchRun): void {
   run.note(`A flow: join the line, read the ${SEATS_PER_DATE} seats of a date, reserve one, pay it; each by a user who was never seen before, ${DATES} dates at a time. A server under test has a core for itself; the load, MariaDB, Redis and Frontrow's worker share the other one.`);
-  run.note('At Frontrow people wait in line until the admission job of the worker lets them in (every 50 ms); each connection lets others join meanwhile, and who asks too early asks again. Every guard is on, and every reserve and payment also writes quota, pass, outbox event, gate and expiry job.');
+  run.note('At Frontrow people wait in line until the admission job of the worker lets them in (every 100 ms); each connection lets others join meanwhile, and who asks too early asks again. Every guard is on, and every reserve and payment also writes quota, pass, outbox event, gate and expiry job.');
   run.note(`${NAIVE}: Apollo Server with expressMiddleware, MikroORM entities in em.transactional with pessimistic locks, reads by em.find; the line is four commands to Redis that let everybody in at once. Rows: reservation, reservation_seat, seat, wallet (version compared), payment, ledger.`);
   run.note(`${RAW}: the same rows by hand-written SQL, all that wait in one transaction by one writer; joins of a tick in one command to Redis; seats from a copy of at most one second; the access token is checked, nothing else.`);
 }

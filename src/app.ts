@@ -105,7 +105,8 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const subscriber = connectPatient(stores.redis, logger);
   const pubsub = new PubSub(redis, subscriber, metrics, logger);
   const jobs = new Jobs(redis, logger);
-  const relayNudge = new Nudge('relay-nudge', () => jobs.nudge('relay'), metrics);
+  const stream = new EventStream(redis);
+  const relayNudge = new Nudge('relay-nudge', async () => (await stream.askAgain()) || jobs.nudge('relay'), metrics);
   const transactions = new Transactions(orm, (reason) => metrics.transactionRetried(reason), () => relayNudge.give());
   const tokens = new TokenService(config.authSecret, config.accessTokenTtlMs, config.queue.tokenTtlMs);
   const redisRun = new ServerRun(redis);
@@ -122,7 +123,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const announcer = new Announcer(gate, jobs, queue, pubsub, board, metrics);
   const writer = new SaleWriter(transactions, announcer, config);
   const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(config.webhookPrivateAddresses), metrics);
-  const relay = new RelayService(transactions, new EventStream(redis), deliveries, new FollowUps(gate, pubsub, board, metrics), metrics);
+  const relay = new RelayService(transactions, stream, deliveries, new FollowUps(gate, pubsub, board, metrics), metrics);
   metrics.watchQueues(() => queue.totals());
   metrics.watchOutbox(() => relay.backlog());
   void sessions.forgetRevoked().catch((error: unknown) => logger.warn({ err: error }, 'word of sign-outs is not heard'));

@@ -238,7 +238,7 @@ const QUEUE: Mutant[] = [
   {
     name: 'admission-not-atomic',
     bug: 'rate and maximum are judged when users are proposed, and not again when they are admitted',
-    edits: [{ file: 'redis/scripts/queue-admit.lua', find: 'elseif admitted >= free then', replace: 'elseif false then' }],
+    edits: [{ file: 'redis/scripts/queue-admit.lua', find: 'elseif #admitted >= free then', replace: 'elseif false then' }],
     catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'rate and maximum are checked again' }],
   },
   {

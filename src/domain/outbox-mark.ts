@@ -20,3 +20,10 @@ export const isBehind = (one: OutboxMark, other: OutboxMark): boolean =>
 
 /** When the next rows count as published: the database's time, but always after what was published before, also where its clock went back. */
 export const nextPublishedAt = (now: Date, { publishedAt }: OutboxMark): Date => new Date(Math.max(now.getTime(), publishedAt.getTime() + 1));
+
+const PAUSE_PER_EVENT_MS = 2;
+/** Longer nobody waits for others. */
+export const PAUSE_MAX_MS = 150;
+
+/** The more a relay has just found, the longer it waits before it looks again, so that many share what that costs: an event that is alone keeps nobody waiting. */
+export const pauseAfterMs = (found: number): number => Math.min(PAUSE_MAX_MS, found * PAUSE_PER_EVENT_MS);

@@ -20,6 +20,7 @@ const ENTRIES_PER_MS = 4096;
 
 const claimScript = new Script<string | null>('relay-claim');
 const publishScript = new Script<0 | 1>('relay-publish');
+const askScript = new Script<0 | 1>('relay-ask');
 const releaseScript = new Script<0 | 1>('relay-release');
 
 /** What the queue scripts write. */
@@ -40,6 +41,11 @@ export class EventStream {
   /** How far the outbox was published as far as this Redis knows, '' if it does not; null while another relay owns the stream. */
   claim(relay: string): Promise<string | null> {
     return claimScript.run(this.redis, [keys.relayOwner(), keys.relayAgain(), keys.relayReached()], [relay, OWNED_MS]);
+  }
+
+  /** Asks the relay at work to look once more before it ends; false where there is none. */
+  async askAgain(): Promise<boolean> {
+    return (await askScript.run(this.redis, [keys.relayOwner(), keys.relayAgain()], [OWNED_MS])) === 1;
   }
 
   /** All of them, in this order, and with them how far the outbox is published; nothing where this relay owns the stream no more or this Redis is not at `before`. */

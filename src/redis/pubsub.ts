@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Counters } from '../domain/counters.js';
 import type { LineMoves } from '../domain/queue-moves.js';
 import type { Pace } from '../domain/queue.js';
+import { Script } from './script.js';
 import type { WrittenChange } from './seat-log.js';
 import { within } from './within.js';
 
@@ -46,6 +47,8 @@ export const topics = {
 /** Shorter than those wait who publish after a commit, so that a failure is reported here, once. */
 const PATIENCE_MS = 1000;
 
+const tellScript = new Script<number>('publish-all');
+
 export class PubSub {
   readonly #pubsub: RedisPubSub;
 
@@ -69,14 +72,10 @@ export class PubSub {
     }
   }
 
-  /** The same for messages of one kind that are due together: one turn of Redis for all. */
+  /** The same for messages of one kind that are due together: one call to Redis for all. */
   async publishAll<Name extends keyof Messages>(messages: readonly { topic: string; message: Messages[Name] }[]): Promise<void> {
     try {
-      const pipeline = this.publisher.pipeline();
-      for (const { topic, message } of messages) pipeline.publish(topic, JSON.stringify(message));
-      const replies = await within(pipeline.exec(), PATIENCE_MS);
-      const failed = replies?.find(([error]) => error);
-      if (failed) throw failed[0]!;
+      await within(tellScript.run(this.publisher, [], messages.flatMap(({ topic, message }) => [topic, JSON.stringify(message)])), PATIENCE_MS);
     } catch (error) {
       this.counters.followUpFailed('publish', error);
     }

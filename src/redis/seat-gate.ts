@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { keys } from './keys.js';
+import { MicroBatch } from './micro-batch.js';
 import { Script } from './script.js';
 import type { ServerRun } from './server-run.js';
 
@@ -65,10 +66,18 @@ const SOLD = 'SOLD';
 const NOBODY = '';
 /** Attempts of one call: Redis serves others between two calls. */
 export const ATTEMPTS_PER_CALL_MAX = 64;
+/** Lists of reservations that share a call; each is what was committed together. */
+const KEPT_TOGETHER = 4;
 const take = new Script<[number, ...number[][]]>('seat-take');
 const keep = new Script<number>('seat-keep');
 const free = new Script<number>('seat-free');
 const learn = new Script<number>('seat-learn');
+
+/** What the entries of a reservation become. */
+interface Kept extends KeptSeats {
+  value: string;
+  ends: number | string;
+}
 
 interface Waiting {
   attempt: Attempt;
@@ -77,6 +86,11 @@ interface Waiting {
 }
 
 export class SeatGate {
+  /** Holds and sales of one turn of the process, by concert. */
+  readonly #keeps = new MicroBatch<readonly Kept[], void>(async (_, kept) => {
+    await this.#keepTogether(kept.flat());
+    return kept.map(() => undefined);
+  }, KEPT_TOGETHER);
   /** Attempts of this turn of the process, by date. */
   readonly #waiting = new Map<string, Waiting[]>();
 
@@ -111,23 +125,24 @@ export class SeatGate {
   }
 
   /** These attempts were committed as holds. */
-  async confirm(holds: readonly ConfirmedSeats[]): Promise<void> {
-    await this.#keep(holds, ({ userId, id, endsAt }) => [`${userId}|${id}`, Math.floor(endsAt)]);
+  confirm(holds: readonly ConfirmedSeats[]): Promise<void> {
+    return this.#keep(holds.map(({ userId, id, endsAt, ...seats }) => ({ ...seats, id, value: `${userId}|${id}`, ends: Math.floor(endsAt) })));
   }
 
-  async sold(sales: readonly KeptSeats[]): Promise<void> {
-    await this.#keep(sales, ({ id }) => [`${NOBODY}|${id}`, `+${SOLD_BELIEVED_MS}`]);
+  sold(sales: readonly KeptSeats[]): Promise<void> {
+    return this.#keep(sales.map(({ id, ...seats }) => ({ ...seats, id, value: `${NOBODY}|${id}`, ends: `+${SOLD_BELIEVED_MS}` })));
   }
 
-  /** One call for each date. */
-  async #keep<Seats extends KeptSeats>(all: readonly Seats[], become: (seats: Seats) => [string, string | number]): Promise<void> {
-    const byDate = Map.groupBy(all, ({ scheduleId }) => scheduleId).values();
-    await Promise.all(
-      [...byDate].map(async (ofDate) => {
-        const args = ofDate.flatMap((seats) => [seats.id, ...become(seats), seats.numbers.length, ...seats.numbers]);
-        await keep.run(this.redis, await this.#keyOf(ofDate[0]!), args);
-      }),
-    );
+  async #keep(all: readonly Kept[]): Promise<void> {
+    const ofConcerts = Map.groupBy(all, ({ concertId }) => concertId);
+    await Promise.all([...ofConcerts].map(([concertId, kept]) => this.#keeps.ask(concertId, kept)));
+  }
+
+  async #keepTogether(kept: readonly Kept[]): Promise<void> {
+    const gates = [...new Map(kept.map((seats) => [seats.scheduleId, seats])).values()];
+    const indexes = new Map(gates.map(({ scheduleId }, index) => [scheduleId, index + 1]));
+    const names = (await Promise.all(gates.map((seats) => this.#keyOf(seats)))).flat();
+    await keep.run(this.redis, names, kept.flatMap(({ scheduleId, id, value, ends, numbers }) => [indexes.get(scheduleId)!, id, value, ends, numbers.length, ...numbers]));
   }
 
   /** The entries of this hold or attempt end; anyone else's stay. */

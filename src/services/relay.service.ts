@@ -8,7 +8,7 @@ import { addDeliveries, wantedDeliveries } from '../database/repositories/webhoo
 import type { Transactions } from '../database/transaction.js';
 import type { Counters } from '../domain/counters.js';
 import { placesLeft, type OutgoingEvent } from '../domain/event.js';
-import { isBehind, markOfText, nextPublishedAt, textOfMark, type OutboxMark } from '../domain/outbox-mark.js';
+import { isBehind, markOfText, nextPublishedAt, pauseAfterMs, textOfMark, type OutboxMark } from '../domain/outbox-mark.js';
 import { STREAM_LENGTH_MAX, type EventStream, type QueueEvents } from '../redis/event-stream.js';
 import type { DeliveryService } from './delivery.service.js';
 import type { FollowUps } from './follow-ups.js';
@@ -19,11 +19,8 @@ export const RELAY_INTERVAL_MS = 1000;
 const BATCH = 500;
 /** A run comes to an end also when events come faster than it publishes; the next run goes on. */
 const ROUNDS_MAX = 500;
-/** The more a round has found, the longer the next one waits for others that share it: an event that is alone waits for nobody. */
-const GATHER_MS_PER_EVENT = 2;
-const GATHER_MAX_MS = 150;
-/** In one run: a process that is to stop waits for its end. */
-const GATHERED_MAX_MS = 1500;
+/** A run waits no longer than this for others to come, all its pauses together: a process that is to stop waits for its end. */
+export const GATHERED_MAX_MS = 1500;
 /** Queues whose events are in memory at once. */
 const QUEUES_TOGETHER = 50;
 const KEPT_MS = 86_400_000;
@@ -71,7 +68,7 @@ export class RelayService {
         const inRound = (await this.#publishOutbox(turn)) + (await this.#publishQueues(turn));
         published += inRound;
         if (inRound === 0) released = await this.stream.release(relay, false);
-        else if (inRound < BATCH) gatheredMs += await gather(inRound);
+        else if (inRound < BATCH) gatheredMs += await this.#gather(inRound);
       }
       return published;
     } finally {
@@ -117,6 +114,12 @@ export class RelayService {
     }
     this.counters.eventsPublishedAgain(published);
     return published;
+  }
+
+  /** Answers for how long. */
+  #gather(inRound: number): Promise<number> {
+    const ms = pauseAfterMs(inRound);
+    return delay(ms, ms, { ref: false });
   }
 
   async #publishOutbox(turn: Turn): Promise<number> {
@@ -189,9 +192,3 @@ export class RelayService {
     return events.length;
   }
 }
-
-/** Answers for how long. */
-const gather = (inRound: number): Promise<number> => {
-  const ms = Math.min(GATHER_MAX_MS, inRound * GATHER_MS_PER_EVENT);
-  return delay(ms, ms, { ref: false });
-};

@@ -26,3 +26,17 @@ test('a connection that closes while Redis has not answered a subscribe rejects 
   publisher.disconnect();
   await proxy.close();
 });
+
+test('messages that are due together are one call, and each reaches its own listeners in its turn', async () => {
+  const stores = await freshStores();
+  const logger = pino({ level: 'silent' });
+  const [publisher, subscriber] = [await connectFailFast(stores.redis, logger), connectPatient(stores.redis, logger)];
+  const pubsub = new PubSub(publisher, subscriber, new Metrics(logger), logger);
+  const heard: string[] = [];
+  for (const user of ['a', 'b']) await pubsub.listen<'reservationChanged'>(topics.reservationChanged(user), ({ reservationId }) => heard.push(`${user} ${reservationId}`));
+  const messages = ['a 1', 'b 1', 'c 1', 'a 2'].map((text) => ({ topic: topics.reservationChanged(text[0]!), message: { reservationId: text[2]! } }));
+  await pubsub.publishAll<'reservationChanged'>(messages);
+  await eventually(() => heard.length >= 3, 'the messages');
+  expect(heard).toEqual(['a 1', 'b 1', 'a 2']);
+  for (const redis of [publisher, subscriber]) redis.disconnect();
+});

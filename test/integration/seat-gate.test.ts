@@ -93,6 +93,21 @@ test('a late confirmation or sale brings nothing back that was freed or taken by
   expect((await entries(first))['2']).toContain(next.attemptId);
 });
 
+test('holds and sales of several dates of a concert are kept in one call, and a sale that is told twice is believed no longer for it', async () => {
+  const [one, other] = [someone([1, 2]), someone([3])].map((attempt, index, [first]) => (index === 0 ? attempt : { ...attempt, concertId: first!.concertId })) as [Attempt, Attempt];
+  const { takenAt } = await gate.take(one);
+  await gate.take(other);
+  const callsOf = async () => Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(await redis.info('commandstats'))![1]);
+  const before = await callsOf();
+  await Promise.all([gate.confirm([{ ...one, id: one.attemptId, endsAt: takenAt + 60_000 }]), gate.sold([{ ...other, id: other.attemptId }])]);
+  expect((await callsOf()) - before).toBe(1);
+  expect(await entries(one)).toEqual({ 1: `${one.userId}|${one.attemptId}|${takenAt + 60_000}`, 2: `${one.userId}|${one.attemptId}|${takenAt + 60_000}` });
+  const sold = await entries(other);
+  expect(sold['3']).toMatch(`|${other.attemptId}|`);
+  await gate.sold([{ ...other, id: other.attemptId }]);
+  expect(await entries(other)).toEqual(sold);
+});
+
 test('what the database knew better is believed for a second at most, a sale for ten, and never over a live entry of another', async () => {
   const loser = someone([1, 2, 3]);
   const { takenAt } = await gate.take(loser);

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { User } from '../../src/database/entities/user.entity.js';
@@ -259,6 +260,18 @@ describe('checking an access token', () => {
       expect(codeOf(await me(accessToken))).toBe('UNAUTHENTICATED');
       expect((await frontrow.client().raw('{ currency }', {}, { accessToken })).data.currency).toBe('KRW');
     }
+  });
+
+  test('of sessions that Redis does not know and that are asked for in one turn the database is asked once, and each is judged by itself', async () => {
+    const [good, over, crossed] = [await signedIn(), await signedIn(), await signedIn()];
+    await sql('update session set revoked_at = now(3) where id = ?', [over.sessionId]);
+    const viewerOf = (id: string, sessionId: string) => ({ userId: id, role: 'USER' as const, sessionId, tokenExpiresAt: new Date() });
+    const viewers = [viewerOf(good.id, good.sessionId), viewerOf(over.id, over.sessionId), viewerOf(good.id, crossed.sessionId), viewerOf(crossed.id, crossed.sessionId), viewerOf(good.id, crossed.id)];
+    const log = jest.spyOn(frontrow.app.orm.config.getLogger(), 'logQuery');
+    const states = await Promise.all(viewers.map((viewer) => frontrow.app.services.sessions.stateInDatabase(viewer)));
+    expect(log).toHaveBeenCalledTimes(1);
+    log.mockRestore();
+    expect(states).toEqual(['active', 'revoked', 'revoked', 'active', 'revoked']);
   });
 
   test('a session of another user proves nothing', async () => {

@@ -1,3 +1,4 @@
+import { PAUSE_MAX_MS, pauseAfterMs } from '../../src/domain/outbox-mark.js';
 import { bodyOf, EVENT_TYPES, orderKeyOf, versioned } from '../../src/domain/event.js';
 import { DELIVERY_ATTEMPTS_MAX, eventTypesOf, retryDelayMs, webhookUrlOf } from '../../src/domain/webhook.js';
 import type { Counters } from '../../src/domain/counters.js';
@@ -51,6 +52,11 @@ test('types of events are named once each, in the order of the catalogue', () =>
   expect(eventTypesOf('events', ['CHARGE_MADE', 'PAYMENT_MADE', 'CHARGE_MADE'])).toEqual(['PAYMENT_MADE', 'CHARGE_MADE']);
   expect(eventTypesOf('events', EVENT_TYPES)).toEqual(EVENT_TYPES);
   expect(() => eventTypesOf('events', [])).toThrow('at least one');
+});
+
+test('P3: a relay waits the longer for others the more it has found, and never long', () => {
+  expect([0, 1, 10, 75, 500].map(pauseAfterMs)).toEqual([0, 2, 20, PAUSE_MAX_MS, PAUSE_MAX_MS]);
+  expect(PAUSE_MAX_MS).toBeLessThanOrEqual(150);
 });
 
 describe('a nudge', () => {

@@ -13,35 +13,41 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local count = tonumber(redis.call('HGET', state, 'count') or 0)
 local epoch = tonumber(redis.call('HGET', state, 'epoch'))
 local free = math.min(perInterval - count, activeMax - redis.call('ZCOUNT', active, '(' .. now, '+inf'))
-local admitted = 0
-local gone = {}
+local users = {}
+for index = 5, #ARGV, 2 do users[#users + 1] = ARGV[index] end
+local held = redis.call('ZMSCORE', waiting, unpack(users))
+local admitted, passes, placed, gone = {}, {}, {}, {}
+local seenHere = {}
 local replies = {}
-for index = 5, #ARGV, 2 do
-  local user, place = ARGV[index], tonumber(ARGV[index + 1])
+for index, user in ipairs(users) do
+  local place = tonumber(ARGV[2 * index + 4])
   local reply
-  if tonumber(redis.call('ZSCORE', waiting, user) or -1) ~= place then
+  if seenHere[user] or tonumber(held[index] or -1) ~= place then
     reply = math.floor(place / perEpoch) < epoch and 'LOST' or 'GONE'
-    if tonumber(redis.call('HGET', places, user) or -1) == place then reply = 'ALREADY' end
-  elseif admitted >= free then
+    if seenHere[user] == place or tonumber(redis.call('HGET', places, user) or -1) == place then reply = 'ALREADY' end
+  elseif #admitted >= free then
     reply = 'WAITING'
   else
-    redis.call('ZREM', waiting, user)
-    redis.call('ZREM', seen, user)
-    redis.call('ZADD', active, now + passMs, user)
-    redis.call('HSET', places, user, ARGV[index + 1])
-    redis.call('HDEL', attempts, user)
-    redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_ADMITTED', 'user', user, 'place', ARGV[index + 1])
-    admitted = admitted + 1
-    gone[admitted] = ARGV[index + 1]
+    admitted[#admitted + 1] = user
+    passes[#passes + 1], passes[#passes + 2] = now + passMs, user
+    placed[#placed + 1], placed[#placed + 2] = user, ARGV[2 * index + 4]
+    gone[#gone + 1] = ARGV[2 * index + 4]
+    redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_ADMITTED', 'user', user, 'place', ARGV[2 * index + 4])
+    seenHere[user] = place
     reply = 'ADMITTED'
   end
-  replies[#replies + 1] = reply
+  replies[index] = reply
 end
-if admitted > 0 then
-  redis.call('HSET', state, 'count', count + admitted, 'admitted_at', now)
+if #admitted > 0 then
+  redis.call('ZREM', waiting, unpack(admitted))
+  redis.call('ZREM', seen, unpack(admitted))
+  redis.call('ZADD', active, unpack(passes))
+  redis.call('HSET', places, unpack(placed))
+  redis.call('HDEL', attempts, unpack(admitted))
+  redis.call('HSET', state, 'count', count + #admitted, 'admitted_at', now)
   redis.call('RPUSH', moves, unpack(gone))
   redis.call('LTRIM', moves, -20000, -1)
-  redis.call('HINCRBY', state, 'moves', admitted)
+  redis.call('HINCRBY', state, 'moves', #admitted)
 end
 replies[#replies + 1] = redis.call('ZCOUNT', active, '(' .. now, '+inf')
 replies[#replies + 1] = epoch

@@ -10,47 +10,57 @@ local cause, keptMs, absentMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local gone = {}
+local asked = {}
+for index = 4, #ARGV, 2 do asked[#asked + 1] = ARGV[index] end
+local waits = cause == 'ABSENT' or cause == 'KNOWN'
+local scores = redis.call('ZMSCORE', waits and waiting or active, unpack(asked))
+local placed = waits and {} or redis.call('HMGET', places, unpack(asked))
+local gone, leaving, unseen = {}, {}, {}
 
-local function endWaiting(user, place)
-  local held = redis.call('ZSCORE', waiting, user)
-  if not held then redis.call('ZREM', seen, user) end
+local function endsWaiting(index, user, place)
+  local held = scores[index]
+  if not held then unseen[#unseen + 1] = user end
   if tonumber(held or -1) ~= place then return false end
   if cause == 'ABSENT' and tonumber(redis.call('ZSCORE', seen, user) or 0) > now - absentMs then return false end
-  redis.call('ZREM', waiting, user)
-  redis.call('ZREM', seen, user)
+  unseen[#unseen + 1] = user
   gone[#gone + 1] = held
   return keptMs
 end
 
-local function endPass(user, place)
-  local passEnd = tonumber(redis.call('ZSCORE', active, user) or -1)
-  if passEnd < 0 or tonumber(redis.call('HGET', places, user) or 0) ~= place then return false end
+local function endsPass(index, place)
+  local passEnd = tonumber(scores[index] or -1)
+  if passEnd < 0 or tonumber(placed[index] or 0) ~= place then return false end
   if (cause == 'TIME') ~= (passEnd <= now) then return false end
-  redis.call('ZREM', active, user)
-  redis.call('HDEL', places, user)
-  redis.call('HDEL', attempts, user)
   return keptMs - math.max(0, now - passEnd)
 end
 
-local users = {}
-for index = 4, #ARGV, 2 do
-  local user, place = ARGV[index], tonumber(ARGV[index + 1])
-  local kept
-  if cause == 'ABSENT' or cause == 'KNOWN' then kept = endWaiting(user, place) else kept = endPass(user, place) end
-  if kept then
-    local marker = KEYS[8 + (index - 2) / 2]
-    local status = cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
-    if kept > 0 then redis.call('SET', marker, status, 'PX', kept) end
-    if cause ~= 'KNOWN' then
-      redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_' .. status, 'user', user, 'place', ARGV[index + 1], 'cause', cause)
-    end
-    users[#users + 1] = user
+local done = {}
+for index, user in ipairs(asked) do
+  local place = tonumber(ARGV[2 * index + 3])
+  local kept = false
+  if not done[user] then
+    if waits then kept = endsWaiting(index, user, place) else kept = endsPass(index, place) end
   end
+  if kept then
+    done[user] = true
+    local status = cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
+    if kept > 0 then redis.call('SET', KEYS[8 + index], status, 'PX', kept) end
+    if cause ~= 'KNOWN' then
+      redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_' .. status, 'user', user, 'place', ARGV[2 * index + 3], 'cause', cause)
+    end
+    leaving[#leaving + 1] = user
+  end
+end
+if #unseen > 0 then redis.call('ZREM', seen, unpack(unseen)) end
+if #leaving > 0 and waits then redis.call('ZREM', waiting, unpack(leaving)) end
+if #leaving > 0 and not waits then
+  redis.call('ZREM', active, unpack(leaving))
+  redis.call('HDEL', places, unpack(leaving))
+  redis.call('HDEL', attempts, unpack(leaving))
 end
 if #gone > 0 then
   redis.call('RPUSH', moves, unpack(gone))
   redis.call('LTRIM', moves, -20000, -1)
   redis.call('HINCRBY', state, 'moves', #gone)
 end
-return users
+return leaving

@@ -1,0 +1,65 @@
+import { v7 as uuid } from 'uuid';
+import { tell } from '../../src/database/repositories/outbox.repository.js';
+import { PAUSE_MAX_MS } from '../../src/domain/outbox-mark.js';
+import { EventStream } from '../../src/redis/event-stream.js';
+import { GATHERED_MAX_MS, RelayService } from '../../src/services/relay.service.js';
+import { followUpsOf } from '../support/follow-ups.js';
+import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+
+/** The relay while more comes than one round can do. */
+
+let frontrow: Frontrow;
+beforeAll(async () => {
+  frontrow = await startFrontrow({ brokenOnPurpose: { invariants: ['told-is-true'], because: 'events are told of what never happened' } });
+});
+afterAll(() => frontrow.stop());
+
+const write = (count: number): Promise<void> =>
+  frontrow.app.transactions.fork().transactional((em) =>
+    tell(em, Array.from({ length: count }, () => ({ type: 'CHARGE_MADE' as const, occurredAt: new Date(), userId: uuid(), concertId: null, reservationId: null, payload: {} }))),
+  );
+
+/** What each round appended; `meanwhile` is begun with each. */
+async function roundsOf(meanwhile: (round: number) => Promise<unknown>): Promise<number[]> {
+  const rounds: number[] = [];
+  const writing: Promise<unknown>[] = [];
+  class Noting extends EventStream {
+    override async publish(...args: Parameters<EventStream['publish']>): Promise<boolean> {
+      const published = await super.publish(...args);
+      writing.push(meanwhile(rounds.push(args[1].length)));
+      return published;
+    }
+  }
+  const { transactions, services, metrics, redis } = frontrow.app;
+  await new RelayService(transactions, new Noting(redis), services.deliveries, followUpsOf(frontrow.app), metrics).run();
+  await Promise.all(writing);
+  return rounds;
+}
+
+test('P3: events that come while a relay waits for them share a round', async () => {
+  await write(PAUSE_MAX_MS);
+  const oneByOne = async (round: number) => {
+    for (let times = 0; round === 1 && times < 5; times += 1) await write(1);
+  };
+  const rounds = await roundsOf(oneByOne);
+  expect(rounds[0]).toBe(PAUSE_MAX_MS);
+  expect(rounds.reduce((sum, events) => sum + events, 0)).toBe(PAUSE_MAX_MS + 5);
+  expect(rounds.length).toBeLessThanOrEqual(3);
+});
+
+test('P3: a run that always finds more comes to an end, and the next one finds the rest', async () => {
+  await write(PAUSE_MAX_MS);
+  const rounds = await roundsOf(() => write(PAUSE_MAX_MS));
+  expect(rounds).toHaveLength(GATHERED_MAX_MS / PAUSE_MAX_MS);
+  expect(await frontrow.app.services.relay.run()).toBe(PAUSE_MAX_MS);
+});
+
+test('P3: whoever has something to relay asks the relay at work, if there is one, to look once more before it ends', async () => {
+  const stream = new EventStream(frontrow.app.redis);
+  expect(await stream.askAgain()).toBe(false);
+  await stream.claim('busy');
+  expect(await stream.askAgain()).toBe(true);
+  expect(await stream.release('busy', false)).toBe(false);
+  expect(await stream.release('busy', false)).toBe(true);
+  expect(await stream.askAgain()).toBe(false);
+});
