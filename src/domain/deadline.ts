@@ -2,17 +2,28 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** Work for somebody who waits only so long: what would begin after that need not begin at all. Known however deep in the call; no deadline holds for a job. */
 
-const storage = new AsyncLocalStorage<number>();
+interface Work {
+  endsAt: number;
+  /** What the edge knows it by; nobody else's business. */
+  on: unknown;
+}
 
-export const withDeadline = <T>(ms: number, work: () => T): T => storage.run(performance.now() + ms, work);
+/** One for both: each storage that is entered costs a request a map of its own. */
+const storage = new AsyncLocalStorage<Work>();
+
+export const workingOn = <T>(on: unknown, ms: number, work: () => T): T => storage.run({ endsAt: performance.now() + ms, on }, work);
+
+export const workedOn = (): unknown => storage.getStore()?.on;
+
+export const withDeadline = <T>(ms: number, work: () => T): T => workingOn(workedOn(), ms, work);
 
 /** For work that others share: it does not end with the deadline of whoever began it. */
-export const withoutDeadline = <T>(work: () => T): T => storage.run(Infinity, work);
+export const withoutDeadline = <T>(work: () => T): T => withDeadline(Infinity, work);
 
 /** Infinity when nobody waits. */
 export function remainingMs(): number {
-  const deadline = storage.getStore();
-  return deadline === undefined ? Infinity : Math.max(0, deadline - performance.now());
+  const endsAt = storage.getStore()?.endsAt ?? Infinity;
+  return endsAt === Infinity ? Infinity : Math.max(0, endsAt - performance.now());
 }
 
 const TURNS = 10;

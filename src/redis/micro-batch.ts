@@ -9,11 +9,15 @@ interface Call<Item, Result> {
 interface MicroBatchOptions {
   /** Those that come meanwhile wait for the next: the longer one takes the more share it. */
   oneAfterTheOther?: boolean;
+  /** Nor is one begun sooner than so long after the last: what a crowd asks costs less the more of it share. Who comes alone still waits for nobody. */
+  everyMs?: number;
 }
 
 export class MicroBatch<Item, Result> {
   readonly #calls = new Map<string, Call<Item, Result>[]>();
   readonly #oneAfterTheOther: boolean;
+  readonly #everyMs: number;
+  #begunAt = -Infinity;
   #isDue = false;
   #running = 0;
 
@@ -21,9 +25,10 @@ export class MicroBatch<Item, Result> {
     /** One result for each item. */
     private readonly run: (key: string, items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly sizeMax: number,
-    { oneAfterTheOther = false }: MicroBatchOptions = {},
+    { oneAfterTheOther = false, everyMs = 0 }: MicroBatchOptions = {},
   ) {
     this.#oneAfterTheOther = oneAfterTheOther;
+    this.#everyMs = everyMs;
   }
 
   ask(key: string, item: Item): Promise<Result> {
@@ -39,14 +44,18 @@ export class MicroBatch<Item, Result> {
   #runSoon(): void {
     if (this.#isDue || this.#calls.size === 0 || (this.#oneAfterTheOther && this.#running > 0)) return;
     this.#isDue = true;
-    setImmediate(() => {
+    const run = (): void => {
       this.#isDue = false;
       this.#runAll();
-    });
+    };
+    const waitMs = this.#everyMs === 0 ? 0 : this.#begunAt + this.#everyMs - performance.now();
+    if (waitMs > 0) setTimeout(run, waitMs);
+    else setImmediate(run);
   }
 
   #runAll(): void {
     const all = [...this.#calls];
+    this.#begunAt = performance.now();
     this.#calls.clear();
     for (const [key, calls] of all) {
       for (let from = 0; from < calls.length; from += this.sizeMax) void this.#runOne(key, calls.slice(from, from + this.sizeMax));

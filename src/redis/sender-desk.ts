@@ -18,12 +18,12 @@ export interface DeskSender {
 
 /** Senders of one script call: Redis is never busy with it for longer than some tenths of a millisecond. */
 export const SENDERS_PER_CALL_MAX = 64;
-const REPLIES_PER_SENDER = 5;
-const SESSION_STATES: Record<number, SessionState | null> = { 1: 'active', 0: 'revoked', [-1]: null };
+const REPLIES_PER_SENDER = 4;
+const SESSION_STATES: Record<string, SessionState> = { '1': 'active', '0': 'revoked' };
 
-const admitScript = new Script<number[]>('senders-admit');
+const admitScript = new Script<string>('senders-admit');
 
-interface Asked extends DeskSender {
+interface Asked extends Counted {
   countsAddress: boolean;
   resolve: (state: SessionState | null) => void;
   reject: (error: unknown) => void;
@@ -33,6 +33,20 @@ interface Asked extends DeskSender {
 interface Counts {
   address: number;
   user: number;
+}
+
+/** One who is counted in a script call. */
+interface Counted extends DeskSender {
+  counts: Counts;
+}
+
+/** What Redis has counted, and remembers of the session. */
+interface Verdict {
+  address: number;
+  addressLeft: number;
+  state: SessionState | null;
+  user: number;
+  userLeft: number;
 }
 
 /**
@@ -82,10 +96,13 @@ export class SenderDesk {
     const kinds = [this.#addresses.takeAll(now).map((use) => ({ ...use, kind: 'address' as const })), this.#users.takeAll(now).map((use) => ({ ...use, kind: 'user' as const }))].flat();
     for (let from = 0; from < kinds.length; from += SENDERS_PER_CALL_MAX) {
       const part = kinds.slice(from, from + SENDERS_PER_CALL_MAX);
-      const names = part.flatMap(({ kind, subject }) => Array.from({ length: 3 }, () => countOf(kind, subject)));
-      const args = part.flatMap(({ kind, uses }) => (kind === 'address' ? [uses, 0, 0] : [0, uses, 0]));
+      const counted = part.map(({ kind, subject, uses }): Counted =>
+        kind === 'address'
+          ? { network: subject, userId: null, sessionId: null, counts: { address: uses, user: 0 } }
+          : { network: '', userId: subject, sessionId: null, counts: { address: 0, user: uses } },
+      );
       try {
-        await within(admitScript.run(this.redis, names, [...this.#limits(), ...args]));
+        await within(this.#call(counted, ''));
       } catch (error) {
         for (const { kind, subject, uses } of part) this.#grantsOf(kind).putBack(subject, uses);
         this.logger.debug({ err: error }, 'uses not told yet');
@@ -100,7 +117,8 @@ export class SenderDesk {
   #enqueue(sender: DeskSender, countsAddress: boolean): Promise<SessionState | null> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#askForAll());
-      this.#waiting.push({ ...sender, countsAddress, resolve, reject });
+      const { network, userId, sessionId } = sender;
+      this.#waiting.push({ network, userId, sessionId, counts: { address: 0, user: 0 }, countsAddress, resolve, reject });
     });
   }
 
@@ -113,37 +131,55 @@ export class SenderDesk {
   async #askFor(senders: Asked[]): Promise<void> {
     const now = performance.now();
     const enabled = this.limiter.enabled;
-    const counts = senders.map(({ network, userId, countsAddress }) => ({
-      address: enabled && countsAddress ? 1 + this.#addresses.take(network, now) : 0,
-      user: enabled && userId !== null ? 1 + this.#users.take(userId, now) : 0,
-    }));
+    for (const sender of senders) {
+      const { network, userId, countsAddress, counts } = sender;
+      if (enabled && countsAddress) counts.address = 1 + this.#addresses.take(network, now);
+      if (enabled && userId !== null) counts.user = 1 + this.#users.take(userId, now);
+    }
     try {
-      const replies = await within(this.#call(senders, counts));
-      senders.forEach((sender, index) => this.#settle(sender, counts[index]!, replies.slice(index * REPLIES_PER_SENDER)));
+      const verdicts = await within(this.#runAndCall(senders));
+      for (const [index, sender] of senders.entries()) this.#settle(sender, verdicts[index]!);
     } catch (error) {
       this.logger.debug({ err: error }, 'senders are counted in this process');
-      senders.forEach((sender, index) => {
-        this.#addresses.putBack(sender.network, Math.max(0, counts[index]!.address - 1));
-        if (sender.userId !== null) this.#users.putBack(sender.userId, Math.max(0, counts[index]!.user - 1));
+      for (const sender of senders) {
+        this.#addresses.putBack(sender.network, Math.max(0, sender.counts.address - 1));
+        if (sender.userId !== null) this.#users.putBack(sender.userId, Math.max(0, sender.counts.user - 1));
         void this.#countHere(sender);
-      });
+      }
     }
   }
 
-  async #call(senders: Asked[], counts: Counts[]): Promise<number[]> {
-    const run = await this.serverRun.current();
-    const names: string[] = [];
-    const args: number[] = [...this.#limits()];
-    senders.forEach(({ network, userId, sessionId }, index) => {
-      const address = countOf('address', network);
-      names.push(address, userId === null ? address : countOf('user', userId), sessionId === null ? address : keys.session(run, sessionId));
-      args.push(counts[index]!.address, counts[index]!.user, sessionId === null ? 0 : 1);
-    });
-    return admitScript.run(this.redis, names, args);
+  async #runAndCall(senders: readonly Counted[]): Promise<Verdict[]> {
+    return this.#call(senders, await this.serverRun.current());
   }
 
-  #settle({ network, userId, countsAddress, resolve, reject }: Asked, counts: Counts, replies: number[]): void {
-    const [address, addressLeft, state, user, userLeft] = replies as [number, number, number, number, number];
+  /** A crowd comes from few addresses: each is counted once for all of its senders. */
+  async #call(senders: readonly Counted[], run: string): Promise<Verdict[]> {
+    const uses = new Map<string, number>();
+    for (const { network, counts } of senders) if (counts.address > 0) uses.set(network, (uses.get(network) ?? 0) + counts.address);
+    const networks = [...uses.keys()];
+    const names = networks.map((network) => countOf('address', network));
+    let asked = '';
+    for (const { network, userId, sessionId, counts } of senders) {
+      const user = userId === null ? keys.rateLimit() : countOf('user', userId);
+      names.push(user, sessionId === null ? user : keys.session(run, sessionId));
+      asked += `${counts.address === 0 ? 0 : networks.indexOf(network) + 1} ${counts.address} ${counts.user} ${sessionId === null ? 0 : 1} `;
+    }
+    const reply = await admitScript.run(this.redis, names, [...this.#limits(), asked, ...uses.values()]);
+    const numbers = reply.split(' ');
+    return senders.map(({ network, counts }, index): Verdict => {
+      const at = networks.length + index * REPLIES_PER_SENDER;
+      return {
+        address: Number(numbers[at]),
+        addressLeft: counts.address === 0 ? 0 : Number(numbers[networks.indexOf(network)]),
+        state: SESSION_STATES[numbers[at + 1]!] ?? null,
+        user: Number(numbers[at + 2]),
+        userLeft: Number(numbers[at + 3]),
+      };
+    });
+  }
+
+  #settle({ network, userId, countsAddress, counts, resolve, reject }: Asked, { address, addressLeft, state, user, userLeft }: Verdict): void {
     if (this.limiter.enabled) {
       const now = performance.now();
       // The user was not counted for this question; what others have used of its grant is still to be told.
@@ -157,7 +193,7 @@ export class SenderDesk {
         if (user > this.limiter.userMax) return reject(limited(userLeft));
       }
     }
-    resolve(SESSION_STATES[state] ?? null);
+    resolve(state);
   }
 
   /** The session is not known: where it is good, its user is counted by `countUser`. */

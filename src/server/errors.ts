@@ -51,8 +51,11 @@ export class ErrorEdge {
 
   #logOnce(cause: unknown, level: 'warn' | 'error', message: string, path?: readonly (string | number)[]): void {
     const scope: RequestScope | undefined = currentScope();
-    if (scope && (scope.faults.has(cause) || scope.faults.size >= ERRORS_MAX)) return;
-    scope?.faults.add(cause);
+    if (scope) {
+      const faults = (scope.faults ??= new Set());
+      if (faults.has(cause) || faults.size >= ERRORS_MAX) return;
+      faults.add(cause);
+    }
     this.logger[level]({ err: cause, path, operation: scope?.operation }, message);
   }
 }

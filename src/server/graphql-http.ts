@@ -8,7 +8,7 @@ import { RequestError } from '../domain/errors.js';
 import { takesOnlyJson, type AcceptedTypes } from './accepted-types.js';
 import type { ErrorEdge } from './errors.js';
 import { eachHeader } from './headers.js';
-import { inTime } from './http-answer.js';
+import { inTime, type HttpAnswer } from './http-answer.js';
 import type { KnownOperations } from './known-operations.js';
 import { extraRules, labelOf, PARSE_OPTIONS, validationOptions } from './operation-rules.js';
 import { admitSender, contextOf, refusedWithStatus, senderOf } from './request-context.js';
@@ -55,7 +55,8 @@ export async function serveGraphqlHttp(http: FastifyInstance, app: App, schema: 
 async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyRequest, reply: FastifyReply, accepted: AcceptedTypes): Promise<string | Buffer> {
   const started = performance.now();
   const scope = newScope(request.id);
-  const { status, headers, body } = await inTime(app, scope, async () => {
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+  const run = async (): Promise<HttpAnswer> => {
     const result = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         method: request.method,
@@ -67,7 +68,9 @@ async function answer(apollo: ApolloServer<Context>, app: App, request: FastifyR
     });
     if (scope.code === 'OK') accepted.learn(request.headers.accept, result.headers.get('content-type'));
     return { status: result.status ?? 200, headers: [...result.headers].flat(), body: result.body.kind === 'complete' ? result.body.string : '' };
-  });
+  };
+  inTime(app, scope, run, resolve, reject);
+  const { status, headers, body } = await promise;
   app.metrics.operationAnswered({ ...scope.operation, code: scope.code }, (performance.now() - started) / 1000);
   eachHeader(headers, (name, value) => void reply.header(name, value));
   void reply.code(status).header('cache-control', 'no-store');

@@ -55,7 +55,7 @@ export function createGraphqlWs<Extra extends SocketState>(app: App, schema: Gra
     },
     onNext: ({ extra }, id, _payload, _args, result) => {
       const scope = currentScope()!;
-      scope.faults.clear();
+      scope.faults = null;
       scope.code = 'OK';
       const shown = result.errors ? { ...result, errors: edge.allToClient(result.errors) } : undefined;
       if (extra.running.has(id)) app.metrics.eventSent(scope.operation.field);

@@ -1,12 +1,12 @@
 import type { ExecutionResult } from 'graphql';
 import type { Logger } from 'pino';
 import type { App } from '../app.js';
-import { withDeadline } from '../domain/deadline.js';
 import { serviceUnavailable } from '../domain/errors.js';
 import { takesOnlyJson } from './accepted-types.js';
 import type { ErrorEdge } from './errors.js';
 import { JSON_TYPE, type HeaderList } from './headers.js';
 import { GIVEN_UP_AFTER_MS } from './limits.js';
+import { Patience } from './patience.js';
 import { retryAfterOf, statusOfRefused } from './request-context.js';
 import { inScope, type RequestScope } from './request-scope.js';
 
@@ -17,17 +17,25 @@ export interface HttpAnswer {
   body: string | Buffer;
 }
 
-/** Runs an operation in its scope, and answers by its deadline whatever becomes of it: what runs goes on and ends by itself. */
-export function inTime(app: App, scope: RequestScope, work: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
-  return new Promise((resolve, reject) => {
-    const tooLate = setTimeout(() => {
-      app.logger.warn({ requestId: scope.requestId, operation: scope.operation }, 'answered before its end, which did not come in time');
-      resolve(noAnswerYet(scope));
-    }, GIVEN_UP_AFTER_MS);
-    inScope(scope, () => withDeadline(GIVEN_UP_AFTER_MS, work))
-      .finally(() => clearTimeout(tooLate))
-      .then(resolve, reject);
-  });
+const patience = new Patience(GIVEN_UP_AFTER_MS);
+
+/** Runs an operation in its scope, and answers by its deadline whatever becomes of it: what runs goes on and ends by itself. Calls back once. */
+export function inTime(app: App, scope: RequestScope, work: () => Promise<HttpAnswer>, answered: (answer: HttpAnswer) => void, failed: (error: unknown) => void): void {
+  let isOpen = true;
+  const tooLate = (): void => {
+    isOpen = false;
+    app.logger.warn({ requestId: scope.requestId, operation: scope.operation }, 'answered before its end, which did not come in time');
+    answered(noAnswerYet(scope));
+  };
+  const waiter = patience.start(tooLate);
+  const end = (): boolean => {
+    if (isOpen) patience.end(waiter);
+    return isOpen;
+  };
+  inScope(scope, work, GIVEN_UP_AFTER_MS).then(
+    (answer) => end() && answered(answer),
+    (error: unknown) => end() && failed(error),
+  );
 }
 
 /** Whether it happened is known to nobody yet. */

@@ -102,26 +102,28 @@ export class Lane {
   }
 
   #run(passing: Passing, admitted: Admitted | null): void {
-    const { request, response, known, sender, type } = passing;
-    const scope = newScope(sender.requestId);
-    scope.operation = known.operation.label;
-    inTime(this.app, scope, () => this.#answerOf(passing, admitted).catch((error: unknown) => refusedAnswer(this.edge, error, type)))
-      .then((answer) => this.#send(passing, answer, scope.code))
-      .catch((error: unknown) => this.#fail(request, response, error));
+    const scope = newScope(passing.sender.requestId, passing.known.operation.label);
+    const fail = (error: unknown): void => this.#fail(passing.request, passing.response, error);
+    const send = (answer: HttpAnswer): void => {
+      try {
+        this.#send(passing, answer, scope.code);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    inTime(this.app, scope, () => this.#answerOf(passing, admitted), send, fail);
   }
 
-  /** Rejects where the sender is not let in. */
   async #answerOf({ request, known, sender, type }: Passing, admitted: Admitted | null): Promise<HttpAnswer> {
-    const { context, passed } = admitted ?? (await this.#admit(known, sender));
-    if (known.errors) return resultAnswer(this.edge, known, request.headers.accept, type);
-    const result = known.shared && (await passed) ? await this.#sharedResult(known, known.shared, context) : await known.operation.run(known.variables, context);
-    if (Buffer.isBuffer(result)) return { status: 200, headers: ['content-type', type], body: result };
-    return resultAnswer(this.edge, result, request.headers.accept, type);
-  }
-
-  async #admit(known: KnownRequest, sender: Sender): Promise<Admitted> {
-    const context = contextOf(this.app, sender, await admitSender(this.app, sender));
-    return { context, passed: known.shared !== null && passesGuards(known, context) };
+    try {
+      const context = admitted?.context ?? contextOf(this.app, sender, await admitSender(this.app, sender));
+      if (known.errors) return resultAnswer(this.edge, known, request.headers.accept, type);
+      const result = known.shared && (await (admitted?.passed ?? passesGuards(known, context))) ? await this.#sharedResult(known, known.shared, context) : await known.operation.run(known.variables, context);
+      if (Buffer.isBuffer(result)) return { status: 200, headers: ['content-type', type], body: result };
+      return resultAnswer(this.edge, result, request.headers.accept, type);
+    } catch (error) {
+      return refusedAnswer(this.edge, error, type);
+    }
   }
 
   async #sharedResult({ operation, variables }: KnownRequest, shared: SharedAnswer, context: Context): Promise<ExecutionResult | Buffer> {

@@ -3,9 +3,12 @@ import type { KnownDocument, KnownOperations } from './known-operations.js';
 import { KnownRequest } from './known-request.js';
 import { SharedAnswers } from './shared-answers.js';
 
-/** Bodies of queries whose meaning is remembered, and how long they may be: together at most 4 MB. */
+/** Bodies of queries whose meaning is remembered, and how long they may be: together at most 4.4 MB. */
 export const KNOWN_BODIES_MAX = 2000;
 export const KNOWN_BODY_MAX_BYTES = 2048;
+/** Changes that everybody asks for in the same words: a place in the same line, the same seat. Of these fewer are remembered: most are asked for once, and must not drive out the others. */
+const ASKED_BY_CROWDS: ReadonlySet<string> = new Set(['joinQueue', 'reserve']);
+const KNOWN_CROWDS_MAX = 200;
 
 /** Of these Apollo's side has its own opinion: it refuses keys that poison prototypes, however they are written. */
 const DOUBTFUL = /__proto__|constructor|\\u/;
@@ -13,6 +16,7 @@ const DOUBTFUL = /__proto__|constructor|\\u/;
 /** Finds out what a body asks for. Null for whatever is not plainly a known operation: Apollo decides about that. */
 export class RequestReader {
   readonly #bodies = new Recent<string, KnownRequest>(KNOWN_BODIES_MAX);
+  readonly #crowds = new Recent<string, KnownRequest>(KNOWN_CROWDS_MAX);
   readonly #answers = new SharedAnswers();
 
   constructor(private readonly known: KnownOperations) {}
@@ -20,12 +24,17 @@ export class RequestReader {
   read(body: Buffer): KnownRequest | null {
     if (body.length > KNOWN_BODY_MAX_BYTES) return this.#parse(body);
     const bytes = body.toString('latin1');
-    const seen = this.#bodies.get(bytes);
+    const seen = this.#bodies.get(bytes) ?? this.#crowds.get(bytes);
     if (seen) return seen;
     const request = this.#parse(body);
-    // What changes something is not asked for twice in the same words; and a password is nothing to remember.
-    if (request?.operation.isQuery) this.#bodies.set(bytes, request);
+    if (request) this.#memoryFor(request)?.set(bytes, request);
     return request;
+  }
+
+  /** What changes something is seldom asked for twice in the same words; and a password is nothing to remember. */
+  #memoryFor({ operation }: KnownRequest): Recent<string, KnownRequest> | undefined {
+    if (operation.isQuery) return this.#bodies;
+    return ASKED_BY_CROWDS.has(operation.label.field) ? this.#crowds : undefined;
   }
 
   #parse(body: Buffer): KnownRequest | null {

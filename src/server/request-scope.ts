@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { workedOn, workingOn } from '../domain/deadline.js';
 import { GIVEN_UP_AFTER_MS } from './limits.js';
 
 /** What belongs to one operation from its arrival to its answer, however deep in the call. */
@@ -11,22 +11,23 @@ export interface RequestScope {
   /** Code of the first error that was answered. */
   code: string;
   /** Faults already logged: one broken loader fails a hundred fields with one and the same error. */
-  faults: Set<unknown>;
+  faults: Set<unknown> | null;
 }
 
-const storage = new AsyncLocalStorage<RequestScope>();
+export const currentScope = (): RequestScope | undefined => workedOn() as RequestScope | undefined;
 
-export const currentScope = (): RequestScope | undefined => storage.getStore();
+const NOT_READ = { type: 'invalid', field: 'invalid' };
 
-export const newScope = (requestId: string): RequestScope => ({
+export const newScope = (requestId: string, operation: RequestScope['operation'] = NOT_READ): RequestScope => ({
   requestId,
   givenUpAt: performance.now() + GIVEN_UP_AFTER_MS,
-  operation: { type: 'invalid', field: 'invalid' },
+  operation,
   code: 'OK',
-  faults: new Set(),
+  faults: null,
 });
 
 /** How long the one who asked still waits for the answer, or for the start of what goes on. */
 export const leftOf = (scope: RequestScope): number => Math.max(0, scope.givenUpAt - performance.now());
 
-export const inScope = <T>(scope: RequestScope, work: () => T): T => storage.run(scope, work);
+/** What of it would begin after so long need not begin at all. */
+export const inScope = <T>(scope: RequestScope, work: () => T, ms = Infinity): T => workingOn(scope, ms, work);

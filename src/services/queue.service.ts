@@ -26,6 +26,8 @@ import type { TokenService } from './token.service.js';
 const SCHEDULES_KNOWN_MAX = 10_000;
 /** Concerts that are asked for in one statement. */
 const SALES_TOGETHER = 64;
+/** A crowd that joins asks at most so often whether it may; who comes alone asks at once. */
+const SALES_EVERY_MS = 4;
 /** Redis may be lost again between two steps of one call. */
 const READINGS_MAX = 3;
 
@@ -51,16 +53,16 @@ export class QueueService {
     private readonly logger: Logger,
   ) {
     this.#passes = new PassMemory(pubsub);
-    this.#sales = new MicroBatch((_, concertIds) => withoutDeadline(() => this.#salesOf(concertIds)), SALES_TOGETHER, { oneAfterTheOther: true });
+    this.#sales = new MicroBatch((_, concertIds) => withoutDeadline(() => this.#salesOf(concertIds)), SALES_TOGETHER, { oneAfterTheOther: true, everyMs: SALES_EVERY_MS });
   }
 
   /** `queueToken` is the one the user holds: after a loss of Redis it brings its place back. */
   async join(viewer: Viewer, concertId: string, queueToken: string | null = null): Promise<{ token: string; position: QueuePosition }> {
     const concert = uuidOf('concertId', concertId);
-    const joined = await this.#takePlace(viewer.userId, concert, await this.#provenPlace(viewer, concert, queueToken));
+    const joined = await this.#takePlace(viewer.userId, concert, this.#provenPlace(viewer, concert, queueToken));
     const { place } = joined;
     const position = 'view' in joined ? positionOf(concert, viewer.userId, joined.view, standOf(joined)) : await this.#positionAt(concert, viewer.userId, place);
-    const token = await this.tokens.signQueue({ concertId: concert, userId: viewer.userId, place }, new Date());
+    const token = this.tokens.signQueue({ concertId: concert, userId: viewer.userId, place }, new Date());
     return { token, position };
   }
 
@@ -68,7 +70,7 @@ export class QueueService {
     const concert = uuidOf('concertId', concertId);
     const leave = () => orUnavailable(this.store.leave(concert, viewer.userId, ENDED_KEPT_MS));
     let left = await leave();
-    const proven = left ? null : await this.#provenPlace(viewer, concert, queueToken);
+    const proven = left ? null : this.#provenPlace(viewer, concert, queueToken);
     if (proven !== null && (await this.#bringBack(concert, viewer.userId, proven, false))) left = await leave();
     if (!left) {
       if (!(await concertExists(this.transactions.fork(), concert))) throw notFound('concert');
@@ -103,7 +105,7 @@ export class QueueService {
   /** Refuses unless the token proves a place of this user in the queue of the date's concert, and that place is ACTIVE now. */
   async requirePass(viewer: Viewer, queueToken: string | null, scheduleId: string, countsAttempt: boolean): Promise<void> {
     const concertId = await this.#concertOf(uuidOf('scheduleId', scheduleId));
-    const place = await this.#provenPlace(viewer, concertId, queueToken);
+    const place = this.#provenPlace(viewer, concertId, queueToken);
     if (place === null) throw queueTokenRequired();
     const proof = { concertId, userId: viewer.userId, place };
     const remember = this.#passes.asking(queueToken!, viewer.userId, concertId);
@@ -196,7 +198,7 @@ export class QueueService {
 
   async #read(viewer: Viewer, concertId: string, queueToken: string | null): ReturnType<QueuePositions['read']> {
     try {
-      return await this.positions.read(concertId, viewer.userId, true, () => this.#provenPlace(viewer, concertId, queueToken));
+      return await this.positions.read(concertId, viewer.userId, true, async () => this.#provenPlace(viewer, concertId, queueToken));
     } catch (error) {
       // A concert that is not there has no queue, and no place in it.
       if (error instanceof RequestError && error.code === 'NOT_FOUND') return null;
@@ -205,8 +207,8 @@ export class QueueService {
   }
 
   /** The place that a queue token proves; null unless it is of this user and concert. */
-  async #provenPlace(viewer: Viewer, concertId: string, queueToken: string | null): Promise<number | null> {
-    const proof: QueuePlace | null = queueToken === null ? null : await this.tokens.verifyQueue(queueToken);
+  #provenPlace(viewer: Viewer, concertId: string, queueToken: string | null): number | null {
+    const proof: QueuePlace | null = queueToken === null ? null : this.tokens.verifyQueue(queueToken);
     return proof?.userId === viewer.userId && proof.concertId === concertId ? proof.place : null;
   }
 

@@ -50,3 +50,27 @@ test('one after the other: who comes while one runs shares the next', async () =
   finish();
   expect(await Promise.all(others)).toEqual([2, 3]);
 });
+
+test('every so often: who comes alone waits for nobody, a crowd shares what begins a little later', async () => {
+  const everyMs = 30;
+  const runs: { at: number; items: number[] }[] = [];
+  const batch = new MicroBatch<number, number>(
+    async (_key, items) => {
+      runs.push({ at: performance.now(), items: [...items] });
+      return items;
+    },
+    64,
+    { everyMs },
+  );
+  const from = performance.now();
+  expect(await batch.ask('', 1)).toBe(1);
+  expect(performance.now() - from).toBeLessThan(everyMs);
+  const crowd: Promise<number>[] = [];
+  for (const item of [2, 3, 4]) {
+    crowd.push(batch.ask('', item));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await Promise.all(crowd)).toEqual([2, 3, 4]);
+  expect(runs.map(({ items }) => items)).toEqual([[1], [2, 3, 4]]);
+  expect(runs[1]!.at - runs[0]!.at).toBeGreaterThanOrEqual(everyMs - 2);
+});

@@ -1,0 +1,42 @@
+import { Patience } from '../../src/server/patience.js';
+
+/** Resolves when so many have been found to wait too long, with who they were. */
+function waiting(patience: Patience, names: readonly string[]) {
+  const late: string[] = [];
+  const all = Promise.withResolvers<void>();
+  const waiters = names.map((name) =>
+    patience.start(() => {
+      late.push(name);
+      if (late.length === names.length) all.resolve();
+    }),
+  );
+  return { late, all: all.promise, waiters };
+}
+
+test('whoever waits too long is told once, in the order in which they came, and never before the time is over', async () => {
+  const patience = new Patience(20);
+  const from = performance.now();
+  const { late, all } = waiting(patience, ['a', 'b', 'c']);
+  await all;
+  expect(performance.now() - from).toBeGreaterThanOrEqual(19);
+  expect(late).toEqual(['a', 'b', 'c']);
+  const later = waiting(patience, ['d']);
+  await later.all;
+  expect(late).toEqual(['a', 'b', 'c']);
+});
+
+test('whoever was answered is not told, wherever they stand; those who come later wait as long as the others', async () => {
+  const patience = new Patience(20);
+  const ended = waiting(patience, ['first', 'kept', 'middle', 'last']);
+  for (const index of [0, 2, 3]) patience.end(ended.waiters[index]!);
+  const from = performance.now();
+  const after = waiting(patience, ['after']);
+  await after.all;
+  expect(performance.now() - from).toBeGreaterThanOrEqual(19);
+  expect(ended.late).toEqual(['kept']);
+  const none = waiting(patience, ['one', 'two']);
+  for (const waiter of none.waiters) patience.end(waiter);
+  const last = waiting(patience, ['x']);
+  await last.all;
+  expect(none.late).toEqual([]);
+});
