@@ -4,7 +4,7 @@ import { lastPublished, outboxBacklog, unpublishedEvents } from '../../src/datab
 import { openPasses, passesOfUsers } from '../../src/database/repositories/queue-line.repository.js';
 import { overduePasses, queueFactsOf } from '../../src/database/repositories/queue.repository.js';
 import { overdueHolds, reservationsOfUser } from '../../src/database/repositories/reservation.repository.js';
-import { seeSeats } from '../../src/database/repositories/sale.repository.js';
+import { liveReservationsOf } from '../../src/database/repositories/sale.repository.js';
 import { availableSeatsOf, nextEndsOf, storedSeats } from '../../src/database/repositories/seat.repository.js';
 import { deleteOverSessions } from '../../src/database/repositories/session.repository.js';
 import { together } from '../../src/database/together.js';
@@ -40,7 +40,7 @@ export const HOT_QUERIES: HotQuery[] = [
   { name: 'whether seats remain (admission)', table: 'seat', index: 'seat_status_index', ask: (em) => queueFactsOf(em, [concert]) },
   { name: 'holds that are over (sweeper)', table: 'reservation', index: 'reservation_expiry_index', published: [75.6, 16.3], ask: (em) => overdueHolds(em, 100) },
   { name: 'a page of my reservations', table: 'reservation', index: 'reservation_user_index', ask: (em) => reservationsOfUser(em, user, null, PAGE) },
-  { name: 'what a user has of a concert (limit)', table: 'reservation', index: 'reservation_quota_index', ask: (em) => together(em, [seeSeats([{ scheduleId: date, numbers: [1] }], [{ userId: user, concertId: concert }])]) },
+  { name: 'what a user has of a concert (limit)', table: 'reservation', index: 'reservation_quota_index', ask: (em) => together(em, [liveReservationsOf([{ userId: user, concertId: concert }])]) },
   { name: 'whether a date owes anything still', table: 'reservation', index: 'reservation_schedule_index', ask: (em) => reservationsToEnd(em, idOf('schedule', LARGE_DATE), 50) },
   { name: 'a page of my payments', table: 'payment', index: 'payment_user_index', ask: (em) => em.find(Payment, { userId: user }, { orderBy: { id: 'desc' }, limit: PAGE }) },
   { name: 'whether a reservation is paid', table: 'payment', index: 'payment_reservation_unique', ask: (em) => em.findOne(Payment, { reservationId: unpaid }) },

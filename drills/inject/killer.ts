@@ -85,14 +85,22 @@ export function plant(index: number, target: Method): Method {
 
 const labelOf = ({ label }: Seam, self: unknown): string => (label === 'name of the script' ? (self as { name: string }).name : label);
 
-type Work = (em: { flush(): Promise<void> }) => Promise<unknown>;
+/** An entity manager, or a transaction of messages. */
+type Writing = { flush(): Promise<void> } | object;
+type Work = (writing: Writing) => Promise<unknown>;
 
-/** Before the commit everything is written; after it nobody was told yet, also not the relay. @public */
+/** Before the commit everything is judged, and written but for what goes with the commit; after it nobody was told yet, also not the relay. @public */
 export function plantInTransactions(transactions: Method): void {
-  const prototype = transactions.prototype as { run: (this: object, work: Work) => Promise<unknown> };
-  const inner = prototype.run;
-  if (typeof inner !== 'function') throw new Error('Fail point: the target is gone. Transactions has no method run.');
-  prototype.run = async function (work) {
+  const prototype = transactions.prototype as Record<string, (this: object, work: Work) => Promise<unknown>>;
+  for (const name of ['run', 'runBriefly']) {
+    const inner = prototype[name];
+    if (typeof inner !== 'function') throw new Error(`Fail point: the target is gone. Transactions has no method ${name}.`);
+    prototype[name] = aroundCommit(inner);
+  }
+}
+
+function aroundCommit(inner: (this: object, work: Work, ...rest: unknown[]) => Promise<unknown>) {
+  return async function (this: object, work: Work, ...rest: unknown[]): Promise<unknown> {
     let committed = false;
     const afterCommit = (): void => {
       if (!committed) hit(AFTER_COMMIT);
@@ -107,12 +115,16 @@ export function plantInTransactions(transactions: Method): void {
         },
       },
     }) as object;
-    const result = await inner.call(watched, async (em) => {
-      const done = await work(em);
-      if (operation() !== undefined) await em.flush();
-      hit(BEFORE_COMMIT);
-      return done;
-    });
+    const result = await inner.call(
+      watched,
+      async (writing) => {
+        const done = await work(writing);
+        if (operation() !== undefined && 'flush' in writing) await writing.flush();
+        hit(BEFORE_COMMIT);
+        return done;
+      },
+      ...rest,
+    );
     afterCommit();
     return result;
   };

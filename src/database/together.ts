@@ -14,6 +14,12 @@ export interface Asked<Answer> {
 export const AT_ONCE = '/*M!100300 set statement innodb_lock_wait_timeout = 0 for */ ';
 export const BRIEFLY = '/*M!100300 set statement max_statement_time = 0.1 for */ ';
 
+/** "Subquery returns more than 1 row": the way a statement has to fail where a condition does not hold. */
+export const OTHER_ROWS_ERRNO = 1242;
+
+/** Right behind a statement that changes rows: so many it must have been, or nothing that follows is executed, the commit least of all. */
+export const rowsExpected = (rows: number): Asked<void> => ({ sql: 'select if(row_count() = ?, 1, (select 1 union all select 2)) as expected', params: [rows], read: () => undefined });
+
 const EMPTY: readonly unknown[] = [];
 
 /** Several statements in one message: one way to the server and back, and one turn of both processes. The first that fails is the last. */

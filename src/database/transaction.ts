@@ -2,8 +2,10 @@ import type { EntityManager, MikroORM } from '@mikro-orm/mysql';
 import { OptimisticLockError } from '@mikro-orm/mysql';
 import { setTimeout as delay } from 'node:timers/promises';
 import { remainingMs } from '../domain/deadline.js';
+import { BriefTransaction } from './brief-transaction.js';
 import { LOCK_WAIT_TIMEOUT_S } from './orm.config.js';
 import { toldSomething } from './repositories/outbox.repository.js';
+import { OTHER_ROWS_ERRNO } from './together.js';
 
 /** The only place where a transaction is tried again. */
 const ATTEMPTS_MAX = 8;
@@ -32,6 +34,7 @@ export const isDuplicateKey = (error: unknown, keyName?: string): boolean =>
 const reasonToRetry = (error: unknown): string | undefined => {
   if (error instanceof OptimisticLockError) return 'version';
   const errno = errnoOf(error);
+  if (errno === OTHER_ROWS_ERRNO) return 'version';
   return errno !== undefined && RETRIED_ERRNOS.has(errno) ? String(errno) : undefined;
 };
 
@@ -60,16 +63,41 @@ export class Transactions {
    * Runs `work` in a transaction on an EntityManager of its own, and the whole of it again, bounded, after a deadlock, a lock timeout,
    * a snapshot conflict or a stale version, while its caller still waits. A dropped connection is not retried: the commit may have happened.
    */
-  async run<T>(work: (em: EntityManager) => Promise<T>, attemptsMax = ATTEMPTS_MAX): Promise<T> {
+  run<T>(work: (em: EntityManager) => Promise<T>, attemptsMax = ATTEMPTS_MAX): Promise<T> {
+    return this.again(attemptsMax, (em, told) =>
+      em.transactional(async (inner) => {
+        const done = await work(inner);
+        if (toldSomething(inner)) told();
+        return done;
+      }),
+    );
+  }
+
+  /** The same with statements of one's own in as few messages as there can be: without a unit of work, and without messages that only begin or commit. */
+  runBriefly<T>(work: (transaction: BriefTransaction) => Promise<T>, attemptsMax = ATTEMPTS_MAX): Promise<T> {
+    return this.again(attemptsMax, (em, told) =>
+      em.getConnection().getClient().connection().execute(async (connection) => {
+        em.setTransactionContext(connection);
+        try {
+          const transaction = new BriefTransaction(em);
+          const done = await work(transaction);
+          await transaction.commit();
+          if (toldSomething(em)) told();
+          return done;
+        } catch (error) {
+          // Why it failed is what matters; a connection that is gone has rolled back by itself.
+          await em.execute('rollback').catch(() => undefined);
+          throw errnoOf(error) === OTHER_ROWS_ERRNO ? new RowsChanged('Not all rows were as they had been read.', { cause: error }) : error;
+        }
+      }),
+    );
+  }
+
+  private async again<T>(attemptsMax: number, once: (em: EntityManager, told: () => void) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const em = this.orm.em.fork();
       try {
         let told = false;
-        const result = await em.transactional(async (inner) => {
-          const done = await work(inner);
-          told = toldSomething(inner);
-          return done;
-        });
+        const result = await once(this.orm.em.fork(), () => (told = true));
         if (told) this.onTold();
         return result;
       } catch (error) {

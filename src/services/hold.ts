@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { databaseNow } from '../database/clock.js';
 import { endReservations, holdsWithFreeSeats, seatsOf, type EndedReservation } from '../database/repositories/reservation.repository.js';
-import { quotaKey, seatKey, type DateRow, type LockedSeat, type ReservationRow, type Seen, type SeenSeat } from '../database/repositories/sale.repository.js';
+import { quotaKey, seatKey, type DateRow, type Locked, type LockedSeat, type ReservationRow, type SeenSeat } from '../database/repositories/sale.repository.js';
 import { insertHolds, type CapturedSeat } from '../database/repositories/sale-writes.repository.js';
 import { BRIEFLY, type Asked } from '../database/together.js';
 import { badInput, notFound } from '../domain/errors.js';
@@ -45,9 +45,12 @@ export class SeatsFoundTaken extends SeatsUnavailable {
   }
 }
 
-interface TakenSeat extends Pick<SeenSeat, 'number' | 'status' | 'reservationId' | 'heldUntil'> {
-  /** Undefined where that was not read. */
-  holderId?: string | null;
+type TakenSeat = Pick<SeenSeat, 'number' | 'status' | 'reservationId' | 'heldUntil'>;
+
+/** Looked up once seats were seen: what the buyers hold or own, by id, and whose the taken seats are, by reservation. */
+interface Known {
+  reservations: ReadonlyMap<string, ReservationRow>;
+  holders: ReadonlyMap<string, string>;
 }
 
 export class HoldMember extends Member<Attempt, Held> {
@@ -57,6 +60,8 @@ export class HoldMember extends Member<Attempt, Held> {
   seats: SeenSeat[] = [];
   /** Holds whose end has come, on its seats. */
   overIds: string[] = [];
+  /** Reservations that have seats of it. */
+  takenBy: string[] = [];
 
   judgeDate(dates: ReadonlyMap<string, DateRow>, wait: boolean): void {
     this.judge(() => {
@@ -66,25 +71,27 @@ export class HoldMember extends Member<Attempt, Held> {
     });
   }
 
-  see({ seats, own, now }: Seen): void {
+  /** Seats that were read, with a lock or without. */
+  see({ rows, now }: Locked<SeenSeat>, own: ReadonlyMap<string, string[]>): void {
     const { scheduleId, numbers } = this.request;
-    this.seats = numbers.flatMap((number) => seats.get(seatKey(scheduleId, number)) ?? []);
+    this.seats = numbers.flatMap((number) => rows.get(seatKey(scheduleId, number)) ?? []);
     this.ownIds = own.get(quotaKey(this.request)) ?? [];
-    this.overIds = this.seats.filter((seat) => seat.status === 'HELD' && !isTaken(seat, now!)).map(({ reservationId }) => reservationId!);
+    this.overIds = idsOf(this.seats.filter((seat) => seat.status === 'HELD' && !isTaken(seat, now!)));
+    this.takenBy = idsOf(this.seats.filter((seat) => isTaken(seat, now!)));
   }
 
   /** What is refused here costs no lock of a seat; whoever passes is judged again under it. */
-  judgeSeen(reservations: ReadonlyMap<string, ReservationRow>, policy: HoldPolicy, now: Date, wait: boolean): void {
+  judgeSeen({ reservations, holders }: Known, policy: HoldPolicy, now: Date | null, wait: boolean): void {
     this.judge(() => {
       const { numbers } = this.request;
-      this.#assertAll(this.seats);
+      this.#assertAll(this.seats, wait);
       const own = this.ownIds.map((id) => present(reservations.get(id), wait, () => notFound('reservation')));
       const live = own.filter(({ status }) => status === 'HELD' || status === 'CONFIRMED');
-      const repeated = ownHoldOf(this.seats, live, now);
-      if (repeated) return this.answer({ reservation: repeated, captured: null, changes: [], remainingMs: repeated.expiresAt.getTime() - now.getTime(), isNew: false });
-      assertOnSale(this.#window(now));
-      this.#assertFree(this.seats, now);
-      assertWithinLimit(live, numbers.length, policy.seatsPerUserMax, now);
+      const repeated = ownHoldOf(this.seats, live, now!);
+      if (repeated) return this.answer({ reservation: repeated, captured: null, changes: [], remainingMs: repeated.expiresAt.getTime() - now!.getTime(), isNew: false });
+      assertOnSale(this.#window(now!));
+      this.#assertFree(this.seats, now!, holders);
+      assertWithinLimit(live, numbers.length, policy.seatsPerUserMax, now!);
       for (const id of this.overIds) present(reservations.get(id), wait, () => notFound('reservation'));
     });
   }
@@ -101,8 +108,7 @@ export class HoldMember extends Member<Attempt, Held> {
     this.judge(() => {
       const { attemptId, userId, concertId, scheduleId, numbers } = this.request;
       const seats = numbers.flatMap((number) => locked.get(seatKey(scheduleId, number)) ?? []);
-      if (!wait && seats.length < numbers.length) throw new NotNow();
-      this.#assertAll(seats);
+      this.#assertAll(seats, wait);
       this.#assertFree(seats, begins!);
       assertOnSale(this.#window(begins!));
       const expiresAt = endOfHold(begins!, policy.holdTtlMs, this.date);
@@ -122,8 +128,9 @@ export class HoldMember extends Member<Attempt, Held> {
     return { now, opensAt, closesAt, startsAt };
   }
 
-  #assertAll(seats: readonly { number: number }[]): void {
-    if (seats.length !== this.request.numbers.length) throw this.#missing(seats);
+  #assertAll(seats: readonly { number: number }[], wait: boolean): void {
+    if (seats.length === this.request.numbers.length) return;
+    throw wait ? this.#missing(seats) : new NotNow();
   }
 
   #missing(seats: readonly { number: number }[]): Error {
@@ -131,33 +138,34 @@ export class HoldMember extends Member<Attempt, Held> {
     return badInput('seatNumbers', `The date has no seat ${missing.join(', ')}.`);
   }
 
-  #assertFree(seats: readonly TakenSeat[], now: Date): void {
+  #assertFree(seats: readonly TakenSeat[], now: Date, holders: ReadonlyMap<string, string> = new Map()): void {
     const taken = seats.filter((seat) => isTaken(seat, now));
-    if (taken.length > 0) throw new SeatsFoundTaken(taken.map(({ number }) => number), learnedOf(taken, now));
+    if (taken.length > 0) throw new SeatsFoundTaken(taken.map(({ number }) => number), learnedOf(taken, now, holders));
     // The end of a hold came after they were seen: it gives way in another try.
     if (seats.some(({ status, reservationId }) => status === 'HELD' && !this.overIds.includes(reservationId!))) throw new NotNow();
   }
 }
 
 /** Whose the taken seats are, and for how long: what the gate must know to turn others away, and let the holder pass. */
-const learnedOf = (seats: readonly TakenSeat[], now: Date): LearnedSeat[] =>
-  seats.flatMap(({ number, status, reservationId, heldUntil, holderId }) =>
-    holderId === undefined
-      ? []
-      : [{ number, reservationId: reservationId ?? '', userId: holderId ?? '', remainingMs: status === 'SOLD' ? null : heldUntil!.getTime() - now.getTime() }],
-  );
+const learnedOf = (seats: readonly TakenSeat[], now: Date, holders: ReadonlyMap<string, string>): LearnedSeat[] =>
+  seats.flatMap(({ number, status, reservationId, heldUntil }) => {
+    const userId = holders.get(reservationId ?? '');
+    return userId === undefined ? [] : [{ number, reservationId: reservationId!, userId, remainingMs: status === 'SOLD' ? null : heldUntil!.getTime() - now.getTime() }];
+  });
+
+const idsOf = (seats: readonly TakenSeat[]): string[] => seats.flatMap(({ reservationId }) => reservationId ?? []);
 
 /** Holds whose end has come give way, with all their seats, of which somebody may have one locked that nobody here asked for. */
-export async function endOverHolds(em: EntityManager, holds: readonly HoldMember[], reservations: ReadonlyMap<string, ReservationRow>, now: Date, wait: boolean): Promise<EndedReservation[]> {
+export async function endOverHolds(em: EntityManager, holds: readonly HoldMember[], reservations: ReadonlyMap<string, ReservationRow>, now: Date | null, wait: boolean): Promise<EndedReservation[]> {
   const overHolds = (): ReservationRow[] =>
-    [...new Set(open(holds).flatMap(({ overIds }) => overIds))].flatMap((id) => reservations.get(id) ?? []).filter((reservation) => isOver(reservation, now));
+    [...new Set(open(holds).flatMap(({ overIds }) => overIds))].flatMap((id) => reservations.get(id) ?? []).filter((reservation) => isOver(reservation, now!));
   if (!wait) {
     const over = overHolds();
     const free = await holdsWithFreeSeats(em, over);
     const locked = new Set(over.flatMap(({ id }) => (free.has(id) ? [] : [id])));
     for (const hold of holds) hold.putAsideFor(locked);
   }
-  return endReservations(em, overHolds(), 'EXPIRED', now, BRIEFLY);
+  return endReservations(em, overHolds(), 'EXPIRED', now!, BRIEFLY);
 }
 
 /** Writes the new holds. */

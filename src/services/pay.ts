@@ -1,9 +1,9 @@
-import type { EntityManager } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
+import type { BriefTransaction } from '../database/brief-transaction.js';
 import { endingPasses } from '../database/repositories/queue.repository.js';
 import { paymentsOf, seatKey, type DateRow, type LockedSeat, type PaymentRow, type ReservationRow, type WalletRow } from '../database/repositories/sale.repository.js';
 import { confirmHolds, insertPayments, type MoneyMove } from '../database/repositories/sale-writes.repository.js';
-import { AT_ONCE, BRIEFLY, together, type Asked } from '../database/together.js';
+import { AT_ONCE, BRIEFLY, type Asked } from '../database/together.js';
 import { RowsChanged } from '../database/transaction.js';
 import { notFound } from '../domain/errors.js';
 import type { Happening } from '../domain/event.js';
@@ -68,10 +68,10 @@ export class PayMember extends Member<PayOrder, Paid> {
 }
 
 /** Those that were paid before are answered with the same payment, as it is now. */
-export async function answerRepeated(em: EntityManager, pays: readonly PayMember[]): Promise<void> {
+export async function answerRepeated(transaction: BriefTransaction, pays: readonly PayMember[]): Promise<void> {
   const repeated = open(pays).filter((pay) => pay.repeated);
   if (repeated.length === 0) return;
-  const [payments] = await together(em, [paymentsOf(repeated.map(({ request }) => request.reservationId))]);
+  const [payments] = await transaction.together([paymentsOf(repeated.map(({ request }) => request.reservationId))]);
   for (const pay of repeated) {
     pay.judge(() => pay.answer({ payment: present(payments.get(pay.request.reservationId), true, () => notFound('payment')), reservation: pay.reservation, changes: null }));
   }
@@ -82,9 +82,8 @@ export const moveOfPayment = (wallet: WalletRow, { id, amount }: PaymentRow): Mo
 /** Writes new payments; their money moves beside it. */
 export function writingPayments(paid: readonly (Paid & { place: QueuePlace })[], at: Date, wait: boolean): Asked<void>[] {
   if (paid.length === 0) return [];
-  const seatCount = paid.reduce((sum, { changes }) => sum + changes!.length, 0);
   return [
-    ...confirmHolds(paid.map(({ reservation }) => reservation.id), seatCount, at),
+    ...confirmHolds(paid.map(({ reservation: { id, scheduleId }, changes }) => ({ id, scheduleId, numbers: changes!.map(({ number }) => number) })), at),
     insertPayments(paid.map(({ payment }) => payment)),
     endingPasses(paid.map(({ place }) => place), 'PAID', wait ? BRIEFLY : AT_ONCE),
   ];

@@ -1,11 +1,10 @@
-import type { EntityManager } from '@mikro-orm/mysql';
+import type { BriefTransaction } from '../database/brief-transaction.js';
 import type { EndedReservation } from '../database/repositories/reservation.repository.js';
 import { telling } from '../database/repositories/outbox.repository.js';
 import {
-  chargesByKey, lockQuotas, lockReservationRows, lockSeatRows, lockWallets, seeSeats, shareDates, type SeatsOfDate,
+  chargesByKey, holdersOf, liveReservationsOf, lockQuotas, lockReservationRows, lockSeatRows, lockWallets, seeSeats, shareDates, type SeatsOfDate,
 } from '../database/repositories/sale.repository.js';
 import { insertCharges, moveBalances } from '../database/repositories/sale-writes.repository.js';
-import { together } from '../database/together.js';
 import { ChargeMember, moveOfCharge, toldOfCharge, type Charged, type ChargeOrder } from './charge.js';
 import type { Outcome } from './group-commit.js';
 import { endOverHolds, HoldMember, toldOfHold, writingHolds, type Held, type HoldOrder, type HoldPolicy } from './hold.js';
@@ -55,69 +54,82 @@ class Members {
 }
 
 /** `wait` is false where a row that somebody else has locked is not waited for: its request is put aside. */
-export async function writeSales(em: EntityManager, orders: readonly SaleOrder[], policy: SalePolicy, wait: boolean): Promise<Sales> {
+export async function writeSales(transaction: BriefTransaction, orders: readonly SaleOrder[], policy: SalePolicy, wait: boolean): Promise<Sales> {
+  const { em } = transaction;
   const members = new Members(orders);
   const { holds, pays, charges } = members;
-  const { dates, wallets, earlier, seen, locked } = await lock(em, members, wait);
+  const { dates, wallets, earlier, seen, reservations, holders, locked } = await (wait ? lockInOrder : lockAtOnce)(transaction, members);
   for (const hold of holds) hold.judgeDate(dates, wait);
   // One charge of a user at a time.
   const charged = new Map(earlier.map((charge) => [charge.userId, charge]));
   for (const charge of charges) charge.charge(wallets.rows, charged.get(charge.request.userId), policy.balanceMax, wallets.now, wait);
-  const { reservations } = locked;
   const now = later(seen.now, reservations.now);
   for (const pay of pays) pay.judgeHold({ wallets: wallets.rows, dates, reservations: reservations.rows }, reservations.now, wait);
-  for (const hold of holds) hold.judgeSeen(reservations.rows, policy, now!, wait);
-  const ended = await endOverHolds(em, holds, reservations.rows, now!, wait);
-  await answerRepeated(em, pays);
+  for (const hold of holds) hold.judgeSeen({ reservations: reservations.rows, holders }, policy, now, wait);
+  const ended = await endOverHolds(em, holds, reservations.rows, now, wait);
+  await answerRepeated(transaction, pays);
 
-  const seats = locked.seats ?? (await together(em, [lockSeatRows(seatsOf([...open(holds), ...open(pays)]), wait)]))[0];
+  const seats = locked ?? (await transaction.together([lockSeatRows(seatsOf([...open(holds), ...open(pays)]), wait)]))[0];
   for (const pay of open(pays)) pay.pay(seats.rows, reservations.now, wait);
   for (const hold of open(holds)) hold.hold(seats.rows, policy, seats.now, wait);
-  await write(em, members, later(reservations.now, wallets.now), wait);
+  write(transaction, members, later(reservations.now, wallets.now), wait);
   return { outcomes: members.outcomes.map((outcome) => outcome()), ended };
 }
 
 const seatsOf = (members: readonly { request: SeatsOfDate }[]): SeatsOfDate[] => members.map(({ request }) => request);
 
-/**
- * Everything in as few messages as there can be. Which reservations a hold needs is known only once its quota is locked; and the seats are left for later where holds
- * on them are over, for those end first.
- */
-async function lock(em: EntityManager, { holds, pays, charges }: Members, wait: boolean) {
-  const attempts = holds.map(({ request }) => request);
-  const first = [
+const firstLocks = ({ holds, pays, charges }: Members, wait: boolean) =>
+  [
     shareDates([...new Set([...holds, ...pays].map(({ request }) => request.scheduleId))], wait),
     lockWallets([...pays, ...charges].map(({ request }) => request.userId), wait),
     chargesByKey(charges.map(({ request }) => request)),
-    lockQuotas(attempts, wait),
-    seeSeats(attempts, attempts),
+    lockQuotas(holds.map(({ request }) => request), wait),
+    liveReservationsOf(holds.map(({ request }) => request)),
   ] as const;
-  const paidIds = pays.map(({ request }) => request.reservationId);
-  if (holds.length === 0) {
-    const [dates, wallets, earlier, , seen, reservations, seats] = await together(em, [...first, lockReservationRows(paidIds, wait), lockSeatRows(seatsOf(pays), wait)]);
-    return { dates, wallets, earlier, seen, locked: { reservations, seats } };
-  }
-  const [dates, wallets, earlier, , seen] = await together(em, first);
-  for (const hold of holds) hold.see(seen);
-  const ids = [...new Set([...holds.flatMap(({ ownIds, overIds }) => [...ownIds, ...overIds]), ...paidIds])];
-  const isLater = holds.some(({ overIds }) => overIds.length > 0);
-  const [reservations, seats] = await together(em, [lockReservationRows(ids, wait), lockSeatRows(isLater ? [] : seatsOf([...holds, ...pays]), wait)]);
-  return { dates, wallets, earlier, seen, locked: { reservations, seats: isLater ? null : seats } };
+
+const paidIds = ({ pays }: Members): string[] => pays.map(({ request }) => request.reservationId);
+const idsSeen = ({ holds }: Members): string[] => [...new Set(holds.flatMap(({ ownIds, overIds }) => [...ownIds, ...overIds]))];
+const takenBy = ({ holds }: Members): string[] => [...new Set(holds.flatMap((hold) => hold.takenBy))];
+/** Seats are left for later where holds on them are over, for those end first. */
+const areLater = ({ holds }: Members): boolean => holds.some(({ overIds }) => overIds.length > 0);
+
+/** Nobody is waited for, so no order is needed: all seats with the first message, and mostly no second one. */
+async function lockAtOnce(transaction: BriefTransaction, members: Members) {
+  const [dates, wallets, earlier, , own, paid, seats] = await transaction.together([
+    ...firstLocks(members, false),
+    lockReservationRows(paidIds(members), false),
+    lockSeatRows(seatsOf([...members.holds, ...members.pays]), false),
+  ]);
+  for (const hold of members.holds) hold.see(seats, own);
+  const [others, holders] = await transaction.together([lockReservationRows(idsSeen(members), false), holdersOf(takenBy(members))]);
+  const reservations = { rows: new Map([...paid.rows, ...others.rows]), now: later(paid.now, others.now) };
+  return { dates, wallets, earlier, seen: seats, reservations, holders, locked: areLater(members) ? null : seats };
 }
 
-/** What was judged good and is new, in one message. */
-async function write(em: EntityManager, { holds, pays, charges }: Members, at: Date | null, wait: boolean): Promise<void> {
+/** Which reservations a hold needs is known only once its quota is locked, and they are locked before seats. */
+async function lockInOrder(transaction: BriefTransaction, members: Members) {
+  const { holds, pays } = members;
+  const [dates, wallets, earlier, , own, seen] = await transaction.together([...firstLocks(members, true), seeSeats(seatsOf(holds))]);
+  for (const hold of holds) hold.see(seen, own);
+  const ids = [...new Set([...idsSeen(members), ...paidIds(members)])];
+  const seats = areLater(members) ? [] : seatsOf([...holds, ...pays]);
+  const [reservations, holders, locked] = await transaction.together([lockReservationRows(ids, true), holdersOf(takenBy(members)), lockSeatRows(seats, true)]);
+  return { dates, wallets, earlier, seen, reservations, holders, locked: areLater(members) ? null : locked };
+}
+
+/** What was judged good and is new goes with the commit. */
+function write(transaction: BriefTransaction, { holds, pays, charges }: Members, at: Date | null, wait: boolean): void {
   const held = holds.flatMap(({ outcome }) => (isAnswer(outcome) && outcome.answer.isNew ? [outcome.answer] : []));
   const paid = pays.flatMap(({ outcome, wallet, request }) => (isAnswer(outcome) && outcome.answer.changes ? [{ ...outcome.answer, wallet, place: request.place }] : []));
   const charged = charges.flatMap(({ outcome, wallet }) => (isAnswer(outcome) && outcome.answer.isNew ? [{ ...outcome.answer, wallet }] : []));
   const moves = [...paid.map(({ wallet, payment }) => moveOfPayment(wallet, payment)), ...charged.map(({ wallet, charge }) => moveOfCharge(wallet, charge))];
   const told = [...held.map(toldOfHold), ...paid.map(toldOfPayment), ...charged.map(({ charge }) => toldOfCharge(charge))];
-  await together(em, [
+  transaction.atLast([
     ...moveBalances(moves, at!),
     ...writingHolds(held),
     ...writingPayments(paid, at!, wait),
     insertCharges(charged.map(({ charge }) => charge)),
-    telling(em, told),
+    telling(transaction.em, told),
   ]);
 }
 

@@ -47,7 +47,7 @@ export class SaleWriter {
 
   /** The next batch does not wait for what follows the commit of this one. */
   async #write(orders: readonly Order[], alone: boolean): Promise<Outcome<Answer>[]> {
-    const { outcomes, ended } = await this.transactions.run((em) => writeSales(em, orders, this.policy, alone), alone ? undefined : 1);
+    const { outcomes, ended } = await this.transactions.runBriefly((transaction) => writeSales(transaction, orders, this.policy, alone), alone ? undefined : 1);
     const sales = outcomes.map((outcome) => (outcome !== 'aside' && 'answer' in outcome ? outcome.answer : null));
     const told = this.announcer.committed({
       held: sales.flatMap((sale, index) => (sale && 'held' in sale ? [{ held: sale.held, order: (orders[index] as { hold: HoldOrder }).hold }] : [])),

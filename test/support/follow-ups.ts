@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import type { App } from '../../src/app.js';
+import type { BriefTransaction } from '../../src/database/brief-transaction.js';
 import { Transactions } from '../../src/database/transaction.js';
 import { SeatGate } from '../../src/redis/seat-gate.js';
 import { FollowUps } from '../../src/services/follow-ups.js';
@@ -16,8 +17,16 @@ export class DyingTransactions extends Transactions {
     super(orm, () => undefined);
   }
 
-  override async run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
-    await super.run(work);
+  override run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    return this.#diesAfter(super.run(work));
+  }
+
+  override runBriefly<T>(work: (transaction: BriefTransaction) => Promise<T>): Promise<T> {
+    return this.#diesAfter(super.runBriefly(work));
+  }
+
+  async #diesAfter(committed: Promise<unknown>): Promise<never> {
+    await committed;
     this.#dead.resolve();
     return new Promise(() => undefined);
   }

@@ -1,4 +1,5 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/mysql';
+import { BriefTransaction } from '../../src/database/brief-transaction.js';
 import { Transactions } from '../../src/database/transaction.js';
 
 /** For negative controls: the same transactions with every row lock left out, and a pause between what they read and what they write. */
@@ -12,6 +13,15 @@ export class UnlockedTransactions extends Transactions {
 
   override run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     return super.run((em) => work(withoutLocks(em, this.beforeWrite)));
+  }
+
+  override runBriefly<T>(work: (transaction: BriefTransaction) => Promise<T>): Promise<T> {
+    return super.runBriefly(async ({ em }) => {
+      const unlocked = new BriefTransaction(withoutLocks(em, this.beforeWrite));
+      const done = await work(unlocked);
+      await unlocked.commit();
+      return done;
+    });
   }
 }
 

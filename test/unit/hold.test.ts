@@ -65,8 +65,8 @@ test('V2: a seat whose hold ends after it was seen is not refused as taken: it i
   const asked = (judgedAt: Date) => {
     const member = new HoldMember(request);
     member.judgeDate(new Map([['d', { id: 'd', startsAt: new Date(now.getTime() + 1000), opensAt: before, closesAt: null, deletedAt: null, cancelledAt: null }]]), true);
-    member.see({ seats: new Map([['d 1', { ...seat('HELD', after, 'a'), scheduleId: 'd', number: 1, holderId: 'other' }]]), own: new Map(), now });
-    member.judgeSeen(new Map(), { holdTtlMs: 1, seatsPerUserMax: 1 }, judgedAt, true);
+    member.see({ rows: new Map([['d 1', { ...seat('HELD', after, 'a'), scheduleId: 'd', number: 1 }]]), now }, new Map());
+    member.judgeSeen({ reservations: new Map(), holders: new Map([['a', 'other']]) }, { holdTtlMs: 1, seatsPerUserMax: 1 }, judgedAt, true);
     return member.outcome;
   };
   expect(asked(now)).toMatchObject({ error: { typeName: 'SeatsUnavailable' } });

@@ -1,8 +1,6 @@
-import { OptimisticLockError, type QueryResult } from '@mikro-orm/mysql';
 import type { LedgerKind } from '../../domain/states.js';
-import type { Asked } from '../together.js';
-import { RowsChanged } from '../transaction.js';
-import type { ChargeRow, PaymentRow, ReservationRow, WalletRow } from './sale.repository.js';
+import { rowsExpected, type Asked } from '../together.js';
+import { ofSeats, type ChargeRow, type PaymentRow, type ReservationRow, type SeatsOfDate, type WalletRow } from './sale.repository.js';
 
 /** What a transaction of many sales writes, one statement for all of them; the rows were locked and judged by then. */
 
@@ -12,15 +10,8 @@ const insert = (into: string, rows: readonly (readonly unknown[])[]): Asked<void
   read: () => undefined,
 });
 
-/** So many rows must have been as they had been read; thrown before the commit. */
-const update = (sql: string, params: readonly unknown[], expected: number, changed: () => Error): Asked<void> => ({
-  sql,
-  params,
-  read: ({ affectedRows }: QueryResult) => {
-    if (affectedRows !== expected) throw changed();
-  },
-});
-const rowsChanged = (what: string) => (): Error => new RowsChanged(`Not all ${what} were as they had been read.`);
+/** So many rows must be as they had been read, or nothing is committed. */
+const update = (sql: string, params: readonly unknown[], expected: number): Asked<void>[] => [{ sql, params, read: () => undefined }, rowsExpected(expected)];
 
 /** A seat as it is captured by a reservation. */
 export interface CapturedSeat {
@@ -45,29 +36,30 @@ export function insertHolds(holds: readonly ReservationRow[], seats: readonly Ca
       'reservation_seat (reservation_id, number, seat_id, live_seat_id, grade, price)',
       seats.map((seat) => [seat.reservationId, seat.number, seat.seatId, seat.seatId, seat.grade, seat.price]),
     ),
-    update(
+    ...update(
       `update ${SEATS_OF_RESERVATIONS}
        set s.status = 'HELD', s.reservation_id = r.id, s.held_until = r.expires_at, s.version = s.version + 1
        where r.id in (?) and s.status = 'AVAILABLE'`,
       [holds.map(({ id }) => id)],
       seats.length,
-      rowsChanged('seats to hold'),
     ),
   ];
 }
 
 /** Reservations that are paid, and their seats. */
-export const confirmHolds = (ids: readonly string[], seatCount: number, at: Date): Asked<void>[] => [
-  update("update reservation force index (primary) set status = 'CONFIRMED', updated_at = ? where id in (?)", [at, ids], ids.length, rowsChanged('reservations to pay')),
-  update(
-    `update ${SEATS_OF_RESERVATIONS}
-     set s.status = 'SOLD', s.held_until = null, s.version = s.version + 1
-     where r.id in (?) and s.reservation_id = r.id and s.status = 'HELD'`,
-    [ids],
-    seatCount,
-    rowsChanged('seats to sell'),
-  ),
-];
+export function confirmHolds(holds: readonly (SeatsOfDate & { id: string })[], at: Date): Asked<void>[] {
+  const ids = holds.map(({ id }) => id);
+  const seats = ofSeats(holds);
+  return [
+    ...update("update reservation force index (primary) set status = 'CONFIRMED', updated_at = ? where id in (?)", [at, ids], ids.length),
+    ...update(
+      `update seat s force index (primary) set s.status = 'SOLD', s.held_until = null, s.version = s.version + 1
+       where (${seats.sql}) and s.status = 'HELD' and s.reservation_id in (?)`,
+      [...seats.params, ids],
+      holds.reduce((sum, { numbers }) => sum + numbers.length, 0),
+    ),
+  ];
+}
 
 export const insertPayments = (payments: readonly PaymentRow[]): Asked<void> =>
   insert(
@@ -96,12 +88,11 @@ export interface MoneyMove {
 export function moveBalances(moves: readonly MoneyMove[], at: Date): Asked<void>[] {
   if (moves.length === 0) return [];
   return [
-    update(
+    ...update(
       `update wallet force index (primary) set balance = case user_id ${Array(moves.length).fill('when ? then ?').join(' ')} end, version = version + 1
        where ${Array(moves.length).fill('(user_id = ? and version = ?)').join(' or ')}`,
       [...moves.flatMap(({ wallet, amount }) => [wallet.userId, wallet.balance + amount]), ...moves.flatMap(({ wallet }) => [wallet.userId, wallet.version])],
       moves.length,
-      () => OptimisticLockError.lockFailed('Wallet'),
     ),
     insert(
       'ledger_entry (user_id, kind, amount, balance_after, source_id, created_at)',

@@ -95,7 +95,7 @@ export interface SeatsOfDate {
   numbers: readonly number[];
 }
 
-interface Condition {
+export interface Condition {
   sql: string;
   params: unknown[];
 }
@@ -107,7 +107,8 @@ function listed(alternative: string, keyed: readonly (readonly [key: string, val
   return { sql: Array(lists.size).fill(alternative).join(' or '), params: [...lists].flat() };
 }
 
-const ofSeats = (seats: readonly SeatsOfDate[]): Condition => listed('(s.schedule_id = ? and s.number in (?))', seats.map(({ scheduleId, numbers }) => [scheduleId, numbers]));
+/** Of `seat s`. */
+export const ofSeats = (seats: readonly SeatsOfDate[]): Condition => listed('(s.schedule_id = ? and s.number in (?))', seats.map(({ scheduleId, numbers }) => [scheduleId, numbers]));
 const ofBuyers = (quotas: readonly QuotaKey[]): Condition =>
   listed("(o.concert_id = ? and o.user_id in (?) and o.status in ('HELD', 'CONFIRMED'))", quotas.map(({ concertId, userId }) => [concertId, [userId]]));
 /** Of a seat in a map of seats. */
@@ -120,45 +121,41 @@ export interface SeenSeat {
   status: SeatStatus;
   reservationId: string | null;
   heldUntil: Date | null;
-  /** Whose reservation it is. */
-  holderId: string | null;
 }
 
-export interface Seen {
-  seats: Map<string, SeenSeat>;
-  /** Ids of the live reservations of each `userId concertId`. */
-  own: Map<string, string[]>;
-  now: Date | null;
+type SeenRow = Raw<SeenSeat, 'heldUntil'> & { now: RawInstant };
+
+/** Seats by `seatKey`, without a lock: what is free is locked and looked at again, what is taken is refused. */
+export function seeSeats(seats: readonly SeatsOfDate[]): Asked<Locked<SeenSeat>> {
+  const wanted = ofSeats(seats);
+  const sql = `select s.schedule_id as scheduleId, s.number, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, sysdate(3) as now
+    from seat s force index (primary) where ${wanted.sql}`;
+  const read = (rows: SeenRow[]) => ({
+    rows: new Map(rows.map(({ now: _now, ...row }) => [seatKey(row.scheduleId, row.number), { ...row, heldUntil: orNull(row.heldUntil) }])),
+    now: lastOf(rows),
+  });
+  return { sql: seats.length === 0 ? '' : sql, params: wanted.params, read };
 }
 
-type SeenRow = { scheduleId: string; number: number; status: SeatStatus | null; reservationId: string | null; heldUntil: RawInstant | null; holderId: string; now: RawInstant };
-
-/**
- * The seats that are asked for and what their buyers hold or own of the concert, without a lock: what is free is locked and looked at again, what is taken is refused.
- * Nobody else's reserve adds to what a user holds while the quota is locked.
- */
-export function seeSeats(seats: readonly SeatsOfDate[], quotas: readonly QuotaKey[]): Asked<Seen> {
-  const [wanted, own] = [ofSeats(seats), ofBuyers(quotas)];
-  const sql = `select s.schedule_id as scheduleId, s.number, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, h.user_id as holderId, sysdate(3) as now
-    from seat s force index (primary) left join reservation h on h.id = s.reservation_id where ${wanted.sql}
-    union all select o.concert_id, 0, null, o.id, null, o.user_id, sysdate(3) from reservation o force index (reservation_quota_index) where ${own.sql}`;
-  return { sql: seats.length === 0 ? '' : sql, params: [...wanted.params, ...own.params], read: seenOf };
+/** Ids of what each holds or owns of the concert, by `quotaKey`. Nobody else's reserve adds to it while the quota is locked. */
+export function liveReservationsOf(quotas: readonly QuotaKey[]): Asked<Map<string, string[]>> {
+  const own = ofBuyers(quotas);
+  return {
+    sql: quotas.length === 0 ? '' : `select o.id, o.user_id as userId, o.concert_id as concertId from reservation o force index (reservation_quota_index) where ${own.sql}`,
+    params: own.params,
+    read: (rows: (QuotaKey & { id: string })[]) => {
+      const ids = Map.groupBy(rows, quotaKey);
+      return new Map([...ids].map(([key, some]) => [key, some.map(({ id }) => id)]));
+    },
+  };
 }
 
-function seenOf(rows: SeenRow[]): Seen {
-  const seen: Seen = { seats: new Map(), own: new Map(), now: lastOf(rows) };
-  for (const { scheduleId, number, status, reservationId, heldUntil, holderId } of rows) {
-    if (status !== null) {
-      seen.seats.set(seatKey(scheduleId, number), { scheduleId, number, status, reservationId, heldUntil: orNull(heldUntil), holderId });
-      continue;
-    }
-    const quota = quotaKey({ userId: holderId, concertId: scheduleId });
-    const ids = seen.own.get(quota);
-    if (ids) ids.push(reservationId!);
-    else seen.own.set(quota, [reservationId!]);
-  }
-  return seen;
-}
+/** Whose reservations they are, by id. */
+export const holdersOf = (reservationIds: readonly string[]): Asked<Map<string, string>> => ({
+  sql: reservationIds.length === 0 ? '' : 'select id, user_id as userId from reservation where id in (?)',
+  params: [reservationIds],
+  read: (rows: { id: string; userId: string }[]) => new Map(rows.map(({ id, userId }) => [id, userId])),
+});
 
 export const quotaKey = ({ userId, concertId }: QuotaKey): string => `${userId} ${concertId}`;
 
