@@ -4,7 +4,8 @@ import { remainingMs, withDeadline } from '../domain/deadline.js';
 import { serviceUnavailable } from '../domain/errors.js';
 
 /**
- * One ordered writer: requests that arrive while a transaction is under way share the next one, so that many of them cost one commit. Nobody waits for a timer. Each
+ * One ordered writer: requests that arrive while a transaction is under way share the next one, so that many of them cost one commit. Nobody waits for a timer. Where many
+ * wait, the next one begins before the first has ended. Each
  * request has its own outcome: what a batch cannot settle at once for one of them, because somebody else has its rows or because the batch failed, is done again in
  * a transaction of that request alone, beside the batches that follow. Who is alone waits for a lock only briefly, and then behind the others: nobody's lock keeps the
  * few that run beside.
@@ -12,6 +13,10 @@ import { serviceUnavailable } from '../domain/errors.js';
 
 /** Requests of one transaction. */
 export const BATCH_MAX = 128;
+/** Batches under way: while the database has one, the process prepares another. They share no row that is changed, and neither waits for a lock. */
+export const BATCHES_MAX = 2;
+/** Fewer than so many wait for the batch that is under way: what a batch costs however small it is is better shared. */
+export const BATCH_MIN_BESIDE = 24;
 /** Requests that have no outcome yet; who comes then is turned away. */
 export const WAITING_MAX = 4096;
 /** Transactions of one request each that run beside the batches. */
@@ -49,7 +54,8 @@ export class GroupCommit<Request extends Touching, Answer> {
   readonly #busy = new Set<string>();
   #unsettled = 0;
   #alone = 0;
-  #running = false;
+  #running = 0;
+  #starting = false;
   #closed = false;
   readonly #drained = Promise.withResolvers<void>();
 
@@ -73,28 +79,43 @@ export class GroupCommit<Request extends Touching, Answer> {
 
   /** After what this turn of the process has still to read: those who arrive together go together. */
   #start(): void {
-    if (this.#running || this.#waiting.length === 0) return;
-    this.#running = true;
-    setImmediate(() => void this.#turn());
+    if (this.#starting || this.#waiting.length < this.#enough()) return;
+    this.#starting = true;
+    setImmediate(() => this.#turn());
   }
 
-  async #turn(): Promise<void> {
-    const batch = this.#nextBatch();
-    if (batch.length > 0) await this.#writeTogether(batch);
-    this.#running = false;
-    // Who is left after an empty turn waits for one that is alone, and is asked for again by its end.
-    if (batch.length > 0) this.#start();
+  #enough(): number {
+    if (this.#running === BATCHES_MAX) return Infinity;
+    return this.#running === 0 ? 1 : BATCH_MIN_BESIDE;
+  }
+
+  #turn(): void {
+    this.#starting = false;
+    if (this.#waiting.length < this.#enough()) return;
+    const share = Math.ceil(this.#waiting.length / (BATCHES_MAX - this.#running));
+    const batch = this.#nextBatch(Math.min(BATCH_MAX, Math.max(share, BATCH_MIN_BESIDE)));
+    // Who is left after an empty turn waits for one that is under way, and is asked for again by its end.
+    if (batch.length === 0) return;
+    void this.#run(batch);
+    this.#start();
+  }
+
+  async #run(batch: readonly Entry<Request, Answer>[]): Promise<void> {
+    this.#running += 1;
+    await this.#writeTogether(batch);
+    this.#running -= 1;
+    this.#start();
   }
 
   /** In the order of arrival. */
-  #nextBatch(): Entry<Request, Answer>[] {
+  #nextBatch(max: number): Entry<Request, Answer>[] {
     const now = performance.now();
     const batch: Entry<Request, Answer>[] = [];
     const left: Entry<Request, Answer>[] = [];
     const behind = new Set<string>();
     for (const entry of this.#waiting) {
       const { touches } = entry.request;
-      if (batch.length === BATCH_MAX) left.push(entry);
+      if (batch.length === max) left.push(entry);
       else if (entry.deadline <= now) this.#settle(entry, { error: serviceUnavailable() });
       else if (touches.some((key) => this.#busy.has(key) || behind.has(key))) {
         for (const key of touches) behind.add(key);

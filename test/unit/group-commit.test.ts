@@ -1,6 +1,6 @@
 import { OptimisticLockError } from '@mikro-orm/mysql';
 import { withDeadline } from '../../src/domain/deadline.js';
-import { ALONE_MAX, BATCH_MAX, GroupCommit, WAITING_MAX, type Outcome, type Touching } from '../../src/services/group-commit.js';
+import { ALONE_MAX, BATCH_MAX, BATCH_MIN_BESIDE, BATCHES_MAX, GroupCommit, WAITING_MAX, type Outcome, type Touching } from '../../src/services/group-commit.js';
 
 interface Asked extends Touching {
   name: string;
@@ -52,6 +52,40 @@ test('V6: who touches what another of the batch touches comes with the next, and
   const all = [asked('a', 'user 1'), asked('b', 'user 1', 'seat 1'), asked('c', 'seat 1'), asked('d', 'user 2')].map((one) => commits.submit(one));
   await finish(Promise.all(all));
   expect(transactions).toEqual(['a d', 'b', 'c']);
+});
+
+test(`V6: many go in shares, ${BATCHES_MAX} of them under way at once; who comes then waits for the end of one`, async () => {
+  const { commits, transactions, letGo, turn, finish } = held();
+  const submit = (name: string, count: number) => Array.from({ length: count }, (_, index) => commits.submit(asked(`${name}${index}`)));
+  const sizes = () => transactions.map((names) => names.split(' ').length);
+  const first = submit('a', BATCHES_MAX * BATCH_MIN_BESIDE);
+  await turn();
+  await turn();
+  expect(sizes()).toEqual(Array(BATCHES_MAX).fill(BATCH_MIN_BESIDE));
+  const later = submit('b', BATCH_MIN_BESIDE);
+  await turn();
+  expect(sizes()).toHaveLength(BATCHES_MAX);
+  letGo();
+  await Promise.all(first.slice(0, BATCH_MIN_BESIDE));
+  await turn();
+  expect(sizes()).toHaveLength(BATCHES_MAX + 1);
+  await finish(Promise.all([...first, ...later]));
+});
+
+test(`V6: fewer than ${BATCH_MIN_BESIDE} wait for the one that is under way, and so does who touches what it touches`, async () => {
+  const { commits, transactions, letGo, turn, finish } = held();
+  const first = commits.submit(asked('a', 'user 1'));
+  await turn();
+  const few = Array.from({ length: BATCH_MIN_BESIDE - 1 }, (_, index) => commits.submit(asked(`few${index}`)));
+  await turn();
+  expect(transactions).toEqual(['a']);
+  const behind = commits.submit(asked('behind', 'user 1'));
+  await turn();
+  await turn();
+  expect(transactions).toHaveLength(2);
+  expect(transactions[1]).not.toContain('behind');
+  await finish(Promise.all([first, ...few, behind]));
+  expect(transactions[2]).toBe('behind');
 });
 
 test(`V6: a batch has at most ${BATCH_MAX} requests`, async () => {
