@@ -18,7 +18,7 @@ export interface Mutant {
 /** The status of a seat keeps no second hold from it. */
 const BLIND_HOLD: readonly Edit[] = [
   { file: 'services/hold.ts', find: 'const taken = seats.filter((seat) => isTaken(seat, now));\n    if (taken.length > 0) throw new SeatsFoundTaken', replace: 'const taken: TakenSeat[] = [];\n    if (taken.length > 0) throw new SeatsFoundTaken' },
-  { file: 'database/repositories/sale-writes.repository.ts', find: "where r.id in (?) and s.status = 'AVAILABLE'`", replace: 'where r.id in (?)`' },
+  { file: 'database/repositories/sale-writes.repository.ts', find: "number in (?) and status = 'AVAILABLE'`", replace: 'number in (?)`' },
 ];
 
 const SEATS: Mutant[] = [
@@ -99,7 +99,7 @@ const SEATS: Mutant[] = [
     name: 'limit-without-lock',
     bug: 'the seats of a user are counted without locking the row of the quota first',
     edits: [
-      { file: 'services/sale-transaction.ts', find: 'lockQuotas(attempts, wait),', replace: 'lockQuotas([], wait),' },
+      { file: 'services/sale-transaction.ts', find: 'lockQuotas(holds.map(({ request }) => request), wait),', replace: 'lockQuotas([], wait),' },
     ],
     catchers: [{ by: 'test/concurrency/reserve.test.ts', only: '40 parallel reserves by one user' }],
   },
@@ -192,8 +192,8 @@ const TRANSACTIONS: Mutant[] = [
     edits: [
       {
         file: 'services/sale-transaction.ts',
-        find: 'const attempts = holds.map(({ request }) => request);\n  const first',
-        replace: 'await together(em, [lockReservationRows(pays.map(({ request }) => request.reservationId), wait)]);\n  const attempts = holds.map(({ request }) => request);\n  const first',
+        find: 'const { holds, pays } = members;\n',
+        replace: 'const { holds, pays } = members;\n  await transaction.together([lockReservationRows(paidIds(members), true)]);\n',
       },
     ],
     catchers: [{ by: 'test/concurrency/lock-order.test.ts' }],

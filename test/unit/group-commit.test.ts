@@ -73,7 +73,7 @@ test(`V6: many go in shares, ${BATCHES_MAX} of them under way at once; who comes
 });
 
 test(`V6: fewer than ${BATCH_MIN_BESIDE} wait for the one that is under way, and so does who touches what it touches`, async () => {
-  const { commits, transactions, letGo, turn, finish } = held();
+  const { commits, transactions, turn, finish } = held();
   const first = commits.submit(asked('a', 'user 1'));
   await turn();
   const few = Array.from({ length: BATCH_MIN_BESIDE - 1 }, (_, index) => commits.submit(asked(`few${index}`)));

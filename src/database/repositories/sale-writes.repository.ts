@@ -22,8 +22,6 @@ export interface CapturedSeat {
   price: number;
 }
 
-const SEATS_OF_RESERVATIONS = 'reservation r straight_join reservation_seat rs on rs.reservation_id = r.id straight_join seat s on s.schedule_id = r.schedule_id and s.number = rs.number';
-
 /** The unique key of live seats is what makes a second live reservation impossible; everything before it only makes the refusal kinder. */
 export function insertHolds(holds: readonly ReservationRow[], seats: readonly CapturedSeat[]): Asked<void>[] {
   if (holds.length === 0) return [];
@@ -36,14 +34,24 @@ export function insertHolds(holds: readonly ReservationRow[], seats: readonly Ca
       'reservation_seat (reservation_id, number, seat_id, live_seat_id, grade, price)',
       seats.map((seat) => [seat.reservationId, seat.number, seat.seatId, seat.seatId, seat.grade, seat.price]),
     ),
-    ...update(
-      `update ${SEATS_OF_RESERVATIONS}
-       set s.status = 'HELD', s.reservation_id = r.id, s.held_until = r.expires_at, s.version = s.version + 1
-       where r.id in (?) and s.status = 'AVAILABLE'`,
-      [holds.map(({ id }) => id)],
-      seats.length,
-    ),
+    ...holdSeats(holds, seats),
   ];
+}
+
+/** A statement for each date. All holds of a date that begin together end together. */
+function holdSeats(holds: readonly ReservationRow[], seats: readonly CapturedSeat[]): Asked<void>[] {
+  const of = new Map(holds.map((hold) => [hold.id, hold]));
+  const ends = Map.groupBy(seats, ({ reservationId }) => `${of.get(reservationId)!.scheduleId} ${of.get(reservationId)!.expiresAt.getTime()}`);
+  return [...ends.values()].flatMap((some) => {
+    const { scheduleId, expiresAt } = of.get(some[0]!.reservationId)!;
+    return update(
+      `update seat force index (primary)
+       set status = 'HELD', reservation_id = case number ${Array(some.length).fill('when ? then ?').join(' ')} end, held_until = ?, version = version + 1
+       where schedule_id = ? and number in (?) and status = 'AVAILABLE'`,
+      [...some.flatMap(({ number, reservationId }) => [number, reservationId]), expiresAt, scheduleId, some.map(({ number }) => number)],
+      some.length,
+    );
+  });
 }
 
 /** Reservations that are paid, and their seats. */
