@@ -24,15 +24,14 @@ const MERCURIUS = 'Mercurius + jit';
 const FRONTROW = 'Frontrow';
 const YOGA = 'GraphQL Yoga';
 const APOLLO = 'Apollo';
-/** Of the sides that a gate is about, and of those that are only shown. */
-const JUDGED = { quick: { rounds: 2, warmUpMs: 500 }, full: { rounds: 5, warmUpMs: 4000 } };
-const SHOWN = { ...JUDGED, quick: { rounds: 1, warmUpMs: 300 } };
 
 interface Read {
   name: string;
   body: string;
   queueToken?: (buyer: Buyer) => string;
   connections: number;
+  /** Of a quick run, for the sides that a gate is about; the others are shown after one. */
+  quickRounds: number;
   /** Takes seconds for each answer of the slowest: only in a full run. */
   slow?: true;
   /** Wanted: by Mercurius, and by node:http. */
@@ -45,6 +44,7 @@ interface Buyer {
   large: AdmittedBuyer;
 }
 
+const FULL = { rounds: 5, warmUpMs: 4000 };
 const MANY_CONNECTIONS = 50;
 /** Of answers that are a megabyte long. */
 const FEW_CONNECTIONS = 8;
@@ -83,11 +83,11 @@ async function arrange(run: BenchRun, world: BenchWorld): Promise<{ buyers: Buye
   return {
     buyers: users.map((_, index) => ({ small: ofSmall[index]!, large: ofLarge[index]! })),
     reads: [
-      { name: 'trivial', body: bodyOf('query Currency { currency }'), connections: MANY_CONNECTIONS, gates: { mercurius: { atLeast: 0.9, aim: 1 } } },
-      { name: 'concerts', body: bodyOf(ConcertsDocument, { first: 20 }), connections: MANY_CONNECTIONS, gates: { mercurius: { atLeast: 1.5 }, bare: { atLeast: 0.45, aim: 0.6 } } },
-      { name: '50 seats', body: bodyOf(SeatsDocument, { scheduleId: small.scheduleId }), queueToken: (buyer) => buyer.small.queueToken, connections: MANY_CONNECTIONS, gates: { mercurius: { atLeast: 1.5 }, bare: { atLeast: 0.45, aim: 0.6 } } },
-      { name: '10,000 seats', body: bodyOf(SeatsDocument, { scheduleId: large.scheduleId }), queueToken: (buyer) => buyer.large.queueToken, connections: FEW_CONNECTIONS, slow: true, gates: { bare: { atLeast: 0.6 } } },
-      { name: 'me', body: bodyOf('query Me { me { id email name balance } }'), connections: MANY_CONNECTIONS, gates: { mercurius: { atLeast: 0.9, aim: 1 } } },
+      { name: 'trivial', body: bodyOf('query Currency { currency }'), connections: MANY_CONNECTIONS, quickRounds: 2, gates: { mercurius: { atLeast: 0.9, aim: 1 } } },
+      { name: 'concerts', body: bodyOf(ConcertsDocument, { first: 20 }), connections: MANY_CONNECTIONS, quickRounds: 2, gates: { mercurius: { atLeast: 1.5 }, bare: { atLeast: 0.45, aim: 0.6 } } },
+      { name: '50 seats', body: bodyOf(SeatsDocument, { scheduleId: small.scheduleId }), queueToken: (buyer) => buyer.small.queueToken, connections: MANY_CONNECTIONS, quickRounds: 2, gates: { mercurius: { atLeast: 1.5 }, bare: { atLeast: 0.45, aim: 0.6 } } },
+      { name: '10,000 seats', body: bodyOf(SeatsDocument, { scheduleId: large.scheduleId }), queueToken: (buyer) => buyer.large.queueToken, connections: FEW_CONNECTIONS, quickRounds: 4, slow: true, gates: { bare: { atLeast: 0.6 } } },
+      { name: 'me', body: bodyOf('query Me { me { id email name balance } }'), connections: MANY_CONNECTIONS, quickRounds: 2, gates: { mercurius: { atLeast: 0.9, aim: 1 } } },
     ],
   };
 }
@@ -135,13 +135,15 @@ async function checkSameBytes(read: Read, sides: Sides, buyers: readonly Buyer[]
   }
 }
 
+const isJudged = (name: string, { gates: { mercurius, bare } }: Read): boolean => name === FRONTROW || (name === MERCURIUS && !!mercurius) || (name === BARE && !!bare);
+
 function timeRead(run: BenchRun, world: BenchWorld, load: Load, read: Read, servers: Sides, buyers: readonly Buyer[]): Promise<Rounds> {
-  const [judged, shown, turnMs] = [run.sized(JUDGED), run.sized(SHOWN), run.sized({ quick: 300, full: 2000 })];
+  const turnMs = run.sized({ quick: 300, full: 2000 });
   const pids = (server: Server): number[] => [server.pid, world.database.pid, world.redis.pid];
   const timed = [...servers].filter(([name]) => !(read.slow && run.mode === 'quick' && (name === YOGA || name === APOLLO)));
   const sides = timed.map(([name, server]): Side => {
     const requests = buyers.map((buyer) => requestFor(name, read, buyer));
-    const { rounds, warmUpMs } = name === YOGA || name === APOLLO ? shown : judged;
+    const { rounds, warmUpMs } = run.sized({ quick: isJudged(name, read) ? { rounds: read.quickRounds, warmUpMs: 500 } : { rounds: 1, warmUpMs: 300 }, full: FULL });
     return {
       name,
       rounds,
@@ -152,7 +154,7 @@ function timeRead(run: BenchRun, world: BenchWorld, load: Load, read: Read, serv
       },
     };
   });
-  return interleave(run, read.name, sides, judged.rounds);
+  return interleave(run, read.name, sides, run.sized({ quick: read.quickRounds, full: FULL.rounds }));
 }
 
 function gatesOf(run: BenchRun, { name, gates }: Read, rounds: Rounds): void {

@@ -12,7 +12,7 @@ import type { BenchWorld } from '../support/world.js';
 /** A Frontrow with so many users and seats, and a queue in which all of them wait, beside others in the same stores. */
 
 /** Of each measurement: enough for a median. */
-const [RESERVES, POSITIONS, TICKS, ADMITTED_A_TICK] = [20, 300, 8, 10];
+const [RESERVES, POSITIONS, TICKS, ADMITTED_A_TICK] = [20, 300, 6, 10];
 const ADMIT_INTERVAL_MS = 10;
 const TRIES_MAX = 2000;
 
