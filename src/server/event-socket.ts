@@ -10,10 +10,9 @@ const LENGTH_IN_7_BITS_MAX = 125;
 const LENGTH_IN_16_BITS_MAX = 0xffff;
 
 /** Resolves when a slow reader has taken what it was sent; undefined where it has already. */
-export function writeText(socket: Socket, text: string): Promise<void> | undefined {
-  const length = Buffer.byteLength(text);
-  const isAscii = length === text.length;
-  if (isAscii) socket.write(headOf(length) + text, 'latin1');
+export function writeText(socket: Socket, text: string, isAscii: boolean): Promise<void> | undefined {
+  const length = isAscii ? text.length : Buffer.byteLength(text);
+  if (length === text.length) socket.write(headOf(length) + text, 'latin1');
   else {
     socket.cork();
     socket.write(headOf(length), 'latin1');
@@ -22,6 +21,17 @@ export function writeText(socket: Socket, text: string): Promise<void> | undefin
   }
   if (socket.writableLength === 0) return undefined;
   return new Promise((resolve) => socket.write('', () => resolve()));
+}
+
+export const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length;
+
+/** The last text that was looked at. */
+let known = { text: '', isAscii: true };
+
+/** Of a text that many are sent one after the other: looking at each of the texts that it is put into would cost as much as writing them. */
+export function isKnownAscii(text: string): boolean {
+  if (known.text !== text) known = { text, isAscii: isAscii(text) };
+  return known.isAscii;
 }
 
 const byte = String.fromCharCode;

@@ -8,13 +8,14 @@ import { byDeadline, withDeadline } from '../domain/deadline.js';
 import { badInput, RequestError } from '../domain/errors.js';
 import type { Viewer } from '../domain/viewer.js';
 import type { ErrorEdge } from './errors.js';
+import { isAscii, isKnownAscii } from './event-socket.js';
 import { GUEST_IDLE_MS, INIT_TIMEOUT_MS, SUBSCRIPTIONS_PER_SOCKET_MAX } from './limits.js';
 import { admitSender, bearerOf, tokenOf } from './request-context.js';
 import { currentScope, leftOf } from './request-scope.js';
 import { CLOSE_BAD_REQUEST, CLOSE_FORBIDDEN, CLOSE_TRY_LATER, CLOSE_UNAUTHENTICATED, type Closable, type SocketRegistry } from './socket-registry.js';
 import { isStoreAway } from './store-errors.js';
 import { subscribe, type SubscriptionArgs } from './subscribe.js';
-import { SubscriptionPlans } from './subscription-plans.js';
+import { SubscriptionPlans, type SubscriptionPlan } from './subscription-plans.js';
 
 /** One websocket, as far as GraphQL knows it. */
 export interface SocketState extends Closable {
@@ -23,11 +24,11 @@ export interface SocketState extends Closable {
   accessToken: string | null;
   queueToken: string | null;
   isOpen(): boolean;
-  /** Straight to the socket; the promise of one that reads slowly. */
-  write(text: string): Promise<void> | undefined;
+  /** Straight to the socket; the promise of one that reads slowly. `isAscii`: known to be that. */
+  write(text: string, isAscii?: boolean): Promise<void> | undefined;
   acknowledged(): void;
-  /** Running subscriptions by id, with their field for the metrics. */
-  running: Map<string, string>;
+  /** Running subscriptions, with their field for the metrics: few enough for a list, and a map would take more than all else that is kept of them. */
+  running: readonly { id: string; field: string }[];
 }
 
 type Socket = Connection<Record<string, unknown>, SocketState>;
@@ -49,7 +50,7 @@ export function createGraphqlWs<Extra extends SocketState>(app: App, schema: Gra
     onOperation: ({ extra }, id, _payload, _args, result) => {
       if (!(Symbol.asyncIterator in result)) return;
       const label = currentScope()!.operation;
-      extra.running.set(id, label.field);
+      extra.running = [...extra.running, { id, field: label.field }];
       app.metrics.subscriptionStarted(label.field);
       app.metrics.operationAnswered({ ...label, code: 'OK' });
     },
@@ -58,7 +59,7 @@ export function createGraphqlWs<Extra extends SocketState>(app: App, schema: Gra
       scope.faults = null;
       scope.code = 'OK';
       const shown = result.errors ? { ...result, errors: edge.allToClient(result.errors) } : undefined;
-      if (extra.running.has(id)) app.metrics.eventSent(scope.operation.field);
+      if (extra.running.some((one) => one.id === id)) app.metrics.eventSent(scope.operation.field);
       else app.metrics.operationAnswered({ ...scope.operation, code: scope.code });
       return shown as never;
     },
@@ -70,8 +71,10 @@ export function createGraphqlWs<Extra extends SocketState>(app: App, schema: Gra
       return shown;
     },
     onComplete: ({ extra }, id) => {
-      const field = extra.running.get(id);
-      if (field !== undefined && extra.running.delete(id)) app.metrics.subscriptionEnded(field);
+      const ended = extra.running.find((one) => one.id === id);
+      if (!ended) return;
+      extra.running = extra.running.filter((one) => one !== ended);
+      app.metrics.subscriptionEnded(ended.field);
     },
   });
 }
@@ -110,7 +113,7 @@ async function connect(app: App, registry: SocketRegistry<SocketState>, { extra,
 /** Guests have no user to count their sockets by: what bounds them is that an idle one ends. */
 function closeIdleGuest(socket: SocketState): void {
   setTimeout(() => {
-    if (socket.running.size === 0) socket.close(CLOSE_UNAUTHENTICATED, 'Sign in to subscribe');
+    if (socket.running.length === 0) socket.close(CLOSE_UNAUTHENTICATED, 'Sign in to subscribe');
   }, GUEST_IDLE_MS).unref();
 }
 
@@ -143,15 +146,16 @@ class SubscriptionContext implements Context {
 const EVENTS_PER_TURN = 64;
 
 /** In the words of graphql-ws, and counted as it would be. */
-function delivererOf(app: App, socket: SocketState, id: string, field: string): SubscriptionArgs['deliver'] {
+function delivererOf(app: App, socket: SocketState, id: string, { label: { field }, events }: SubscriptionPlan): SubscriptionArgs['deliver'] {
   const open = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  const mayBeAscii = events?.isShared === true && isAscii(open);
   let delivered = 0;
   return (payload) => {
     // Nobody would hear of its end otherwise, whose source has always more.
     if (!socket.isOpen()) return nextTurn();
     app.metrics.eventSent(field);
     delivered += 1;
-    const taken = socket.write(`${open}${payload}}`);
+    const taken = socket.write(`${open}${payload}}`, mayBeAscii && isKnownAscii(payload));
     return taken ?? (delivered % EVENTS_PER_TURN === 0 ? nextTurn() : undefined);
   };
 }
@@ -174,6 +178,8 @@ async function operationArgs(
   if (extra.accessToken && !viewer) extra.close(CLOSE_FORBIDDEN, 'Forbidden');
   const plan = plans.of(payload.query, payload.operationName);
   if (!('document' in plan)) return plan;
+  // graphql-ws keeps the message as long as the subscription lasts: all who sent the same text keep it once.
+  (payload as { query: string }).query = plan.query;
   const scope = currentScope()!;
   scope.operation = plan.label;
   if (!plan.kind) throw badInput('operationName', 'The document has no such operation.');
@@ -186,6 +192,6 @@ async function operationArgs(
     contextValue: new SubscriptionContext(app, extra, scope.requestId, viewer),
     hideSuggestions: app.config.production,
     events: plan.events,
-    deliver: delivererOf(app, extra, id, plan.label.field),
+    deliver: delivererOf(app, extra, id, plan),
   };
 }

@@ -10,7 +10,11 @@ import {
  */
 
 /** The payload of the event, as execution and JSON.stringify would give it; null where only execution can tell. */
-export type PreparedEvents = (event: unknown) => string | null;
+export interface PreparedEvents {
+  (event: unknown): string | null;
+  /** Several are given the very same event, and then the very same text. */
+  readonly isShared: boolean;
+}
 
 type Write = (value: unknown) => string;
 
@@ -29,14 +33,15 @@ export function prepareEvents(schema: GraphQLSchema, document: DocumentNode, ope
   const write = field && asIs ? writerOf(field.type, root, fragments) : null;
   if (!write) return null;
   const key = JSON.stringify(keyOf(root));
-  const prepared: PreparedEvents = (event) => {
+  const prepared = (event: unknown): string | null => {
     try {
       return `{"data":{${key}:${write(event)}}}`;
     } catch {
       return null;
     }
   };
-  return asIs === 'shared' ? onceForEach(prepared) : prepared;
+  const isShared = asIs === 'shared';
+  return Object.assign(isShared ? onceForEach(prepared) : prepared, { isShared });
 }
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
@@ -67,7 +72,7 @@ function fragmentFieldsOf(
   return fieldsOf(type, fragment.selectionSet, fragments);
 }
 
-function onceForEach(prepared: PreparedEvents): PreparedEvents {
+function onceForEach(prepared: (event: unknown) => string | null): typeof prepared {
   const texts = new WeakMap<object, string | null>();
   return (event) => {
     if (typeof event !== 'object' || event === null) return prepared(event);

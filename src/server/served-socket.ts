@@ -11,7 +11,7 @@ type Receive = (socket: ServedSocket, data: RawData, isBinary: boolean, receive:
 export class ServedSocket implements SocketState, GraphqlSocket {
   accessToken: string | null = null;
   queueToken: string | null = null;
-  readonly running = new Map<string, string>();
+  running: SocketState['running'] = [];
   /** Messages that it has sent. */
   messages = 0;
   #isAlive = true;
@@ -49,10 +49,10 @@ export class ServedSocket implements SocketState, GraphqlSocket {
   }
 
   /** The promise of one that reads slowly: nothing more is to be written before. What piles up past all waiting ends it at once. */
-  write(text: string): Promise<void> | undefined {
+  write(text: string, isAscii = false): Promise<void> | undefined {
     if (!this.isOpen()) return undefined;
     if (this.socket.writableLength > SOCKET_BACKLOG_MAX_BYTES) return void this.client.terminate();
-    return writeText(this.socket, text);
+    return writeText(this.socket, text, isAscii);
   }
 
   async send(text: string): Promise<void> {

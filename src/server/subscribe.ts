@@ -3,6 +3,7 @@ import type { Loaders } from '../database/loaders.js';
 import type { Context } from '../context.js';
 import { byDeadline, withDeadline } from '../domain/deadline.js';
 import { mapIterator, SKIPPED } from '../domain/map-iterator.js';
+import { Outlet, UNFIT } from '../domain/outlet.js';
 import { GIVEN_UP_AFTER_MS } from './limits.js';
 import type { PreparedEvents } from './prepared-events.js';
 import { currentScope, leftOf } from './request-scope.js';
@@ -22,9 +23,15 @@ export interface SubscriptionArgs extends ExecutionArgs {
 export async function subscribe(args: SubscriptionArgs, createLoaders: () => Loaders): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
   const source = await sourceOf(args);
   if (!(Symbol.asyncIterator in source)) return source;
-  const { events, deliver, ...execution } = args;
+  const { events, deliver } = args;
+  if (events && source instanceof Outlet) {
+    source.deliverTo((event: unknown) => {
+      const payload = events(event);
+      return payload === null ? UNFIT : deliver(payload);
+    });
+  }
   const executed = (event: unknown): ExecutionResult | Promise<ExecutionResult> =>
-    withDeadline(GIVEN_UP_AFTER_MS, () => execute({ ...execution, rootValue: event, contextValue: { ...(args.contextValue as Context), loaders: createLoaders() } }));
+    withDeadline(GIVEN_UP_AFTER_MS, () => execute({ ...args, rootValue: event, contextValue: { ...(args.contextValue as Context), loaders: createLoaders() } }));
   return mapIterator(source, (event) => {
     const payload = events?.(event) ?? null;
     if (payload === null) return executed(event);

@@ -4,6 +4,7 @@ import { prepareEvents, type PreparedEvents } from './prepared-events.js';
 
 /** What was found out about a document: a crowd that subscribes with the same text has it parsed, validated and kept once. */
 export interface SubscriptionPlan {
+  query: string;
   document: DocumentNode;
   label: { type: string; field: string };
   /** Null without such an operation in the document. */
@@ -34,14 +35,14 @@ export class SubscriptionPlans {
     }
     const checked = checkedDocument(this.schema, query, this.production);
     if ('errors' in checked) return checked.errors;
-    const plan = this.#planOf(checked.document, operationName);
+    const plan = this.#planOf(query, checked.document, operationName);
     if (key.length <= PLAN_MAX_LENGTH) this.#known.set(key, plan);
     if (this.#known.size > PLANS_MAX) this.#known.delete(this.#known.keys().next().value!);
     return plan;
   }
 
-  #planOf(document: DocumentNode, operationName: string | null | undefined): SubscriptionPlan {
+  #planOf(query: string, document: DocumentNode, operationName: string | null | undefined): SubscriptionPlan {
     const operation = getOperationAST(document, operationName);
-    return { document, label: labelOf(this.schema, operation), kind: operation?.operation ?? null, events: prepareEvents(this.schema, document, operationName) };
+    return { query, document, label: labelOf(this.schema, operation), kind: operation?.operation ?? null, events: prepareEvents(this.schema, document, operationName) };
   }
 }

@@ -135,7 +135,18 @@ export class SocketEdge {
 
 /** A function of its own: what waits for the end of a subscription must not keep the memory that its message was read into. */
 function received(socket: ServedSocket, text: string, receive: (text: string) => Promise<void>): Promise<void> {
-  return inScope(newScope(`${socket.requestId}.${socket.messages}`), () => receive(text));
+  const message = messageOf(text);
+  return inScope(newScope(`${socket.requestId}.${socket.messages}`), () => receive(message));
+}
+
+/** graphql-ws takes a message as it is, too, and keeps what it is given: rather that than the text as well. What is no message it is told as text, and says so. */
+function messageOf(text: string): string {
+  try {
+    const message = JSON.parse(text) as object | null;
+    return typeof message === 'object' && message !== null ? (message as unknown as string) : text;
+  } catch {
+    return text;
+  }
 }
 
 function once(work: () => void): () => void {

@@ -1,12 +1,14 @@
 import { withDeadline, withoutDeadline } from '../domain/deadline.js';
 import { RequestError } from '../domain/errors.js';
+import { Outlet } from '../domain/outlet.js';
 import type { SeatStatus } from '../domain/states.js';
 import { jittered } from './jitter.js';
 import type { SeatCopy } from './seat-copies.js';
 
 /**
- * All who watch the seats of one date from this process share one gathering of changes and one event for it, the same object for everyone, so that it is
- * written down once. Who reads slowly is given what has gathered since in one event: never more than the date has seats, nor than CHANGES_TOLD_MAX.
+ * Those who watch the seats of one date from this process share gatherings of changes and one event for each, the same object for many, so that it is written down
+ * once. Where they are thousands they are told in turns, spread over the time of a gathering: the process has time for others in between. Who reads slowly is given
+ * what has gathered since in one event: never more than the date has seats, nor than CHANGES_TOLD_MAX.
  */
 
 /** More at once are told as: read the map again. They would be longer than a socket may have unread (about 40 bytes each), and no shorter than the map. */
@@ -18,6 +20,10 @@ export const GATHER_MS = 100;
 const GATHER_PER_WATCHER_MS = 0.03;
 export const GATHER_MAX_MS = 250;
 export const gatherMs = (watchers: number): number => Math.min(GATHER_MAX_MS, Math.max(GATHER_MS, watchers * GATHER_PER_WATCHER_MS));
+/** Turns in a gathering. More would keep the process from others for less than some 20 ms at a time, and cost more: the kernel wakes who reads for each of few, and once for many. */
+export const GROUPS = 3;
+/** So few have one turn: more are spread over all of them. */
+export const GROUP_FIRST_MAX = 1000;
 /** Whether a watcher still has the right to is asked so often. */
 export const WATCHER_RECHECK_MS = 30_000;
 const RECHECK_PATIENCE_MS = 4000;
@@ -36,58 +42,40 @@ export interface SeatsEvent {
 
 export const sequenceOf = ({ epoch, sequence }: Pick<SeatCopy, 'epoch' | 'sequence'>): string => `${epoch}.${sequence}`;
 
-/** One subscription: what it has not taken yet, and an end. */
-class Watcher implements AsyncIterableIterator<SeatsEvent> {
+/** One subscription: what it has not taken yet is one event. */
+class Watcher extends Outlet<SeatsEvent> {
   #untaken: SeatsEvent | null = null;
   /** By seat number: the changes of `#untaken`, once it is more than one event. Each event is added to it, and nothing is gone through again. */
   #joined: Map<number, SeatChanged> | null = null;
-  #takers: { resolve: (result: IteratorResult<SeatsEvent>) => void; reject: (error: unknown) => void }[] = [];
-  #over: { error?: unknown } | null = null;
 
   constructor(
     public recheckAt: number,
     readonly mayWatch: () => Promise<void>,
     private readonly onLeave: (watcher: Watcher) => void,
-  ) {}
+  ) {
+    super();
+  }
 
   offer(event: SeatsEvent): void {
-    if (this.#over) return;
-    const taker = this.#takers.shift();
-    if (taker) taker.resolve({ value: event, done: false });
-    else if (this.#untaken === null) this.#untaken = event;
+    if (this.isOver) return;
+    if (this.#untaken === null) this.#untaken = event;
     else this.#join(this.#untaken, event);
-  }
-
-  next(): Promise<IteratorResult<SeatsEvent>> {
-    const event = this.#joined && this.#untaken ? { ...this.#untaken, changes: [...this.#joined.values()] } : this.#untaken;
-    this.#untaken = this.#joined = null;
-    if (event) return Promise.resolve({ value: event, done: false });
-    if (!this.#over) return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
-    const { error } = this.#over;
-    this.#over = {};
-    return error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(error);
-  }
-
-  return(): Promise<IteratorResult<SeatsEvent>> {
-    this.#untaken = this.#joined = null;
-    this.#leave();
-    return Promise.resolve({ value: undefined, done: true });
-  }
-
-  throw(error: unknown): Promise<IteratorResult<SeatsEvent>> {
-    void this.return();
-    return Promise.reject(error);
+    this.serve();
   }
 
   /** Told to who takes the next event. */
   fail(error: unknown): void {
-    const taker = this.#takers.shift();
-    if (taker) taker.reject(error);
-    this.#leave(taker ? undefined : error);
+    this.end(error);
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
+  protected override take(): SeatsEvent | null {
+    const event = this.#joined && this.#untaken ? { ...this.#untaken, changes: [...this.#joined.values()] } : this.#untaken;
+    this.#untaken = this.#joined = null;
+    return event;
+  }
+
+  protected override left(): void {
+    this.onLeave(this);
   }
 
   /** Of each seat the later change counts. */
@@ -99,49 +87,64 @@ class Watcher implements AsyncIterableIterator<SeatsEvent> {
     this.#untaken = { sequence, changes: [], resync };
     if (resync) this.#joined = null;
   }
-
-  #leave(error?: unknown): void {
-    if (this.#over) return;
-    this.#over = { error };
-    for (const taker of this.#takers) taker.resolve({ value: undefined, done: true });
-    this.#takers = [];
-    this.onLeave(this);
-  }
 }
 
 const byNumber = (changes: readonly SeatChanged[]): Map<number, SeatChanged> => new Map(changes.map((change) => [change.number, change]));
 
-class Room {
+/** Those of a date who are told in the same turn. */
+class Group {
   readonly watchers = new Set<Watcher>();
   #changed = new Set<number>();
   #resync = false;
-  #copy: SeatCopy;
 
-  constructor(
-    copy: SeatCopy,
-    private readonly recheckMs: number,
-  ) {
-    this.#copy = copy;
-  }
-
-  note(copy: SeatCopy, numbers: readonly number[] | null): void {
-    this.#copy = copy;
+  note(numbers: readonly number[] | null): void {
+    if (this.watchers.size === 0) return;
     if (numbers === null) this.#resync = true;
     else for (const number of numbers) this.#changed.add(number);
   }
 
   /** Each seat as it is now, whatever it was in between. */
-  flush(): void {
+  flush(copy: SeatCopy): void {
     if (!this.#resync && this.#changed.size === 0) return;
-    const event = this.#resync ? resyncOf(this.#copy) : changesOf(this.#copy, this.#changed);
+    const event = this.#resync ? resyncOf(copy) : changesOf(copy, this.#changed);
     this.#resync = false;
     this.#changed = new Set();
     for (const watcher of this.watchers) watcher.offer(event);
   }
+}
 
-  recheck(): void {
+class Room {
+  readonly groups = Array.from({ length: GROUPS }, () => new Group());
+
+  constructor(
+    public copy: SeatCopy,
+    private readonly recheckMs: number,
+  ) {}
+
+  get isEmpty(): boolean {
+    return this.groups.every(({ watchers }) => watchers.size === 0);
+  }
+
+  /** One after the other is filled before any gets more. */
+  groupForNext(): Group {
+    const least = this.groups.reduce((one, other) => (other.watchers.size < one.watchers.size ? other : one));
+    return this.groups.find(({ watchers }) => watchers.size < GROUP_FIRST_MAX) ?? least;
+  }
+
+  note(copy: SeatCopy, numbers: readonly number[] | null): void {
+    this.copy = copy;
+    for (const group of this.groups) group.note(numbers);
+  }
+
+  tell(turn: number): void {
+    const group = this.groups[turn]!;
+    group.flush(this.copy);
+    this.#recheck(group.watchers);
+  }
+
+  #recheck(watchers: Iterable<Watcher>): void {
     const now = performance.now();
-    for (const watcher of this.watchers) {
+    for (const watcher of watchers) {
       if (now < watcher.recheckAt) continue;
       watcher.recheckAt = now + this.recheckMs;
       withDeadline(RECHECK_PATIENCE_MS, () => watcher.mayWatch()).catch((error: unknown) => {
@@ -167,6 +170,8 @@ export function changesOf(copy: SeatCopy, numbers: Iterable<number>): SeatsEvent
 
 export class SeatRooms {
   readonly #rooms = new Map<string, Room>();
+  #watchers = 0;
+  #turn = 0;
   #gathering: NodeJS.Timeout | undefined;
 
   /** `tend` is called for each date that is watched, before its changes are told. */
@@ -187,33 +192,39 @@ export class SeatRooms {
   enter(copy: SeatCopy, first: SeatsEvent | null, mayWatch: () => Promise<void>): AsyncIterableIterator<SeatsEvent> {
     const room = this.#rooms.get(copy.scheduleId) ?? new Room(copy, this.recheckMs);
     this.#rooms.set(copy.scheduleId, room);
-    const watcher: Watcher = new Watcher(performance.now() + jittered(this.recheckMs), mayWatch, () => this.#leave(copy.scheduleId, room, watcher));
-    room.watchers.add(watcher);
+    const { watchers } = room.groupForNext();
+    const watcher: Watcher = new Watcher(performance.now() + jittered(this.recheckMs), mayWatch, () => {
+      watchers.delete(watcher);
+      this.#left(copy.scheduleId, room);
+    });
+    watchers.add(watcher);
+    this.#watchers += 1;
     if (first) watcher.offer(first);
     if (!this.#gathering) this.#gatherLater();
     return watcher;
   }
 
   #gatherLater(): void {
-    const watchers = [...this.#rooms.values()].reduce((sum, room) => sum + room.watchers.size, 0);
-    const turn = (): void => {
+    const tell = (): void => {
       this.#gatherLater();
-      this.gather();
+      this.tellNext();
     };
-    this.#gathering = withoutDeadline(() => setTimeout(turn, gatherMs(watchers)).unref());
+    this.#gathering = withoutDeadline(() => setTimeout(tell, gatherMs(this.#watchers) / GROUPS).unref());
   }
 
-  gather(): void {
+  /** Those whose turn it is, of every date. */
+  tellNext(): void {
+    const turn = this.#turn;
+    this.#turn = (turn + 1) % GROUPS;
     for (const [scheduleId, room] of this.#rooms) {
-      this.tend(scheduleId);
-      room.flush();
-      room.recheck();
+      if (turn === 0) this.tend(scheduleId);
+      room.tell(turn);
     }
   }
 
-  #leave(scheduleId: string, room: Room, watcher: Watcher): void {
-    room.watchers.delete(watcher);
-    if (room.watchers.size === 0 && this.#rooms.get(scheduleId) === room) this.#rooms.delete(scheduleId);
+  #left(scheduleId: string, room: Room): void {
+    this.#watchers -= 1;
+    if (room.isEmpty && this.#rooms.get(scheduleId) === room) this.#rooms.delete(scheduleId);
     if (this.#rooms.size > 0) return;
     clearTimeout(this.#gathering);
     this.#gathering = undefined;

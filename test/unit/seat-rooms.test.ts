@@ -1,9 +1,10 @@
 import { jest } from '@jest/globals';
 import { queueTokenExpired, serviceUnavailable } from '../../src/domain/errors.js';
+import type { Outlet } from '../../src/domain/outlet.js';
 import { SeatSnapshot } from '../../src/domain/seat-snapshot.js';
 import type { SeatStatus } from '../../src/domain/states.js';
 import type { SeatCopy } from '../../src/services/seat-copies.js';
-import { CHANGES_TOLD_MAX, changesOf, GATHER_MAX_MS, GATHER_MS, gatherMs, SeatRooms, type SeatsEvent } from '../../src/services/seat-rooms.js';
+import { CHANGES_TOLD_MAX, changesOf, GATHER_MAX_MS, GATHER_MS, gatherMs, GROUP_FIRST_MAX, GROUPS, SeatRooms, type SeatsEvent } from '../../src/services/seat-rooms.js';
 
 const SEATS = 20;
 
@@ -21,9 +22,12 @@ function date(seats = SEATS): SeatCopy & { change(number: number, status: SeatSt
 }
 
 const allowed = () => Promise.resolve();
+const gather = (rooms: SeatRooms): void => {
+  for (let turn = 0; turn < GROUPS; turn += 1) rooms.tellNext();
+};
 const taken = async (watcher: AsyncIterator<SeatsEvent>): Promise<SeatsEvent> => (await watcher.next()).value as SeatsEvent;
 
-test('C7: all watchers of a date are given the same object; several changes of a seat are one, as it is at the end', async () => {
+test('C7: watchers of a date are given the same object; several changes of a seat are one, as it is at the end', async () => {
   const rooms = new SeatRooms(() => undefined);
   const copy = date();
   const [first, second] = [rooms.enter(copy, null, allowed), rooms.enter(copy, null, allowed)];
@@ -31,7 +35,7 @@ test('C7: all watchers of a date are given the same object; several changes of a
     copy.change(3, status);
     rooms.note(copy, [3]);
   }
-  rooms.gather();
+  gather(rooms);
   const event = await taken(first);
   expect(event).toEqual({ sequence: 'e.3', changes: [{ number: 3, status: 'SOLD' }], resync: false });
   expect(await taken(second)).toBe(event);
@@ -48,7 +52,7 @@ test('C7: who reads slowly is given what has gathered in one event, never more t
     const number = 1 + (round % SEATS);
     copy.change(number, round % 3 === 0 ? 'SOLD' : 'HELD');
     rooms.note(copy, [number]);
-    rooms.gather();
+    gather(rooms);
   }
   const { sequence, changes } = await taken(slow);
   expect(sequence).toBe('e.500');
@@ -63,9 +67,9 @@ test('C7: a reading of everything replaces what has gathered', async () => {
   const slow = rooms.enter(copy, null, allowed);
   copy.change(1, 'SOLD');
   rooms.note(copy, [1]);
-  rooms.gather();
+  gather(rooms);
   rooms.note(copy, null);
-  rooms.gather();
+  gather(rooms);
   expect(await taken(slow)).toEqual({ sequence: 'e.1', changes: [], resync: true });
   await slow.return!();
 });
@@ -77,10 +81,10 @@ test('C7: whoever may no longer watch is told why and ends; a store that is away
   let asked = 0;
   const watcher = rooms.enter(copy, null, () => Promise.reject(answers[(asked += 1) - 1]!));
   const next = watcher.next();
-  rooms.gather();
+  gather(rooms);
   await Promise.resolve();
   expect(rooms.isWatched('date')).toBe(true);
-  rooms.gather();
+  gather(rooms);
   await expect(next).rejects.toMatchObject({ code: 'QUEUE_TOKEN_EXPIRED' });
   expect(await watcher.next()).toEqual({ done: true, value: undefined });
   expect(rooms.isWatched('date')).toBe(false);
@@ -96,12 +100,12 @@ test('C7: more than CHANGES_TOLD_MAX seats at once are told as a map to read aga
   expect(changesOf(copy, numbersTo(CHANGES_TOLD_MAX + 1))).toEqual({ sequence: 'e.0', changes: [], resync: true });
   const slow = rooms.enter(copy, changesOf(copy, numbersTo(CHANGES_TOLD_MAX)), allowed);
   rooms.note(copy, [1]);
-  rooms.gather();
+  gather(rooms);
   rooms.note(copy, [CHANGES_TOLD_MAX + 1]);
-  rooms.gather();
+  gather(rooms);
   expect(await taken(slow)).toEqual({ sequence: 'e.0', changes: [], resync: true });
   rooms.note(copy, numbersTo(CHANGES_TOLD_MAX));
-  rooms.gather();
+  gather(rooms);
   expect((await taken(slow)).changes).toHaveLength(CHANGES_TOLD_MAX);
   await slow.return!();
 });
@@ -113,7 +117,7 @@ test('C7: what a slow watcher has not taken is not gone through again with each 
   const written = jest.spyOn(Map.prototype, 'set');
   for (let round = 0; round < 100; round += 1) {
     rooms.note(copy, [1 + round]);
-    rooms.gather();
+    gather(rooms);
   }
   const times = written.mock.calls.length;
   written.mockRestore();
@@ -126,4 +130,35 @@ test('C7: changes gather for longer the more there are to be told, and never for
   expect([1, 1000, 3000].map(gatherMs)).toEqual([GATHER_MS, GATHER_MS, GATHER_MS]);
   expect(gatherMs(5000)).toBe(150);
   expect(gatherMs(1_000_000)).toBe(GATHER_MAX_MS);
+});
+
+test('C7: thousands are told in turns, each once in a gathering, and each of every change since the turn before', async () => {
+  expect([GROUPS, GROUP_FIRST_MAX]).toEqual([3, 1000]);
+  jest.useFakeTimers();
+  const rooms = new SeatRooms(() => undefined);
+  const copy = date();
+  const count = 2 * GROUPS * GROUP_FIRST_MAX;
+  const told = Array.from({ length: count }, () => [] as { at: number; numbers: number[] }[]);
+  const watchers = told.map((events) => {
+    const watcher = rooms.enter(copy, null, allowed);
+    (watcher as unknown as Outlet<SeatsEvent>).deliverTo(({ changes }) => void events.push({ at: performance.now(), numbers: changes.map(({ number }) => number) }));
+    void watcher.next();
+    return watcher;
+  });
+  const turnMs = gatherMs(count) / GROUPS;
+  for (let number = 1; number <= SEATS; number += 1) {
+    copy.change(number, 'SOLD');
+    rooms.note(copy, [number]);
+    jest.advanceTimersByTime(turnMs);
+  }
+  jest.advanceTimersByTime(GROUPS * turnMs);
+  jest.useRealTimers();
+  const turns = Map.groupBy(told, ([first]) => first!.at);
+  expect([...turns.values()].map(({ length }) => length)).toEqual(Array.from({ length: GROUPS }, () => count / GROUPS));
+  for (const events of told) {
+    expect(events.flatMap(({ numbers }) => numbers)).toEqual(numbersTo(SEATS));
+    for (const [index, { at }] of events.entries()) if (index > 0) expect(at - events[index - 1]!.at).toBe(gatherMs(count));
+  }
+  await Promise.all(watchers.map((watcher) => watcher.return!()));
+  expect(rooms.isWatched('date')).toBe(false);
 });
