@@ -16,7 +16,7 @@ const PROTOCOL = 'graphql-transport-ws';
 const SUBSCRIPTION = 'subscription WatchSeats($scheduleId: ID!, $after: String) { seatChanges(scheduleId: $scheduleId, after: $after) { sequence resync changes { number status } } }';
 const SEAT_MAP = 'query SeatMap($scheduleId: ID!) { seatMap(scheduleId: $scheduleId) { sequence seats { number status } } }';
 const STATUSES = ['AVAILABLE', 'HELD', 'SOLD'];
-/** Messages that are the same for all viewers are read once; so many of them are kept. */
+/** Messages that are the same for many viewers are read once; so many of them are kept. */
 const READ_KEPT = 256;
 const BEAT_MS = 100;
 const RECENT_MS = 500;
@@ -25,6 +25,7 @@ const SETTLE_TURNS = 100;
 const LATE_WORD_MS = 300;
 
 interface Told {
+  bytes: Buffer;
   sequence: string;
   resync: boolean;
   changes: { number: number; status: number }[];
@@ -38,13 +39,15 @@ interface Viewer extends MapViewerFile {
   connection: WsConnection | null;
   /** What comes first was missed, and tells no delay. */
   isBehind: boolean;
+  isSubscribed: boolean;
   /** Called with the first message. */
   ready: () => void;
 }
 
 /** When each change was asked for, by `number status`. */
 const asked = new Map<string, number>();
-const read = new Map<string, Told>();
+/** The newest first. */
+const read: Told[] = [];
 const viewers: Viewer[] = [];
 let port = 0;
 let scheduleId = '';
@@ -77,7 +80,7 @@ async function openAll(job: OpenMapsJob): Promise<object> {
   scheduleId = job.scheduleId;
   const people = JSON.parse(readFileSync(job.viewers, 'utf8')) as MapViewerFile[];
   seats = job.seats;
-  for (const person of people) viewers.push({ ...person, map: new Uint8Array(seats + 1), sequence: '', connection: null, isBehind: true, ready: () => undefined });
+  for (const person of people) viewers.push({ ...person, map: new Uint8Array(seats + 1), sequence: '', connection: null, isBehind: true, isSubscribed: false, ready: () => undefined });
   let next = 0;
   const openNext = async (): Promise<void> => {
     while (next < viewers.length) await comeNew(viewers[next++]!);
@@ -95,12 +98,14 @@ async function comeNew(viewer: Viewer): Promise<void> {
 /** Resolves with its first message. */
 function open(viewer: Viewer): Promise<void> {
   viewer.isBehind = true;
+  viewer.isSubscribed = false;
   return new Promise((resolve) => {
     viewer.ready = resolve;
     viewer.connection = new WsConnection(0, port, PROTOCOL, {
       onOpen: (connection) => connection.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${viewer.accessToken}`, queueToken: viewer.queueToken } })),
       onText: (connection, payload) => {
-        if (!payload.includes('"connection_ack"')) return hear(viewer, payload);
+        if (viewer.isSubscribed || !payload.includes('"connection_ack"')) return hear(viewer, payload);
+        viewer.isSubscribed = true;
         connection.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: SUBSCRIPTION, variables: { scheduleId, after: viewer.sequence } } }));
       },
       onClose: (connection, reason) => {
@@ -112,7 +117,7 @@ function open(viewer: Viewer): Promise<void> {
 }
 
 function hear(viewer: Viewer, payload: Buffer): void {
-  const message = read.get(payload.toString('latin1')) ?? readMessage(payload);
+  const message = read.find(({ bytes }) => bytes.equals(payload)) ?? readMessage(payload);
   if (!message) return;
   messages += 1;
   if (message.resync) return resync(viewer);
@@ -130,10 +135,10 @@ function readMessage(payload: Buffer): Told | null {
     failed ||= payload.toString().slice(0, 300);
     return null;
   }
-  const first: Told = { ...changes, changes: changes.changes.map(({ number, status }) => ({ number, status: STATUSES.indexOf(status) })), arrivals: [] };
-  read.set(payload.toString('latin1'), first);
+  const first: Told = { ...changes, bytes: Buffer.from(payload), changes: changes.changes.map(({ number, status }) => ({ number, status: STATUSES.indexOf(status) })), arrivals: [] };
   told.push(first);
-  if (read.size > READ_KEPT) read.delete(read.keys().next().value!);
+  read.unshift(first);
+  if (read.length > READ_KEPT) read.pop();
   return first;
 }
 
@@ -177,8 +182,9 @@ async function watch({ ms, dropPerSecond, pids }: WatchMapsJob): Promise<WatchMa
   if (failed) throw new Error(failed);
   const cpuUs = pids.map((pid, index) => cpuUsOf(pid) - before[index]!);
   const seconds = (performance.now() - startedAt) / 1000;
+  const result = { seconds, messages, cpuUs, dropped, resyncs };
   await delay(LATE_WORD_MS);
-  return { seconds, messages, delays: delaysOf(told, since).times(), cpuUs, dropped, resyncs };
+  return { ...result, delays: delaysOf(told, since).times() };
 }
 
 /** Once nothing changes any more all have the same, or never will. */
@@ -193,5 +199,7 @@ async function compare(): Promise<CompareMapsResult> {
 
 answerJobs<MapsJob>(
   (job) => (job.kind === 'open' ? openAll(job) : job.kind === 'watch' ? watch(job) : compare()),
-  ({ number, status, at }: ChangeWord) => void asked.set(`${number} ${status}`, at),
+  ({ numbers, status, at }: ChangeWord) => {
+    for (const number of numbers) asked.set(`${number} ${status}`, at);
+  },
 );

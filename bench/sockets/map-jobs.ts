@@ -27,7 +27,7 @@ export interface WatchMapsJob {
 export interface WatchMapsResult {
   seconds: number;
   messages: number;
-  /** From the commit of the oldest change in a message. */
+  /** From the call that makes the oldest change in a message. */
   delays: Times;
   cpuUs: number[];
   dropped: number;
@@ -47,9 +47,9 @@ export interface CompareMapsResult {
 
 export type MapsJob = OpenMapsJob | WatchMapsJob | CompareMapsJob;
 
-/** A change that was committed, by the clock of `nowMs`. */
+/** Seats whose change is asked for right now, by the clock of `nowMs`. */
 export interface ChangeWord {
-  number: number;
+  numbers: number[];
   status: string;
   at: number;
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { writeFileSync } from 'node:fs';
 import { join as pathOf } from 'node:path';
 import { print } from 'graphql';
@@ -25,7 +24,6 @@ const MANY = 19_500;
 const AHEAD = 600;
 const JOINS_AT_ONCE = 256;
 const ONE_PER_SECOND = { QUEUE_ADMIT_COUNT: '1', QUEUE_ADMIT_INTERVAL_MS: '1000' };
-const SETTLE_MS = 1500;
 
 interface Crowd {
   concertId: string;
@@ -54,8 +52,7 @@ const PLAIN = 'plain ws, same bytes to all';
 
 export async function timeWaiting(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world({ env: ONE_PER_SECOND }));
-  const crowd = await run.part('the line', () => joinAll(run, world));
-  await world.frontrow('worker');
+  const [crowd] = await Promise.all([run.part('the line', () => joinAll(run, world)), world.frontrow('worker')]);
   const steps = run.sized({ quick: [FEW, MANY], full: [FEW, SOME, MANY] });
   const ofOthers = run.sized({ quick: [SOME], full: [MANY] });
   const all: Measured[] = [];
@@ -95,21 +92,17 @@ async function timeSide(run: BenchRun, world: BenchWorld, { concertId, tokens }:
     for (const to of steps) {
       const opened = await load.ask<OpenResult>({ kind: 'open', port: server.port, subscription, tokens, from, to } satisfies OpenJob);
       run.say(`${side}: ${opened.open} sockets after ${opened.seconds.toFixed(1)} s`);
-      await delay(SETTLE_MS);
       const before = await redisCounts(world);
-      const { stretches, ms } = run.sized({ quick: { stretches: 2, ms: 2500 }, full: { stretches: 5, ms: 4000 } });
-      const results: WatchResult[] = [];
-      for (let turn = 0; turn < stretches; turn += 1) results.push(await load.ask<WatchResult>({ kind: 'watch', ms, told, pids: [server.pid] } satisfies WatchJob));
+      const { stretches, lost, why } = await load.ask<WatchResult>({ kind: 'watch', ...stretchesOf(run, side, to), told, pids: [server.pid] } satisfies WatchJob);
       const after = await redisCounts(world);
-      const ended = results.find(({ lost }) => lost > 0);
-      if (ended) throw new Error(`${side}: ${ended.lost} sockets were lost: ${ended.why}`);
-      const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
-      const delays = Histogram.of(...results.map((result) => result.delays));
+      if (lost > 0) throw new Error(`${side}: ${lost} sockets were lost: ${why}`);
+      const seconds = stretches.reduce((sum, stretch) => sum + stretch.seconds, 0);
+      const delays = Histogram.of(...stretches.map((stretch) => stretch.delays));
       measured.push({
-        side, sockets: to, coreShare: results.map(({ cpuUs, seconds: long }) => cpuUs[0]! / (long * 1e6)), p99Ms: results.map((result) => Histogram.of(result.delays).quantileMs(0.99)),
-        perSecond: results.reduce((sum, { messages }) => sum + messages, 0) / seconds, p50Ms: delays.quantileMs(0.5), maxMs: delays.maxMs,
+        side, sockets: to, coreShare: stretches.map(({ cpuUs, seconds: long }) => cpuUs[0]! / (long * 1e6)), p99Ms: stretches.map((stretch) => Histogram.of(stretch.delays).quantileMs(0.99)),
+        perSecond: stretches.reduce((sum, { messages }) => sum + messages, 0) / seconds, p50Ms: delays.quantileMs(0.5), maxMs: delays.maxMs,
         kBPerSocket: (residentBytesOf(server.pid) - emptyBytes) / to / 1024,
-        published: (after.published - before.published) / seconds, commands: (after.commands - before.commands) / seconds,
+        published: (after.published - before.published) / (after.at - before.at), commands: (after.commands - before.commands) / (after.at - before.at),
         connectedPerSecond: (to - from) / opened.seconds,
       });
       from = to;
@@ -120,10 +113,17 @@ async function timeSide(run: BenchRun, world: BenchWorld, { concertId, tokens }:
   }
 }
 
-/** What Redis has done since it began. */
-async function redisCounts({ app }: BenchWorld): Promise<{ published: number; commands: number }> {
+/** What is gated, and what tells whether the machine is steady, takes several. */
+function stretchesOf(run: BenchRun, side: string, sockets: number): { stretches: number; tellings: number } {
+  const isJudged = side === PLAIN || (side === EVERYBODY && sockets === MANY);
+  return run.sized({ quick: isJudged ? { stretches: 3, tellings: 2 } : { stretches: 1, tellings: 3 }, full: { stretches: 5, tellings: 4 } });
+}
+
+/** What Redis has done since it began, at what second. */
+async function redisCounts({ app }: BenchWorld): Promise<{ at: number; published: number; commands: number }> {
   const [stats, commandStats] = await Promise.all([app.redis.info('stats'), app.redis.info('commandstats')]);
   return {
+    at: performance.now() / 1000,
     published: Number(/cmdstat_publish:calls=(\d+)/.exec(commandStats)?.[1] ?? 0),
     commands: Number(/total_commands_processed:(\d+)/.exec(stats)?.[1] ?? 0),
   };

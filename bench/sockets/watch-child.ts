@@ -5,13 +5,16 @@ import { answerJobs } from '../support/answer-jobs.js';
 import { cpuUsOf } from '../support/cpu.js';
 import { Histogram } from '../support/histogram.js';
 import { WsConnection } from '../support/ws-connection.js';
-import { nowMs, type OpenJob, type OpenResult, type SocketsJob, type WatchJob, type WatchResult } from './watch-jobs.js';
+import { nowMs, type OpenJob, type OpenResult, type SocketsJob, type Stretch, type WatchJob, type WatchResult } from './watch-jobs.js';
 
 /** Thousands of people who wait, each on a websocket of their own. */
 
 /** So many are connecting at a time: fewer than the server lets be unacknowledged. */
-const AT_ONCE = 200;
+const AT_ONCE = 400;
 const PROTOCOL = 'graphql-transport-ws';
+/** By then everybody has heard of a telling, and the next is far off: what is counted between two such moments is whole tellings. */
+const BETWEEN_MS = 500;
+const TELLING_PATIENCE_MS = 10_000;
 const SENT_AT = /"sentAt":([\d.]+)/;
 
 let open = 0;
@@ -61,30 +64,80 @@ function openOne(port: number, token: string, subscription: OpenJob['subscriptio
   });
 }
 
-async function watch({ ms, told, pids }: WatchJob): Promise<WatchResult> {
-  const delays = new Histogram();
-  let messages = 0;
-  let toldAt = 0;
-  const subscriber = told === 'in the message' ? null : new Redis(told.redis);
-  if (subscriber && told !== 'in the message') {
-    await subscriber.subscribe(told.topic);
-    subscriber.on('message', (_topic, text: string) => {
-      if (text.includes('"moved":true')) toldAt = nowMs();
+async function watch({ stretches, tellings, told, pids }: WatchJob): Promise<WatchResult> {
+  const clock = await TellingClock.start(told);
+  lost = 0;
+  const results: Stretch[] = [];
+  await clock.between(1);
+  for (let turn = 0; turn < stretches; turn += 1) {
+    const delays = new Histogram();
+    let messages = 0;
+    heard = (payload) => {
+      messages += 1;
+      const at = clock.toldAt(payload);
+      if (at > 0) delays.add(nowMs() - at);
+    };
+    const [startedAt, before] = [performance.now(), pids.map(cpuUsOf)];
+    await clock.between(tellings);
+    results.push({ seconds: (performance.now() - startedAt) / 1000, messages, delays: delays.times(), cpuUs: pids.map((pid, index) => cpuUsOf(pid) - before[index]!) });
+  }
+  heard = () => undefined;
+  clock.stop();
+  return { stretches: results, lost, why };
+}
+
+/** When everybody is told anew, by what is told over Redis or by the messages themselves. */
+class TellingClock {
+  #last = 0;
+  #subscriber: Redis | null = null;
+  #onTelling: () => void = () => undefined;
+
+  static async start(told: WatchJob['told']): Promise<TellingClock> {
+    const clock = new TellingClock();
+    if (told === 'in the message') heard = (payload) => void clock.toldAt(payload);
+    else await clock.#subscribe(told);
+    return clock;
+  }
+
+  stop(): void {
+    this.#subscriber?.disconnect();
+  }
+
+  toldAt(payload: Buffer): number {
+    if (this.#subscriber) return this.#last;
+    const at = Number(SENT_AT.exec(payload.toString('latin1'))?.[1]);
+    if (at > this.#last) this.#note(at);
+    return at;
+  }
+
+  /** Until so many tellings from now on, and a while more. */
+  async between(tellings: number): Promise<void> {
+    for (let turn = 0; turn < tellings; turn += 1) await this.#next();
+    await delay(BETWEEN_MS);
+  }
+
+  #next(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('Nobody is told anything.')), TELLING_PATIENCE_MS);
+      this.#onTelling = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
-  const atOf = subscriber ? () => toldAt : (payload: Buffer) => Number(SENT_AT.exec(payload.toString())?.[1]);
-  heard = (payload) => {
-    messages += 1;
-    const at = atOf(payload);
-    if (at > 0) delays.add(nowMs() - at);
-  };
-  lost = 0;
-  const [startedAt, before] = [performance.now(), pids.map(cpuUsOf)];
-  await delay(ms);
-  const [seconds, cpuUs] = [(performance.now() - startedAt) / 1000, pids.map((pid, index) => cpuUsOf(pid) - before[index]!)];
-  heard = () => undefined;
-  subscriber?.disconnect();
-  return { seconds, messages, delays: delays.times(), cpuUs, lost, why };
+
+  async #subscribe({ redis, topic }: { redis: string; topic: string }): Promise<void> {
+    this.#subscriber = new Redis(redis);
+    await this.#subscriber.subscribe(topic);
+    this.#subscriber.on('message', (_topic, text: string) => {
+      if (text.includes('"moved":true')) this.#note(nowMs());
+    });
+  }
+
+  #note(at: number): void {
+    this.#last = at;
+    this.#onTelling();
+  }
 }
 
 answerJobs<SocketsJob>((job) => (job.kind === 'open' ? openAll(job) : watch(job)));

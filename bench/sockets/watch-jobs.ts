@@ -20,23 +20,30 @@ export interface OpenResult {
 
 export interface WatchJob {
   kind: 'watch';
-  ms: number;
+  /** One after the other, of so many tellings each. */
+  stretches: number;
+  tellings: number;
   /** When what is told has happened: a topic of Redis, or the time in the message itself. */
   told: { redis: string; topic: string } | 'in the message';
   pids: number[];
 }
 
 export interface WatchResult {
-  seconds: number;
-  messages: number;
-  delays: Times;
-  cpuUs: number[];
+  stretches: Stretch[];
   /** Sockets that ended meanwhile, and why the first did. */
   lost: number;
   why: string;
 }
 
+export interface Stretch {
+  seconds: number;
+  messages: number;
+  delays: Times;
+  cpuUs: number[];
+}
+
 export type SocketsJob = OpenJob | WatchJob;
 
+const ORIGIN = performance.timeOrigin;
 /** Comparable between processes of one machine. */
-export const nowMs = (): number => performance.timeOrigin + performance.now();
+export const nowMs = (): number => ORIGIN + performance.now();

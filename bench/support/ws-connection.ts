@@ -28,7 +28,7 @@ export class WsConnection {
     protocol: string | null,
     private readonly handlers: WsHandlers,
   ) {
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: INTO, callback: (length) => this.#take(INTO.subarray(0, length)) } });
+    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: INTO, callback: (length) => this.#take(length) } });
     const offered = protocol ? `sec-websocket-protocol: ${protocol}\r\n` : '';
     this.#socket.write(
       `GET /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${randomBytes(16).toString('base64')}\r\n${offered}\r\n`,
@@ -58,9 +58,10 @@ export class WsConnection {
     this.#socket.write(frame);
   }
 
-  /** The chunk is written over by the next read. Answers that the next may come. */
-  #take(chunk: Buffer): true {
-    this.#read(chunk);
+  /** What was read is written over by the next read. Answers that the next may come. */
+  #take(length: number): true {
+    if (this.#isOpen && !this.#rest) this.#frames(INTO, length);
+    else this.#read(INTO.subarray(0, length));
     return true;
   }
 
@@ -78,21 +79,21 @@ export class WsConnection {
       bytes = bytes.subarray(end + 4);
       this.handlers.onOpen(this);
     }
-    this.#frames(bytes);
+    this.#frames(bytes, bytes.length);
   }
 
-  #frames(bytes: Buffer): void {
+  #frames(bytes: Buffer, end: number): void {
     let at = 0;
-    while (bytes.length - at >= 2) {
+    while (end - at >= 2) {
       const short = bytes[at + 1]! & 0x7f;
       const head = short === 126 ? 4 : short === 127 ? 10 : 2;
-      if (bytes.length - at < head) break;
+      if (end - at < head) break;
       const length = short === 126 ? bytes.readUInt16BE(at + 2) : short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short;
-      if (bytes.length - at < head + length) break;
+      if (end - at < head + length) break;
       this.#frame(bytes[at]! & 0x0f, bytes.subarray(at + head, at + head + length));
       at += head + length;
     }
-    if (at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at));
+    if (at < end) this.#rest = Buffer.from(bytes.subarray(at, end));
   }
 
   #frame(opcode: number, payload: Buffer): void {
