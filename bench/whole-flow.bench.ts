@@ -15,8 +15,9 @@ export const wholeFlow: Bench = {
   run: measure,
 };
 
-const CONNECTIONS = [64, 300];
 const DECIDES = 300;
+/** Shown beside it, once all sides are warm. */
+const FEWER = 64;
 /** About how long people wait in line: so many more are let join by each connection meanwhile. */
 const IN_LINE_S = 0.25;
 const [IN_LINE_MIN, IN_LINE_MAX] = [2, 24];
@@ -33,7 +34,7 @@ async function measure(run: BenchRun): Promise<void> {
   run.closing(() => load.close());
   tellWhatTheyDo(run);
   const errors: string[] = [];
-  for (const connections of CONNECTIONS) {
+  for (const connections of run.sized({ quick: [DECIDES], full: [DECIDES, FEWER] })) {
     const rounds = await run.part(`${connections} connections`, () => timeFlows(run, world, load, sellers, connections, errors));
     report(run, rounds, connections);
     if (connections !== DECIDES) continue;
@@ -55,7 +56,7 @@ function tellWhatTheyDo(run: BenchRun): void {
 }
 
 function timeFlows(run: BenchRun, world: BenchWorld, load: Load, sellers: readonly Seller[], connections: number, errors: string[]): Promise<Rounds> {
-  const { warmUpMs, turnMs } = run.sized({ quick: { warmUpMs: 700, turnMs: 1000 }, full: { warmUpMs: 4000, turnMs: 5000 } });
+  const { warmUpMs, turnMs } = run.sized({ quick: { warmUpMs: 4000, turnMs: 2000 }, full: { warmUpMs: 8000, turnMs: 5000 } });
   const sides = sellers.map((seller): Side => {
     let perSecond = FIRST_GUESS[seller.name]!;
     return {

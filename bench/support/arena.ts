@@ -156,7 +156,7 @@ export class Arena {
 const WRONGS = {
   'a seat that is sold twice': 'select live_seat_id from reservation_seat where live_seat_id is not null group by live_seat_id having count(*) > 1',
   'a sold seat without a payment': "select s.id from seat s left join payment p on p.reservation_id = s.reservation_id and p.status = 'PAID' where s.status = 'SOLD' and p.id is null",
-  'a payment without its seats': "select p.id from payment p left join seat s on s.reservation_id = p.reservation_id and s.status = 'SOLD' where p.status = 'PAID' and s.id is null",
+  'a payment without its seats': "select p.id from payment p left join reservation_seat rs on rs.reservation_id = p.reservation_id left join seat s on s.id = rs.seat_id and s.reservation_id = p.reservation_id and s.status = 'SOLD' where p.status = 'PAID' and s.id is null",
   'a payment of a reservation that is not confirmed': "select p.id from payment p join reservation r on r.id = p.reservation_id where p.status = 'PAID' and r.status <> 'CONFIRMED'",
   'a balance that is not the sum of its ledger':
     'select w.user_id from wallet w left join (select user_id, sum(amount) as total from ledger_entry group by user_id) l on l.user_id = w.user_id where w.balance <> coalesce(l.total, 0)',

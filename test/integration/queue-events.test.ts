@@ -1,3 +1,4 @@
+import { v5 as uuidOfName } from 'uuid';
 import { keys } from '../../src/redis/keys.js';
 import { EventStream } from '../../src/redis/event-stream.js';
 import { QueueStore } from '../../src/redis/queue-store.js';
@@ -93,6 +94,14 @@ test('Q9: an event that was published and not dropped is published again under t
   const events = await queueEvents(concert.id);
   expect(events).toHaveLength(2);
   expect(new Set(events.map(({ id }) => id)).size).toBe(1);
+});
+
+test('Q9: the id of an event is the UUID of its concert and its entry, in whatever version of the product', async () => {
+  const concert = await frontrow.build.concert();
+  await queue.join(await frontrow.build.buyer(), concert.id);
+  const [[entry]] = (await frontrow.app.redis.xrange(keys.queueEvents(concert.id), '-', '+')) as unknown as [[string]];
+  await relay();
+  expect((await queueEvents(concert.id)).map(({ id }) => id)).toEqual([uuidOfName(`${concert.id} ${entry}`, '0f3d8a54-6b0c-4c1e-9d57-2f6f2b1c7a90')]);
 });
 
 test('Q9: more events than a batch come in the order of the line', async () => {

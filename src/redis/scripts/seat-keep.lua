@@ -8,16 +8,16 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept, at = 0, 1
 while at < #ARGV do
-  local gate, id, last = KEYS[tonumber(ARGV[at])], ARGV[at + 1], at + 4 + ARGV[at + 4]
-  local ends = tonumber(ARGV[at + 3])
+  local gate, last = KEYS[tonumber(ARGV[at])], at + 4 + ARGV[at + 4]
+  local mine, ends = '|' .. ARGV[at + 1] .. '|', tonumber(ARGV[at + 3])
   if string.sub(ARGV[at + 3], 1, 1) == '+' then ends = ends + now end
-  local value, sold = ARGV[at + 2] .. '|' .. string.format('%.0f', ends), '|' .. id .. '|'
-  local numbers = { unpack(ARGV, at + 5, last) }
-  local entries = redis.call('HMGET', gate, unpack(numbers))
-  for index, number in ipairs(numbers) do
-    -- What is sold already is left alone: nobody believes it longer for being told again.
-    if entries[index] and string.match(entries[index], '^.-|(.-)|') == id and string.sub(entries[index], 1, #sold) ~= sold then
-      redis.call('HSET', gate, number, value)
+  local value = ARGV[at + 2] .. '|' .. string.format('%.0f', ends)
+  for index = at + 5, last do
+    local entry = redis.call('HGET', gate, ARGV[index])
+    local found = entry and string.find(entry, mine, 1, true)
+    -- What is sold already, and so begins with it, is left alone: nobody believes it longer for being told again.
+    if found and found > 1 then
+      redis.call('HSET', gate, ARGV[index], value)
       kept = kept + 1
     end
   end
