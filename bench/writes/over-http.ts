@@ -3,7 +3,7 @@ import type { AdmittedBuyer, Buyer } from '../../test/support/builder.js';
 import type { BenchRun } from '../bench.js';
 import { idOf } from '../data/ids.js';
 import { requestOf } from '../support/http-connection.js';
-import { interleave } from '../support/interleave.js';
+import { interleave, WARM_UP } from '../support/interleave.js';
 import { Load, sampleOf } from '../support/load.js';
 import { bodyOf } from '../support/operations.js';
 import type { Server } from '../support/process.js';
@@ -20,6 +20,7 @@ type Step = (typeof STEPS)[number];
 const CONNECTIONS = { quick: [64], full: [1, 8, 64, 256] };
 const COMPARED_AT = 64;
 const BALANCE = 1_000_000_000;
+const WARM_UP_TURNS = 4;
 /** Of the concerts that are made elsewhere in this bench. */
 const FIRST_CONCERT = 10_000;
 
@@ -33,7 +34,7 @@ export async function overHttp(run: BenchRun, world: BenchWorld): Promise<void> 
   const rows: (string | number)[][] = [];
   for (const connections of run.sized(CONNECTIONS)) {
     const title = `${connections} connections`;
-    const rounds = apart(await interleave(run, title, [{ name: title, measure: () => sales.hold(connections) }], run.sized({ quick: 2, full: 5 })));
+    const rounds = apart(await interleave(run, title, [{ name: title, measure: (round) => sales.hold(connections, round === WARM_UP ? WARM_UP_TURNS : 1) }], run.sized({ quick: 2, full: 5 })));
     rows.push(...STEPS.map((step) => [`${step}, ${title}`, ...FIGURES.map((figure) => medianOf(metricOf(rounds, step, figure)))]));
     if (connections !== COMPARED_AT) continue;
     run.compare(`reserve over HTTP, ${title}: rate to that of a ${READ}`, rounds, { of: 'reserve', to: READ, metric: 'perSecond', better: 'higher', wanted: { atLeast: 0.5 } });
@@ -54,8 +55,14 @@ class Sales {
     private readonly buyers: readonly Buyer[],
   ) {}
 
+  /** Figures of the last turn. */
+  async hold(connections: number, turns: number): Promise<Sample> {
+    for (let turn = 1; turn < turns; turn += 1) await this.#hold(connections);
+    return this.#hold(connections);
+  }
+
   /** Everybody reserves, pays and charges once; figures of each step under its name. One alone takes a part of them, or it would take too long. */
-  async hold(connections: number): Promise<Sample> {
+  async #hold(connections: number): Promise<Sample> {
     const { id, scheduleId, n } = await this.#concert();
     const buyers = await this.world.build.admit(id, this.buyers.slice(0, Math.min(this.buyers.length, connections * 200)));
     const held = async (): Promise<string[]> => {
