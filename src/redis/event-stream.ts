@@ -50,11 +50,9 @@ export class EventStream {
 
   /** All of them, in this order, and with them how far the outbox is published; nothing where this relay owns the stream no more or this Redis is not at `before`. */
   async publish(relay: string, events: readonly OutgoingEvent[], before: string, reached: string): Promise<boolean> {
-    const fields = events.flatMap(({ id, type, occurredAt, userId, concertId, reservationId, payload }) => [
-      id, type, occurredAt.toISOString(), userId, concertId ?? '', reservationId ?? '', payload,
-    ]);
+    const written = events.map(({ id, type, occurredAt, userId, concertId, reservationId, payload }) => [id, type, occurredAt, userId, concertId ?? '', reservationId ?? '', payload]);
     const names = [keys.events(), keys.relayOwner(), keys.relayReached()];
-    return (await publishScript.run(this.redis, names, [relay, OWNED_MS, STREAM_LENGTH_MAX, before, reached, ...fields])) === 1;
+    return (await publishScript.run(this.redis, names, [relay, OWNED_MS, STREAM_LENGTH_MAX, before, reached, JSON.stringify(written)])) === 1;
   }
 
   /** False where the relay must look once more before it ends. */

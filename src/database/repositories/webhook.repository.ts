@@ -1,6 +1,6 @@
 import { LockMode, type EntityManager, type QueryResult } from '@mikro-orm/mysql';
 import { v7 as uuid } from 'uuid';
-import { bodyOf, orderKeyOf, type OutgoingEvent } from '../../domain/event.js';
+import { bodyOf, orderKeyOf, type EventType, type OutgoingEvent } from '../../domain/event.js';
 import type { DeliveryState } from '../../domain/states.js';
 import { databaseNow } from '../clock.js';
 import { WebhookDelivery } from '../entities/webhook-delivery.entity.js';
@@ -21,8 +21,9 @@ interface WantedDelivery extends DueDelivery {
 
 /** In the order of the events. */
 export async function wantedDeliveries(em: EntityManager, events: readonly OutgoingEvent[]): Promise<WantedDelivery[]> {
-  const webhooks = await em.find(Webhook, { enabled: true });
-  return events.flatMap((event) => webhooks.filter((webhook) => webhook.events.includes(event.type)).map((webhook) => ({ deliveryId: uuid(), event, webhookId: webhook.id })));
+  const webhooks = await em.execute<{ id: string; events: string | EventType[] }[]>('select id, events from webhook where enabled');
+  const types = webhooks.map(({ events: wanted }) => new Set(typeof wanted === 'string' ? (JSON.parse(wanted) as EventType[]) : wanted));
+  return events.flatMap((event) => webhooks.flatMap(({ id }, index) => (types[index]!.has(event.type) ? [{ deliveryId: uuid(), event, webhookId: id }] : [])));
 }
 
 /** Those that were there before stay as they are. */
