@@ -27,7 +27,7 @@ export async function timeJoinScript(run: BenchRun, world: BenchWorld): Promise<
   pinProcess('server', world.redis.pid);
   const program = await findRedisBenchmark(run);
   const store = storeOver(world, world.app.redis);
-  const count = run.sized({ quick: 20_000, full: 200_000 });
+  const count = run.sized({ quick: 15_000, full: 200_000 });
   const sides: Side[] = [
     { name: REDIS_BENCHMARK, measure: async (round) => timeBenchmark(world, program, await captureJoin(world), countOf(count, round)) },
     { name: FRONTROW, measure: async (round) => timeStore(world, store, await openConcert(world), countOf(count, round)) },

@@ -28,12 +28,25 @@ function mistakeOf({ status, body }: Answer, { expectBytes }: RequestsJob): stri
   return `${status} ${body.subarray(0, 300).toString()} (${body.length} bytes)`;
 }
 
+/** So many at once as a server's queue of those who want to connect surely takes: where it is full they try again a second later. */
+const OPENED_AT_ONCE = 200;
+
+async function openAll({ connections, port, greeting }: RequestsJob): Promise<HttpConnection[]> {
+  const open = async (): Promise<HttpConnection> => {
+    const connection = await HttpConnection.open(port);
+    if (greeting) await connection.send(greeting);
+    return connection;
+  };
+  const all: HttpConnection[] = [];
+  while (all.length < connections) all.push(...(await Promise.all(Array.from({ length: Math.min(OPENED_AT_ONCE, connections - all.length) }, open))));
+  return all;
+}
+
 async function sendAll(job: RequestsJob): Promise<RequestsResult> {
-  const connections = await Promise.all(Array.from({ length: job.connections }, () => HttpConnection.open(job.port)));
+  const connections = await openAll(job);
   const requests = job.requests.map((request) => Buffer.from(request));
   const tally = new Tally();
   const counts = Object.fromEntries((job.count ?? []).map((word) => [word, 0]));
-  if (job.greeting) await Promise.all(connections.map((connection) => connection.send(job.greeting!)));
   const before = job.pids.map(cpuUsOf);
   const startedAt = performance.now();
   const endsAt = job.durationMs === undefined ? Infinity : startedAt + job.durationMs;

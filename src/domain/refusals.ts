@@ -6,6 +6,14 @@ import type { ReservationStatus } from './states.js';
  */
 export abstract class Refusal extends Error {
   abstract readonly typeName: string;
+
+  /** Where it was thrown is nobody's question, and finding out costs more than all else of a refusal: a crowd is refused by the thousand. */
+  constructor(message: string) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 export class EmailTaken extends Refusal {

@@ -3,6 +3,7 @@ import { keys } from './keys.js';
 import { MicroBatch } from './micro-batch.js';
 import { Script } from './script.js';
 import type { ServerRun } from './server-run.js';
+import { orUnavailable } from './unavailable.js';
 
 /**
  * Keeps the crowd away from the database: of all who ask for a seat at once one passes, the others are turned away here. It may forget or
@@ -99,7 +100,7 @@ export class SeatGate {
     private readonly run: ServerRun,
   ) {}
 
-  /** All seats or none. Entries of the same user let pass: the database tells a repeated reserve from a second one. Those that come in one turn share a call. */
+  /** All seats or none. Entries of the same user let pass: the database tells a repeated reserve from a second one. Those that come in one turn share a call. Redis that is away is SERVICE_UNAVAILABLE. */
   take(attempt: Attempt): Promise<Taken> {
     return new Promise((resolve, reject) => {
       const { scheduleId } = attempt;
@@ -117,7 +118,8 @@ export class SeatGate {
   async #takeTogether(waiting: readonly Waiting[]): Promise<void> {
     try {
       const attempts = waiting.flatMap(({ attempt: { userId, attemptId, numbers } }) => [userId, attemptId, numbers.length, ...numbers]);
-      const [takenAt, ...replies] = await take.run(this.redis, await this.#keyOf(waiting[0]!.attempt), [PENDING_MS, GATE_KEPT_MS, ...attempts]);
+      const call = async () => take.run(this.redis, await this.#keyOf(waiting[0]!.attempt), [PENDING_MS, GATE_KEPT_MS, ...attempts]);
+      const [takenAt, ...replies] = await orUnavailable(call());
       waiting.forEach(({ resolve }, index) => resolve({ taken: replies[index]!, takenAt }));
     } catch (error) {
       for (const { reject } of waiting) reject(error);

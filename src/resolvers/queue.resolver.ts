@@ -2,7 +2,7 @@ import { Arg, Ctx, ID, Mutation, Query, Resolver, Root, Subscription } from 'typ
 import type { Context } from '../context.js';
 import type { QueuePosition as Position } from '../domain/queue.js';
 import { QueuePosition, QueueToken } from '../schema/queue.type.js';
-import { SignedIn, viewerOf } from './access.js';
+import { Direct, SignedIn, viewerOf } from './access.js';
 import { EventAsIs } from './event-as-is.js';
 
 interface SubscribeData {
@@ -22,6 +22,7 @@ export class QueueResolver {
   }
 
   @SignedIn()
+  @Direct('concertId')
   @Mutation(() => QueueToken, {
     description:
       "Takes a place in the concert's queue, or returns the one already held while WAITING or ACTIVE; after COMPLETED or EXPIRED a new place at the end (the old token is dead). Possible from 1 hour before saleOpensAt (BAD_USER_INPUT earlier); admission starts at saleOpensAt. Once the sale is over (closed, or every date has begun) nobody new may join (BAD_USER_INPUT) and nobody is admitted. Send the queue token you hold (x-queue-token): should the server have lost the line, it brings its place back, in the old order, also from a newer place.",

@@ -4,7 +4,7 @@ import type { Reservation as ReservationEntity } from '../database/entities/rese
 import { Payment } from '../schema/payment.type.js';
 import { CancelResult, Reservation, ReservedSeat, ReserveInput, ReserveResult } from '../schema/reservation.type.js';
 import { Schedule } from '../schema/schedule.type.js';
-import { BehindQueue, SignedIn, viewerOf } from './access.js';
+import { BehindQueue, Direct, SignedIn, viewerOf } from './access.js';
 import { forget, know } from './known.js';
 import { orRefusal } from './result.js';
 
@@ -18,6 +18,7 @@ export class ReservationResolver {
 
   @SignedIn()
   @BehindQueue({ scheduleId: (args: { input: ReserveInput }) => args.input.scheduleId, countsAttempt: true })
+  @Direct('input')
   @Mutation(() => ReserveResult, {
     description:
       "Holds seats of a date for the signed-in user, all or none. Needs an ACTIVE pass. Asking for exactly the seats of one's own live hold returns that reservation; any other overlap is SeatsUnavailable.",

@@ -3,6 +3,8 @@ import { byDeadline, remainingMs, withoutDeadline } from '../domain/deadline.js'
 interface Remembered<T> {
   since: number;
   value: Promise<T>;
+  /** Nobody has to wait for it any more. */
+  isKnown: boolean;
 }
 
 /**
@@ -26,23 +28,25 @@ export class BriefMemo<T> {
     if (!known) return this.refresh(key);
     if (performance.now() - known.since >= this.maxAgeMs) {
       known.since = performance.now();
-      this.#load(key).then((answer) => this.#remember(key, Promise.resolve(answer)), () => undefined);
+      this.#load(key).then((answer) => (this.#remember(key, Promise.resolve(answer)).isKnown = true), () => undefined);
     }
-    return byDeadline(known.value, remainingMs());
+    return known.isKnown ? known.value : byDeadline(known.value, remainingMs());
   }
 
   /** Asks again, whatever is remembered. */
   refresh(key: string): Promise<T> {
     const value = this.#load(key);
-    this.#remember(key, value);
-    value.catch(() => this.#forget(key, value));
+    const remembered = this.#remember(key, value);
+    value.then(() => (remembered.isKnown = true), () => this.#forget(key, value));
     return byDeadline(value, remainingMs());
   }
 
-  #remember(key: string, value: Promise<T>): void {
+  #remember(key: string, value: Promise<T>): Remembered<T> {
+    const remembered = { since: performance.now(), value, isKnown: false };
     this.#remembered.delete(key);
-    this.#remembered.set(key, { since: performance.now(), value });
+    this.#remembered.set(key, remembered);
     if (this.#remembered.size > this.sizeMax) this.#remembered.delete(this.#remembered.keys().next().value!);
+    return remembered;
   }
 
   #forget(key: string, value: Promise<T>): void {

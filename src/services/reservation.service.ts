@@ -1,5 +1,4 @@
 import { LockMode } from '@mikro-orm/mysql';
-import { v7 as uuid } from 'uuid';
 import type { Config } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { Reservation } from '../database/entities/reservation.entity.js';
@@ -21,10 +20,10 @@ import type { ReservationStatus } from '../domain/states.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { Attempt, SeatGate } from '../redis/seat-gate.js';
-import { orUnavailable } from '../redis/unavailable.js';
 import { afterCommit } from './after-commit.js';
 import type { Announcer } from './announcer.js';
 import { SeatsFoundTaken, takenSeatsOf, type Held, type HoldOrder } from './hold.js';
+import { quickId } from './ids.js';
 import type { SaleWriter } from './sale-writer.js';
 
 const DATE_KEPT_MS = 1000;
@@ -61,7 +60,7 @@ export class ReservationService {
   async reserve(viewer: Viewer, input: { scheduleId: string; seatNumbers: number[] }): Promise<Reserved> {
     const attempt = await this.#attemptOf(viewer, input);
     if (attempt.numbers.length > this.config.seatsPerUserMax) throw new SeatLimitExceeded(this.config.seatsPerUserMax);
-    const { taken, takenAt } = await orUnavailable(this.gate.take(attempt));
+    const { taken, takenAt } = await this.gate.take(attempt);
     if (taken.length > 0) {
       this.counters.reserveRefused('gate');
       throw new SeatsUnavailable(taken);
@@ -186,7 +185,7 @@ export class ReservationService {
     if (!date || input.seatNumbers.some((number) => number > date!.capacity)) date = await this.#dates.refresh(scheduleId);
     if (!date) throw notFound('date');
     const numbers = seatNumbersOf('seatNumbers', input.seatNumbers, date.capacity);
-    return { concertId: date.concertId, scheduleId, userId: viewer.userId, attemptId: uuid(), numbers };
+    return { concertId: date.concertId, scheduleId, userId: viewer.userId, attemptId: quickId(), numbers };
   }
 
   async #hold(order: HoldOrder): Promise<Held> {
