@@ -38,6 +38,8 @@ export interface WatchResult {
 export interface Stretch {
   seconds: number;
   messages: number;
+  /** Messages, without heartbeats, from before each telling to after it. */
+  overRedis: number[];
   delays: Times;
   cpuUs: number[];
 }

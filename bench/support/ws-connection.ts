@@ -9,6 +9,20 @@ const MASK = Buffer.from([1, 2, 3, 4]);
 /** All connections of the process are read into it, one read at a time: making a buffer for each would cost more than what is done with it. */
 const INTO = Buffer.allocUnsafe(64 * 1024);
 
+/**
+ * Each connection comes from a port that was chosen here. The kernel looks for a free one among those in use and those just given up: among 10,000 that takes it
+ * 0.2 ms, among 19,500 half a millisecond of the core that the client shares. Linux has all of 127.0.0.0/8.
+ */
+const [FIRST_PORT, PORTS, ADDRESSES] = [20_000, 10_000, 4];
+let connections = 0;
+
+function nextOrigin(): { localAddress: string; localPort: number } | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const number = connections;
+  connections += 1;
+  return { localAddress: `127.0.0.${2 + (Math.floor(number / PORTS) % ADDRESSES)}`, localPort: FIRST_PORT + (number % PORTS) };
+}
+
 export interface WsHandlers {
   onOpen(connection: WsConnection): void;
   onText(connection: WsConnection, payload: Buffer): void;
@@ -28,7 +42,7 @@ export class WsConnection {
     protocol: string | null,
     private readonly handlers: WsHandlers,
   ) {
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: INTO, callback: (length) => this.#take(length) } });
+    this.#socket = connect({ port, host: '127.0.0.1', ...nextOrigin(), noDelay: true, onread: { buffer: INTO, callback: (length) => this.#take(length) } });
     const offered = protocol ? `sec-websocket-protocol: ${protocol}\r\n` : '';
     this.#socket.write(
       `GET /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${randomBytes(16).toString('base64')}\r\n${offered}\r\n`,
