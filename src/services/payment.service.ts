@@ -45,7 +45,7 @@ export class PaymentService {
 
   async pay(viewer: Viewer, queueToken: string | null, reservationId: string): Promise<PaymentMade> {
     const id = uuidOf('reservationId', reservationId);
-    const captured = await byDeadline(this.#captured.load(id), remainingMs());
+    const captured = this.writer.capturedBy(id) ?? (await byDeadline(this.#captured.load(id), remainingMs()));
     if (captured?.userId !== viewer.userId) throw notFound('reservation');
     const { concertId, scheduleId, seats } = captured;
     const place = await this.#provenPlace(viewer, queueToken, concertId);

@@ -1,4 +1,6 @@
+import type { CapturedReservation } from '../database/repositories/reservation.repository.js';
 import type { Transactions } from '../database/transaction.js';
+import { Recent } from '../domain/recent.js';
 import type { Announcer } from './announcer.js';
 import type { Charged, ChargeOrder } from './charge.js';
 import { GroupCommit, type Outcome, type Touching } from './group-commit.js';
@@ -12,9 +14,14 @@ type Answer = Sale & { told: Promise<void> };
 const userKey = (userId: string): string => `user ${userId}`;
 const seatKeys = ({ scheduleId, numbers }: { scheduleId: string; numbers: readonly number[] }): string[] => numbers.map((number) => `${scheduleId} ${number}`);
 
+/** Holds of this process of which the seats are remembered: what a hold has captured never changes. */
+const HOLDS_REMEMBERED_MAX = 20_000;
+
 /** The writer of a process: reserves, payments and charges that arrive together share a transaction, and what follows its commit. */
 export class SaleWriter {
   readonly #commits = new GroupCommit<Order, Answer>((orders, alone) => this.#write(orders, alone));
+
+  readonly #captured = new Recent<string, CapturedReservation>(HOLDS_REMEMBERED_MAX);
 
   constructor(
     private readonly transactions: Transactions,
@@ -23,7 +30,15 @@ export class SaleWriter {
   ) {}
 
   async hold(hold: HoldOrder): Promise<Held> {
-    return ((await this.#submit({ hold, touches: [userKey(hold.userId), ...seatKeys(hold)] })) as { held: Held }).held;
+    const { held } = (await this.#submit({ hold, touches: [userKey(hold.userId), ...seatKeys(hold)] })) as { held: Held };
+    const { reservation: { id, userId, concertId, scheduleId }, captured } = held;
+    if (captured) this.#captured.set(id, { id, userId, concertId, scheduleId, seats: captured });
+    return held;
+  }
+
+  /** What a hold that was made here has captured; undefined where it was made elsewhere, or long ago. */
+  capturedBy(reservationId: string): CapturedReservation | undefined {
+    return this.#captured.get(reservationId);
   }
 
   async pay(pay: PayOrder): Promise<Paid> {
