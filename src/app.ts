@@ -123,7 +123,7 @@ export async function createApp(config: Config, stores: StoreAddresses, logger: 
   const announcer = new Announcer(gate, jobs, queue, pubsub, board, metrics);
   const writer = new SaleWriter(transactions, announcer, config);
   const deliveries = new DeliveryService(transactions, jobs, new WebhookSender(config.webhookPrivateAddresses), metrics);
-  const relay = new RelayService(transactions, stream, deliveries, new FollowUps(gate, pubsub, board, metrics), metrics);
+  const relay = new RelayService(transactions, stream, deliveries, new FollowUps(gate, pubsub, board, metrics), metrics, () => relayNudge.give());
   metrics.watchQueues(() => queue.totals());
   metrics.watchOutbox(() => relay.backlog());
   void sessions.forgetRevoked().catch((error: unknown) => logger.warn({ err: error }, 'word of sign-outs is not heard'));

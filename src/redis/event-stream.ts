@@ -21,7 +21,7 @@ const ENTRIES_PER_MS = 4096;
 const claimScript = new Script<string | null>('relay-claim');
 const publishScript = new Script<0 | 1>('relay-publish');
 const askScript = new Script<0 | 1>('relay-ask');
-const releaseScript = new Script<0 | 1>('relay-release');
+const releaseScript = new Script<'released' | 'asked' | 'kept'>('relay-release');
 
 /** What the queue scripts write. */
 type QueueEventFields = Record<'type' | 'user' | 'place' | 'cause', string | undefined>;
@@ -31,7 +31,7 @@ export interface QueueEvents {
   events: OutgoingEvent[];
   /** The entry of the last of them. */
   last: string | null;
-  /** Why none could be read. */
+  /** Why none could be read; then there are none. */
   error: Error | null;
 }
 
@@ -56,8 +56,13 @@ export class EventStream {
   }
 
   /** False where the relay must look once more before it ends. */
-  async release(relay: string, whoeverCame: boolean): Promise<boolean> {
-    return (await releaseScript.run(this.redis, [keys.relayOwner(), keys.relayAgain()], [relay, whoeverCame ? '1' : '0'])) === 1;
+  async release(relay: string): Promise<boolean> {
+    return (await releaseScript.run(this.redis, [keys.relayOwner(), keys.relayAgain()], [relay, '0'])) !== 'kept';
+  }
+
+  /** Ends whoever came; true where somebody did, for whom this relay has not looked. */
+  async abandon(relay: string): Promise<boolean> {
+    return (await releaseScript.run(this.redis, [keys.relayOwner(), keys.relayAgain()], [relay, '1'])) === 'asked';
   }
 
   /** Concerts whose queue may have events: those looked after, and those that were until lately. */
@@ -73,7 +78,7 @@ export class EventStream {
     const replies = (await pipeline.exec())!;
     return concertIds.map((concertId, index) => {
       const [error, entries] = replies[index] as [Error | null, [string, string[]][] | null];
-      return { concertId, events: (entries ?? []).map(([entryId, pairs]) => eventOf(concertId, entryId, pairs)), last: entries?.at(-1)?.[0] ?? null, error };
+      return error ? { concertId, events: [], last: null, error } : readQueue(concertId, entries ?? []);
     });
   }
 
@@ -90,16 +95,26 @@ export class EventStream {
   }
 }
 
+/** What cannot be read is one queue's trouble, and nobody else's. */
+function readQueue(concertId: string, entries: readonly [string, string[]][]): QueueEvents {
+  try {
+    return { concertId, events: entries.map(([entryId, pairs]) => eventOf(concertId, entryId, pairs)), last: entries.at(-1)?.[0] ?? null, error: null };
+  } catch (error) {
+    return { concertId, events: [], last: null, error: error as Error };
+  }
+}
+
 function eventOf(concertId: string, entryId: string, pairs: readonly string[]): OutgoingEvent {
   const fields: Partial<QueueEventFields> = {};
   for (let index = 0; index < pairs.length; index += 2) fields[pairs[index] as keyof QueueEventFields] = pairs[index + 1];
+  if (!fields.type || !fields.user || !Number.isSafeInteger(Number(fields.place))) throw new Error(`Entry ${entryId} of the queue of ${concertId} is no event`);
   const [ms, sequence] = entryId.split('-').map(Number) as [number, number];
   return {
     id: uuidOfName(`${concertId} ${entryId}`),
     sequence: ms * ENTRIES_PER_MS + sequence,
     type: fields.type as EventType,
     occurredAt: new Date(ms),
-    userId: fields.user!,
+    userId: fields.user,
     concertId,
     reservationId: null,
     payload: versioned({ place: Number(fields.place), ...(fields.cause && { cause: fields.cause }) }),

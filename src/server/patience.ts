@@ -36,14 +36,14 @@ export class Patience {
 
   #look(): void {
     const now = performance.now();
-    this.#timer = null;
-    for (let waiter = this.#first; waiter; waiter = this.#first) {
-      if (waiter.until > now) {
-        this.#timer = setTimeout(() => this.#look(), Math.ceil(waiter.until - now)).unref();
-        return;
+    try {
+      for (let waiter = this.#first; waiter && waiter.until <= now; waiter = this.#first) {
+        this.end(waiter);
+        waiter.tooLate();
       }
-      this.end(waiter);
-      waiter.tooLate();
+    } finally {
+      // Also where one of them failed: those behind it are watched over still.
+      this.#timer = this.#first && setTimeout(() => this.#look(), Math.max(0, Math.ceil(this.#first.until - now))).unref();
     }
   }
 }

@@ -51,6 +51,8 @@ export class RelayService {
     private readonly deliveries: DeliveryService,
     private readonly followUps: FollowUps,
     private readonly counters: Counters,
+    /** Asks for another run. */
+    private readonly nudge: () => void,
   ) {}
 
   /** The relay job. Answers how many events were published; 0 where another relay is at work, which then looks once more. */
@@ -67,12 +69,13 @@ export class RelayService {
       for (let round = 0, gatheredMs = 0; round < ROUNDS_MAX && gatheredMs < GATHERED_MAX_MS && !released; round += 1) {
         const inRound = (await this.#publishOutbox(turn)) + (await this.#publishQueues(turn));
         published += inRound;
-        if (inRound === 0) released = await this.stream.release(relay, false);
+        if (inRound === 0) released = await this.stream.release(relay);
         else if (inRound < BATCH) gatheredMs += await this.#gather(inRound);
       }
       return published;
     } finally {
-      if (!released) await this.stream.release(relay, true);
+      // Whoever asked this run to look again has left no nudge of their own.
+      if (!released && (await this.stream.abandon(relay))) this.nudge();
     }
   }
 
@@ -149,20 +152,13 @@ export class RelayService {
     const queues = await this.stream.queueEvents(concertIds, BATCH);
     failures.push(...queues.flatMap(({ error }) => error ?? []));
     for (const { concertId, last, error } of queues) if (last === null && !error) await tried(this.stream.forget(concertId));
-    const told = queues.filter(({ last }) => last !== null);
-    const events = told.flatMap((queue) => queue.events);
-    if (events.length === 0 || !(await this.#appendAll(turn, events))) return 0;
-    await this.#follow(events);
     let published = 0;
-    for (const queue of told) if (await tried(this.#drop(queue))) published += queue.events.length;
-    return published;
-  }
-
-  async #appendAll(turn: Turn, events: readonly OutgoingEvent[]): Promise<boolean> {
-    for (let from = 0; from < events.length; from += BATCH) {
-      if (!(await this.#append(turn, events.slice(from, from + BATCH), turn.reached))) return false;
+    for (const some of inBatches(queues.filter(({ last }) => last !== null))) {
+      const appended = await togetherOrEach(some, failures, (events) => this.#append(turn, events, turn.reached));
+      const followed = await togetherOrEach(appended, failures, async (events) => (await this.#follow(events), true));
+      for (const queue of followed) if (await tried(this.#drop(queue))) published += queue.events.length;
     }
-    return true;
+    return published;
   }
 
   async #drop({ concertId, events, last }: QueueEvents): Promise<void> {
@@ -191,4 +187,32 @@ export class RelayService {
     await this.deliveries.begin(wanted.map(({ deliveryId, webhookId }) => ({ deliveryId, webhookId })));
     return events.length;
   }
+}
+
+/** So many of them that a script call and a transaction stay small. One queue has no more events than that. */
+function inBatches(queues: readonly QueueEvents[]): QueueEvents[][] {
+  const batches: QueueEvents[][] = [];
+  let inLast = BATCH;
+  for (const queue of queues) {
+    inLast += queue.events.length;
+    if (inLast > BATCH) {
+      batches.push([]);
+      inLast = queue.events.length;
+    }
+    batches.at(-1)!.push(queue);
+  }
+  return batches;
+}
+
+/** All at once, which is the cheapest; where that fails one by one. Answers those with which it was done. */
+async function togetherOrEach(queues: readonly QueueEvents[], failures: unknown[], work: (events: readonly OutgoingEvent[]) => Promise<boolean>): Promise<readonly QueueEvents[]> {
+  if (queues.length === 0) return [];
+  try {
+    return (await work(queues.flatMap(({ events }) => events))) ? queues : [];
+  } catch (error) {
+    if (queues.length === 1) return failures.push(error), [];
+  }
+  const done: QueueEvents[] = [];
+  for (const queue of queues) done.push(...(await togetherOrEach([queue], failures, work)));
+  return done;
 }

@@ -112,7 +112,7 @@ test('negative control: a relay that only publishes leaves the seats of a cancel
   }
   const { transactions, redis, redisRun, pubsub, metrics, services } = frontrow.app;
   const idle = new Idle(new SeatGate(redis, redisRun), pubsub, frontrow.app.board, metrics);
-  await new RelayService(transactions, new EventStream(redis), services.deliveries, idle, metrics).run();
+  await new RelayService(transactions, new EventStream(redis), services.deliveries, idle, metrics, () => undefined).run();
   only(await sale.reserve(next, concert.scheduleId, [1]), 'SeatsUnavailable');
   expect(statusesOf(changes)).toEqual([]);
   changes.stop();
@@ -158,7 +158,7 @@ test('a follow-up that fails keeps no event from being published, and is tried a
       return broken ? Promise.reject(new Error('no')) : super.free(...args);
     }
   }
-  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new BrokenGate(redis, redisRun), pubsub, frontrow.app.board, metrics), metrics);
+  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new BrokenGate(redis, redisRun), pubsub, frontrow.app.board, metrics), metrics, () => undefined);
   await relay();
   const cancelled = async () => {
     const buyer = await buyerOf();

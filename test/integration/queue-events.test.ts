@@ -89,11 +89,36 @@ test('Q9: an event that was published and not dropped is published again under t
     }
   }
   const { transactions, services, metrics, redis } = frontrow.app;
-  await expect(new RelayService(transactions, new Dying(redis), services.deliveries, followUpsOf(frontrow.app), metrics).run()).rejects.toThrow('killed');
+  await expect(new RelayService(transactions, new Dying(redis), services.deliveries, followUpsOf(frontrow.app), metrics, () => undefined).run()).rejects.toThrow('killed');
   await relay();
   const events = await queueEvents(concert.id);
   expect(events).toHaveLength(2);
   expect(new Set(events.map(({ id }) => id)).size).toBe(1);
+});
+
+describe('one broken queue', () => {
+  /** Its line and that of two others; those are told in the same run, before that ends with the trouble of the broken one. */
+  async function relayBeside(broken: readonly string[], trouble: string): Promise<void> {
+    const concerts = [await frontrow.build.concert(), await frontrow.build.concert(), await frontrow.build.concert()];
+    for (const concert of concerts) await queue.join(await frontrow.build.buyer(), concert.id);
+    const [one, other, third] = concerts.map(({ id }) => id) as [string, string, string];
+    await frontrow.app.redis.xadd(keys.queueEvents(other), '*', ...broken);
+    await expect(relay()).rejects.toThrow(trouble);
+    for (const id of [one, third]) {
+      expect((await queueEvents(id)).map(({ type }) => type)).toEqual(['QUEUE_JOINED']);
+      expect(await frontrow.app.redis.xlen(keys.queueEvents(id))).toBe(0);
+    }
+    expect(await frontrow.app.redis.xlen(keys.queueEvents(other))).toBe(2);
+    await frontrow.app.redis.del(keys.queueEvents(other));
+  }
+
+  test('Q9: with an entry that is no event it keeps only its own', () => relayBeside(['type', 'QUEUE_JOINED', 'place', '7'], 'is no event'));
+
+  test('Q9: with an event that cannot be delivered it keeps only its own', async () => {
+    const { webhook } = await frontrow.app.services.webhooks.create({ url: 'http://127.0.0.1:9/nobody', events: ['QUEUE_JOINED'] });
+    await relayBeside(['type', 'QUEUE_JOINED', 'user', 'x'.repeat(1000), 'place', '7'], 'order_key');
+    await frontrow.app.services.webhooks.delete(webhook.id);
+  });
 });
 
 test('Q9: the id of an event is the UUID of its concert and its entry, in whatever version of the product', async () => {

@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterAll(() => frontrow.stop());
 
-const relayOver = (stream: EventStream): RelayService => new RelayService(frontrow.app.transactions, stream, frontrow.app.services.deliveries, followUpsOf(frontrow.app), frontrow.app.metrics);
+const relayOver = (stream: EventStream): RelayService => new RelayService(frontrow.app.transactions, stream, frontrow.app.services.deliveries, followUpsOf(frontrow.app), frontrow.app.metrics, () => undefined);
 const unpublished = () => unpublishedEvents(frontrow.app.transactions.fork(), 10_000);
 
 /** Events of so many reservations, in turn, each with its steps in order. */
@@ -143,8 +143,8 @@ test('P3: a relay that lost the stream publishes nothing any more, also when its
   expect(await stream.publish('first', [event!], reached!, '1-1')).toBe(false);
   // Asked meanwhile, the owner looks once more before it ends.
   await stream.claim('third');
-  expect(await stream.release('second', false)).toBe(false);
-  expect(await stream.release('second', false)).toBe(true);
+  expect(await stream.release('second')).toBe(false);
+  expect(await stream.release('second')).toBe(true);
   expect(await stream.publish('first', [event!], reached!, '1-1')).toBe(false);
   expect(await streamed(frontrow.app.redis)).toEqual([]);
   expect(await frontrow.app.services.relay.run()).toBe(1);

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { Patience } from '../../src/server/patience.js';
 
 /** Resolves when so many have been found to wait too long, with who they were. */
@@ -39,4 +41,19 @@ test('whoever was answered is not told, wherever they stand; those who come late
   const last = waiting(patience, ['x']);
   await last.all;
   expect(none.late).toEqual([]);
+});
+
+/** In a process of its own: what a timer throws ends a test. */
+const FAILING = `
+  const { Patience } = await import('./src/server/patience.ts');
+  process.on('uncaughtException', ({ message }) => console.log(message));
+  const keptAlive = setTimeout(() => {}, 10_000);
+  const patience = new Patience(20);
+  patience.start(() => { throw new Error('broken'); });
+  patience.start(() => (console.log('behind it'), clearTimeout(keptAlive)));
+`;
+
+test('one whose end fails leaves those behind it watched over', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', FAILING]);
+  expect(stdout).toBe('broken\nbehind it\n');
 });
