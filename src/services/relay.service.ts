@@ -42,7 +42,7 @@ interface Turn {
 /**
  * Every committed event reaches the stream, and the deliveries of each webhook that wants it: at least once, those of one reservation in their order. It is
  * marked only afterwards, so a run that is cut short anywhere is done over by the next. What a Redis that lost data has lost of the stream is published again.
- * While no other relay interferes and nothing is lost, exactly once.
+ * While no other relay interferes and nothing fails or is lost, exactly once.
  */
 export class RelayService {
   constructor(
