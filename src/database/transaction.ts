@@ -16,6 +16,10 @@ const TRY_MS = LOCK_WAIT_TIMEOUT_S * 1000;
 /** Lock wait timeout, deadlock, snapshot conflict: the whole transaction was, or must be, rolled back and may be run again. */
 const RETRIED_ERRNOS = new Set([1205, 1213, 1020]);
 
+const DEADLOCK_ERRNO = 1213;
+/** The others went on, so that another try finds them gone. */
+export const wasDeadlock = (error: unknown): boolean => errnoOf(error) === DEADLOCK_ERRNO;
+
 /** A statement that was given only so long to get its locks. */
 const CUT_SHORT_ERRNO = 1969;
 

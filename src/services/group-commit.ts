@@ -1,19 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { isRetried, wasCutShort, wasRolledBack } from '../database/transaction.js';
+import { isRetried, wasCutShort, wasDeadlock, wasRolledBack } from '../database/transaction.js';
 import { remainingMs, withDeadline } from '../domain/deadline.js';
 import { serviceUnavailable } from '../domain/errors.js';
 
 /**
- * One ordered writer: requests that arrive while a transaction is under way share the next one, so that many of them cost one commit. Nobody waits for a timer. Where many
- * wait, the next one begins before the first has ended. Each
- * request has its own outcome: what a batch cannot settle at once for one of them, because somebody else has its rows or because the batch failed, is done again in
- * a transaction of that request alone, beside the batches that follow. Who is alone waits for a lock only briefly, and then behind the others: nobody's lock keeps the
- * few that run beside.
+ * One ordered writer: requests that arrive while a transaction is under way share the next one, so that many of them cost one commit. Nobody waits for a timer. Where many wait, the
+ * next one begins before the first has ended. Each request has its own outcome: what a batch cannot settle at once for one of them, because somebody else has its rows or because the
+ * batch failed, is done again in a transaction of that request alone, beside the batches that follow. Who is alone waits for a lock only briefly, and then behind the others: nobody's
+ * lock keeps the few that run beside.
  */
 
 /** Requests of one transaction. */
 export const BATCH_MAX = 128;
-/** Batches under way: while the database has one, the process prepares another. They share no row that is changed, and neither waits for a lock. */
+/** Batches under way: while the database has one, the process prepares another. They change no row in common. */
 export const BATCHES_MAX = 2;
 /** Fewer than so many wait for the batch that is under way: what a batch costs however small it is is better shared. */
 export const BATCH_MIN_BESIDE = 24;
@@ -132,8 +131,10 @@ export class GroupCommit<Request extends Touching, Answer> {
   async #writeTogether(batch: readonly Entry<Request, Answer>[]): Promise<void> {
     const deadline = Math.max(...batch.map((entry) => entry.deadline));
     const requests = batch.map(({ request }) => request);
+    const write = () => batch[0]!.inContext(() => withDeadline(deadline - performance.now(), () => this.write(requests, false)));
     try {
-      const outcomes = await batch[0]!.inContext(() => withDeadline(deadline - performance.now(), () => this.write(requests, false)));
+      // Two batches that stood in each other's way: the other is through.
+      const outcomes = await write().catch((error: unknown) => (batch.length > 1 && wasDeadlock(error) ? write() : Promise.reject(error)));
       batch.forEach((entry, index) => this.#end(entry, outcomes[index]!));
     } catch (error) {
       // Whose fault it was shows when each is alone. What may have been committed is not written again.

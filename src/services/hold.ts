@@ -80,7 +80,22 @@ export class HoldMember extends Member<Attempt, Held> {
     this.takenBy = idsOf(this.seats.filter((seat) => isTaken(seat, now!)));
   }
 
-  /** What is refused here costs no lock of a seat; whoever passes is judged again under it. */
+  get sawAll(): boolean {
+    return this.seats.length === this.request.numbers.length;
+  }
+
+  /** Seats that somebody else has locked, as they were before: whoever wants one that is another's already need not wait for it. */
+  judgeKept({ rows, now }: Locked<SeenSeat>): void {
+    if (this.sawAll) return;
+    this.judge(() => {
+      const { scheduleId, numbers } = this.request;
+      const kept = numbers.flatMap((number) => rows.get(seatKey(scheduleId, number)) ?? []);
+      const taken = kept.filter((seat) => isTaken(seat, now!) && !this.ownIds.includes(seat.reservationId!));
+      if (taken.length > 0) throw new SeatsFoundTaken(taken.map(({ number }) => number), []);
+    });
+  }
+
+  /** Whoever passes is judged again under the locks of the seats, where they were not locked yet. */
   judgeSeen({ reservations, holders }: Known, policy: HoldPolicy, now: Date | null, wait: boolean): void {
     this.judge(() => {
       const { numbers } = this.request;

@@ -2,7 +2,7 @@ import type { BriefTransaction } from '../database/brief-transaction.js';
 import type { EndedReservation } from '../database/repositories/reservation.repository.js';
 import { telling } from '../database/repositories/outbox.repository.js';
 import {
-  chargesByKey, holdersOf, liveReservationsOf, lockQuotas, lockReservationRows, lockSeatRows, lockWallets, seeSeats, shareDates, type SeatsOfDate,
+  chargesByKey, holdersOf, liveReservationsOf, lockQuotas, lockReservationRows, lockSeatRows, lockWallets, seeSeats, shareDates, type Locked, type SeatsOfDate, type SeenSeat,
 } from '../database/repositories/sale.repository.js';
 import { insertCharges, moveBalances } from '../database/repositories/sale-writes.repository.js';
 import { ChargeMember, moveOfCharge, toldOfCharge, type Charged, type ChargeOrder } from './charge.js';
@@ -12,8 +12,8 @@ import { answerRepeated, moveOfPayment, PayMember, toldOfPayment, writingPayment
 import { open, type Member } from './sale-member.js';
 
 /**
- * One transaction of many sales. Locks in the one order: dates, wallets, quotas, reservations, seats, each ascending; then every request is judged by itself; then what
- * is left is written, one statement for all. No two of the requests touch the same user, reservation or seat.
+ * One transaction of many sales. Locks first: who is alone may wait and takes them in the one order, dates, wallets, quotas, reservations, seats, each ascending; a batch waits for none
+ * of these. Then every request is judged by itself; then what is left is written and committed, one statement for all. No two of the requests touch the same user, reservation or seat.
  */
 
 export type SaleOrder = { hold: HoldOrder } | { pay: PayOrder } | { charge: ChargeOrder };
@@ -58,20 +58,21 @@ export async function writeSales(transaction: BriefTransaction, orders: readonly
   const { em } = transaction;
   const members = new Members(orders);
   const { holds, pays, charges } = members;
-  const { dates, wallets, earlier, seen, reservations, holders, locked } = await (wait ? lockInOrder : lockAtOnce)(transaction, members);
+  const { dates, wallets, earlier, seen, reservations, holders, kept, locked } = await (wait ? lockInOrder : lockAtOnce)(transaction, members);
   for (const hold of holds) hold.judgeDate(dates, wait);
   // One charge of a user at a time.
   const charged = new Map(earlier.map((charge) => [charge.userId, charge]));
   for (const charge of charges) charge.charge(wallets.rows, charged.get(charge.request.userId), policy.balanceMax, wallets.now, wait);
   const now = later(seen.now, reservations.now);
   for (const pay of pays) pay.judgeHold({ wallets: wallets.rows, dates, reservations: reservations.rows }, reservations.now, wait);
+  for (const hold of holds) hold.judgeKept(kept);
   for (const hold of holds) hold.judgeSeen({ reservations: reservations.rows, holders }, policy, now, wait);
   const ended = await endOverHolds(em, holds, reservations.rows, now, wait);
   await answerRepeated(transaction, pays);
 
   const seats = locked ?? (await transaction.together([lockSeatRows(seatsOf([...open(holds), ...open(pays)]), wait)]))[0];
   for (const pay of open(pays)) pay.pay(seats.rows, reservations.now, wait);
-  for (const hold of open(holds)) hold.hold(seats.rows, policy, seats.now, wait);
+  for (const hold of open(holds)) hold.hold(seats.rows, policy, later(seats.now, reservations.now), wait);
   write(transaction, members, later(reservations.now, wallets.now), wait);
   return { outcomes: members.outcomes.map((outcome) => outcome()), ended };
 }
@@ -93,7 +94,7 @@ const takenBy = ({ holds }: Members): string[] => [...new Set(holds.flatMap((hol
 /** Seats are left for later where holds on them are over, for those end first. */
 const areLater = ({ holds }: Members): boolean => holds.some(({ overIds }) => overIds.length > 0);
 
-/** Nobody is waited for, so no order is needed: all seats with the first message, and mostly no second one. */
+/** Nobody is waited for, so no order is needed: all seats with the first message, and mostly no second one. Seats that somebody else has are looked at without a lock. */
 async function lockAtOnce(transaction: BriefTransaction, members: Members) {
   const [dates, wallets, earlier, , own, paid, seats] = await transaction.together([
     ...firstLocks(members, false),
@@ -101,10 +102,13 @@ async function lockAtOnce(transaction: BriefTransaction, members: Members) {
     lockSeatRows(seatsOf([...members.holds, ...members.pays]), false),
   ]);
   for (const hold of members.holds) hold.see(seats, own);
-  const [others, holders] = await transaction.together([lockReservationRows(idsSeen(members), false), holdersOf(takenBy(members))]);
+  const incomplete = members.holds.filter((hold) => !hold.sawAll);
+  const [others, holders, kept] = await transaction.together([lockReservationRows(idsSeen(members), false), holdersOf(takenBy(members)), seeSeats(seatsOf(incomplete))]);
   const reservations = { rows: new Map([...paid.rows, ...others.rows]), now: later(paid.now, others.now) };
-  return { dates, wallets, earlier, seen: seats, reservations, holders, locked: areLater(members) ? null : seats };
+  return { dates, wallets, earlier, seen: seats, reservations, holders, kept, locked: areLater(members) ? null : seats };
 }
+
+const NONE: Locked<SeenSeat> = { rows: new Map(), now: null };
 
 /** Which reservations a hold needs is known only once its quota is locked, and they are locked before seats. */
 async function lockInOrder(transaction: BriefTransaction, members: Members) {
@@ -114,7 +118,7 @@ async function lockInOrder(transaction: BriefTransaction, members: Members) {
   const ids = [...new Set([...idsSeen(members), ...paidIds(members)])];
   const seats = areLater(members) ? [] : seatsOf([...holds, ...pays]);
   const [reservations, holders, locked] = await transaction.together([lockReservationRows(ids, true), holdersOf(takenBy(members)), lockSeatRows(seats, true)]);
-  return { dates, wallets, earlier, seen, reservations, holders, locked: areLater(members) ? null : locked };
+  return { dates, wallets, earlier, seen, reservations, holders, kept: NONE, locked: areLater(members) ? null : locked };
 }
 
 /** What was judged good and is new goes with the commit. */

@@ -189,6 +189,17 @@ describe('V6: a batch waits for no lock of somebody else', () => {
     });
   });
 
+  test('not for a seat that is another\'s already: who wants it is refused at once, and who holds it is put aside', async () => {
+    const { concert, buyers: [holder, other] } = await crowd(2);
+    await sale.hold(holder!, concert.scheduleId, [1]);
+    await frontrow.app.transactions.run(async (em) => {
+      await em.execute('select 1 from seat where schedule_id = ? and number = 1 for update', [concert.scheduleId]);
+      const orders = [holdOf(other!, concert, 1), holdOf(holder!, concert, 1)];
+      const { outcomes } = await frontrow.app.transactions.runBriefly((batch) => writeSales(batch, orders, frontrow.app.config, false), 1);
+      expect(outcomes).toMatchObject([{ error: { typeName: 'SeatsUnavailable', seatNumbers: [1] } }, 'aside']);
+    });
+  });
+
   test.each(['reservation_quota', 'queue_pass'])('not for a row of %s: it fails at once, and each is done again alone', async (table) => {
     const { concert, buyers: [buyer] } = await crowd(1);
     const { id: reservationId } = await sale.hold(buyer!, concert.scheduleId, [1]);
@@ -212,6 +223,28 @@ describe('V6: a batch waits for no lock of somebody else', () => {
     });
     expect(await frontrow.app.services.payments.pay(viewerOf(buyer!), buyer!.queueToken, reservationId)).toMatchObject({ amount: PRICE });
   });
+});
+
+test('V4: a hold that was judged after another was given back begins after it, though its seats were locked before', async () => {
+  const { concert, buyers: [buyer] } = await crowd(5);
+  const { id } = await sale.hold(buyer!, concert.scheduleId, [1, 2, 3, 4]);
+  const order: SaleOrder = { hold: { attemptId: uuid(), userId: buyer!.id, concertId: concert.id, scheduleId: concert.scheduleId, numbers: [5], takenAt: 0 } };
+  const { outcomes } = await frontrow.app.transactions.runBriefly((batch) => {
+    const together = batch.together.bind(batch) as typeof batch.together;
+    batch.together = async (asked) => {
+      batch.together = together;
+      const answers = await together(asked);
+      await frontrow.app.services.reservations.cancel(viewerOf(buyer!), id);
+      return answers;
+    };
+    return writeSales(batch, [order], frontrow.app.config, false);
+  });
+  expect(outcomes).toMatchObject([{ answer: { held: { isNew: true } } }]);
+  const [rows] = await frontrow.app.transactions.fork().execute<{ began: number }[]>(
+    'select (select max(created_at) from reservation where user_id = ?) >= (select updated_at from reservation where id = ?) as began',
+    [buyer!.id, id],
+  );
+  expect(rows!.began).toBe(1);
 });
 
 test('V6: many whose rows somebody else keeps locked do not keep one whose own row is free again', async () => {

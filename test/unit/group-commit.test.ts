@@ -134,6 +134,27 @@ test('P1: one that would have to wait for a lock is done again alone, and keeps 
   expect(transactions.slice(3)).toEqual(['behind']);
 });
 
+test('V6: a batch that stood in the way of another is done once more together, and only then each alone', async () => {
+  const deadlock = () => Object.assign(new Error('deadlock'), { errno: 1213 });
+  const failing = (times: number) => {
+    let left = times;
+    return held((requests) => {
+      if (left-- > 0) throw deadlock();
+      return answered(requests);
+    });
+  };
+  const submitted = async ({ commits, finish }: ReturnType<typeof held>) => {
+    const both = Promise.all(['a', 'b'].map((name) => commits.submit(asked(name))));
+    await finish(both);
+    expect(await both).toEqual(['a done', 'b done']);
+  };
+  const [once, twice] = [failing(1), failing(2)];
+  await submitted(once);
+  expect(once.transactions).toEqual(['a b', 'a b']);
+  await submitted(twice);
+  expect(twice.transactions).toEqual(['a b', 'a b', '(a)', '(b)']);
+});
+
 test(`P1: at most ${ALONE_MAX} are alone at once`, async () => {
   const { commits, transactions, letGo, turn, finish } = held((requests, alone) => (alone ? answered(requests) : requests.map(() => 'aside')));
   const all = Array.from({ length: ALONE_MAX + 2 }, (_, index) => commits.submit(asked(String(index))));

@@ -22,7 +22,10 @@ export interface CapturedSeat {
   price: number;
 }
 
-/** The unique key of live seats is what makes a second live reservation impossible; everything before it only makes the refusal kinder. */
+/**
+ * The unique key of live seats is what makes a second live reservation impossible; everything before it only makes the refusal kinder. Its check of a seat that was given back locks
+ * the entries around it, so two batches may wait for each other there: in the order of the key they seldom do in a circle.
+ */
 export function insertHolds(holds: readonly ReservationRow[], seats: readonly CapturedSeat[]): Asked<void>[] {
   if (holds.length === 0) return [];
   return [
@@ -32,7 +35,7 @@ export function insertHolds(holds: readonly ReservationRow[], seats: readonly Ca
     ),
     insert(
       'reservation_seat (reservation_id, number, seat_id, live_seat_id, grade, price)',
-      seats.map((seat) => [seat.reservationId, seat.number, seat.seatId, seat.seatId, seat.grade, seat.price]),
+      seats.toSorted((a, b) => (a.seatId < b.seatId ? -1 : 1)).map((seat) => [seat.reservationId, seat.number, seat.seatId, seat.seatId, seat.grade, seat.price]),
     ),
     ...holdSeats(holds, seats),
   ];

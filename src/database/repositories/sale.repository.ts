@@ -125,7 +125,7 @@ export interface SeenSeat {
 
 type SeenRow = Raw<SeenSeat, 'heldUntil'> & { now: RawInstant };
 
-/** Seats by `seatKey`, without a lock: what is free is locked and looked at again, what is taken is refused. */
+/** Seats by `seatKey`, without a lock: what is taken is refused, what is free is locked and looked at again. */
 export function seeSeats(seats: readonly SeatsOfDate[]): Asked<Locked<SeenSeat>> {
   const wanted = ofSeats(seats);
   const sql = `select s.schedule_id as scheduleId, s.number, s.status, s.reservation_id as reservationId, s.held_until as heldUntil, sysdate(3) as now
