@@ -25,9 +25,7 @@ const STATEMENTS_MAX = 2;
 async function measure(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world());
   const rounds = run.sized({ quick: 4, full: 9 });
-  const { racers, scheduleId } = await run.part('racers', () => arrange(world));
-  const api = await world.frontrow('api');
-  const load = await Load.start(world.folder);
+  const [{ racers, scheduleId }, api, load] = await Promise.all([run.part('racers', () => arrange(world)), world.frontrow('api'), Load.start(world.folder)]);
   run.closing(() => load.close());
   const reserve = (racer: AdmittedBuyer, seat: number): string => requestOf(bodyOf(ReserveDocument, { input: { scheduleId, seatNumbers: [seat] } }), racer);
   const burst = (requests: string[]) =>

@@ -138,7 +138,7 @@ async function checkSameBytes(read: Read, sides: Sides, buyers: readonly Buyer[]
 const isJudged = (name: string, { gates: { mercurius, bare } }: Read): boolean => name === FRONTROW || (name === MERCURIUS && !!mercurius) || (name === BARE && !!bare);
 
 function timeRead(run: BenchRun, world: BenchWorld, load: Load, read: Read, servers: Sides, buyers: readonly Buyer[]): Promise<Rounds> {
-  const judged = run.sized({ quick: { ...read.quick, warmUpMs: 500 }, full: FULL });
+  const judged = run.sized({ quick: { ...read.quick, warmUpMs: 400 }, full: FULL });
   const shown = run.sized<Omit<typeof FULL, 'turnMs'>>({ quick: { rounds: 1, warmUpMs: 300 }, full: FULL });
   const pids = (server: Server): number[] => [server.pid, world.database.pid, world.redis.pid];
   const timed = [...servers].filter(([name]) => !(read.slow && run.mode === 'quick' && (name === YOGA || name === APOLLO)));

@@ -27,7 +27,7 @@ const THREE_MINUTES: Durations = { rampMs: 60_000, holdMs: 90_000, downMs: 30_00
 const stagesOf = ({ rampMs, holdMs, downMs }: Durations) => [{ ms: 1, users: FEW }, { ms: rampMs, users: MANY }, { ms: holdMs, users: MANY }, { ms: downMs, users: FEW }];
 
 export async function timeMixedFlow(run: BenchRun, world: BenchWorld, load: Load, frontrow: Seller, naive: Seller): Promise<void> {
-  const durations = run.sized<Durations>({ quick: { rampMs: 1500, holdMs: 1500, downMs: 500 }, full: run.short ? MINUTE : THREE_MINUTES });
+  const durations = run.sized<Durations>({ quick: { rampMs: 1000, holdMs: 1000, downMs: 500 }, full: run.short ? MINUTE : THREE_MINUTES });
   const ours = await run.part('Frontrow', () => visit(run, world, load, frontrow, durations));
   const theirs = await run.part(naive.name, () => visit(run, world, load, naive, durations));
   const [ourTimes, theirTimes] = [Histogram.of(ours.times), Histogram.of(theirs.times)];

@@ -82,21 +82,31 @@ async function openAll(job: OpenMapsJob): Promise<object> {
   seats = job.seats;
   for (const person of people) viewers.push({ ...person, map: new Uint8Array(seats + 1), sequence: '', connection: null, isBehind: true, isSubscribed: false, ready: () => undefined });
   let next = 0;
+  const firsts: Promise<void>[] = [];
+  // The next one need not wait until there is a change to tell.
   const openNext = async (): Promise<void> => {
-    while (next < viewers.length) await comeNew(viewers[next++]!);
+    while (next < viewers.length) {
+      const viewer = viewers[next++]!;
+      await new Promise<void>((resolve) => {
+        const first = comeNew(viewer, resolve);
+        firsts.push(first);
+        first.then(resolve, resolve);
+      });
+    }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, openNext));
+  await Promise.all(firsts);
   return {};
 }
 
-async function comeNew(viewer: Viewer): Promise<void> {
+async function comeNew(viewer: Viewer, subscribed?: () => void): Promise<void> {
   const { map, sequence } = await recentMap();
   Object.assign(viewer, { map: map.slice(), sequence });
-  await open(viewer);
+  await open(viewer, subscribed);
 }
 
 /** Resolves with its first message. */
-function open(viewer: Viewer): Promise<void> {
+function open(viewer: Viewer, subscribed?: () => void): Promise<void> {
   viewer.isBehind = true;
   viewer.isSubscribed = false;
   return new Promise((resolve) => {
@@ -107,6 +117,7 @@ function open(viewer: Viewer): Promise<void> {
         if (viewer.isSubscribed || !payload.includes('"connection_ack"')) return hear(viewer, payload);
         viewer.isSubscribed = true;
         connection.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: SUBSCRIPTION, variables: { scheduleId, after: viewer.sequence } } }));
+        subscribed?.();
       },
       onClose: (connection, reason) => {
         if (viewer.connection === connection) failed ||= reason;

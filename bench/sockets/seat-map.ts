@@ -28,8 +28,8 @@ export async function timeSeatMap(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world({ env: { SEATS_PER_USER_MAX: String(SEATS_OF_EACH) } }));
   const arena = Arena.ofFrontrow(world);
   const show = await arena.show(1, SEATS);
-  const people = await run.part('viewers', async () => arena.admit(show, await arena.people(VIEWERS + BUYERS)));
-  const [api, load] = await Promise.all([world.frontrow('api'), JobProcess.start('bench/sockets/map-child.ts', world.folder), world.frontrow('worker')]);
+  const admitting = run.part('viewers', async () => arena.admit(show, await arena.people(VIEWERS + BUYERS)));
+  const [people, api, load] = await Promise.all([admitting, world.frontrow('api'), JobProcess.start('bench/sockets/map-child.ts', world.folder), world.frontrow('worker')]);
   run.closing(() => load.close());
   const viewers = join(world.folder, 'viewers.json');
   writeFileSync(viewers, JSON.stringify(people.slice(BUYERS).map(({ accessToken, queueToken }) => ({ accessToken, queueToken }))));
@@ -51,7 +51,7 @@ export async function timeSeatMap(run: BenchRun): Promise<void> {
 }
 
 async function watchAll(run: BenchRun, load: JobProcess, pid: number, buyers: Buyers): Promise<void> {
-  const { stretches, ms, warmMs } = run.sized({ quick: { stretches: 2, ms: 2500, warmMs: 1000 }, full: { stretches: 5, ms: 5000, warmMs: 5000 } });
+  const { stretches, ms, warmMs } = run.sized({ quick: { stretches: 2, ms: 1500, warmMs: 1000 }, full: { stretches: 5, ms: 5000, warmMs: 5000 } });
   const watch = (forMs: number): Promise<WatchMapsResult> => load.ask({ kind: 'watch', ms: forMs, dropPerSecond: DROPPED_PER_SECOND, pids: [pid] } satisfies WatchMapsJob);
   await watch(warmMs);
   const [startedAt, changesBefore] = [performance.now(), buyers.changes];

@@ -20,21 +20,19 @@ type Step = (typeof STEPS)[number];
 const CONNECTIONS = { quick: [64], full: [1, 8, 64, 256] };
 const COMPARED_AT = 64;
 const BALANCE = 1_000_000_000;
-const WARM_UP_TURNS = 4;
+const WARM_UP_TURNS = { quick: 3, full: 4 };
 /** Of the concerts that are made elsewhere in this bench. */
 const FIRST_CONCERT = 10_000;
 
 export async function overHttp(run: BenchRun, world: BenchWorld): Promise<void> {
-  const api = await world.frontrow('api');
-  const worker = await world.frontrow('worker');
-  const load = await Load.start(world.folder);
+  const arranging = world.build.buyers(run.sized({ quick: 1000, full: 5000 }), { balance: BALANCE });
+  const [api, worker, load, buyers] = await Promise.all([world.frontrow('api'), world.frontrow('worker'), Load.start(world.folder), arranging]);
   run.closing(() => load.close());
-  const buyers = await world.build.buyers(run.sized({ quick: 1500, full: 5000 }), { balance: BALANCE });
   const sales = new Sales(world, api, load, buyers);
   const rows: (string | number)[][] = [];
   for (const connections of run.sized(CONNECTIONS)) {
     const title = `${connections} connections`;
-    const rounds = apart(await interleave(run, title, [{ name: title, measure: (round) => sales.hold(connections, round === WARM_UP ? WARM_UP_TURNS : 1) }], run.sized({ quick: 2, full: 5 })));
+    const rounds = apart(await interleave(run, title, [{ name: title, measure: (round) => sales.hold(connections, round === WARM_UP ? run.sized(WARM_UP_TURNS) : 1) }], run.sized({ quick: 2, full: 5 })));
     rows.push(...STEPS.map((step) => [`${step}, ${title}`, ...FIGURES.map((figure) => medianOf(metricOf(rounds, step, figure)))]));
     if (connections !== COMPARED_AT) continue;
     run.compare(`reserve over HTTP, ${title}: rate to that of a ${READ}`, rounds, { of: 'reserve', to: READ, metric: 'perSecond', better: 'higher', wanted: { atLeast: 0.5 } });
