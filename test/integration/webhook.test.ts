@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { v7 as uuid } from 'uuid';
 import { WebhookDelivery } from '../../src/database/entities/webhook-delivery.entity.js';
 import { tell } from '../../src/database/repositories/outbox.repository.js';
+import { claimDelivery, nextInOrder, settleDelivery } from '../../src/database/repositories/webhook.repository.js';
 import type { EventType } from '../../src/domain/event.js';
 import { DELIVERY_ATTEMPTS_MAX } from '../../src/domain/webhook.js';
 import { createLogger } from '../../src/logging.js';
@@ -68,6 +69,22 @@ test('P3: an event arrives as JSON, signed over its time and body, with the id i
   expect(await stateOf(delivery!.id)).toMatchObject({ state: 'DELIVERED', attempts: 1, lastStatus: 200, lastError: null });
   expect(await deliver(delivery!)).toEqual({ remainingMs: 0 });
   expect(receiver.received).toHaveLength(1);
+});
+
+test('P3: one that is looked at while the earlier one is just being settled waits for that, and is due then', async () => {
+  const [earlier, later] = await happen(['RESERVATION_HELD', 'RESERVATION_EXPIRED']);
+  const { claimed } = await frontrow.app.transactions.run(async (inner) => {
+    await settleDelivery(inner, earlier!, { state: 'DELIVERED', delayMs: 0, status: 200, error: null });
+    expect(await nextInOrder(inner, earlier!)).toMatchObject({ deliveryId: later!.id });
+    let settled = false;
+    const claimed = frontrow.app.transactions.run((other) => claimDelivery(other, later!.id, 1000)).finally(() => (settled = true));
+    await eventually(async () => {
+      const waiting = await em().execute("select 1 from information_schema.processlist where db = database() and info like '%webhook_delivery%for update%' and id <> connection_id()");
+      return settled || waiting.length > 0;
+    }, 'the look at the later one');
+    return { claimed };
+  });
+  expect(await claimed).toMatchObject({ delivery: { id: later!.id, attempts: 1 } });
 });
 
 test('P3: a webhook whose secret is changed is signed for with both until the old one is over; a secret is told to whoever changes it, once', async () => {

@@ -94,14 +94,14 @@ export async function settleDelivery(em: EntityManager, { id, attempts }: Webhoo
   );
 }
 
-/** The delivery that waited for this one, due from now on. */
+/** The delivery that waited for this one, due from now on. Its row is locked also where nothing of it changes: whoever looks at it meanwhile would still see this one pending, and put it off. */
 export async function nextInOrder(em: EntityManager, { webhookId, orderKey }: WebhookDelivery): Promise<DueDelivery | null> {
   const [row] = await em.execute<{ deliveryId: string }[]>(
     "select id as deliveryId from webhook_delivery where webhook_id = ? and order_key = ? and state = 'PENDING' order by sequence limit 1",
     [webhookId, orderKey],
   );
   if (!row) return null;
-  await em.execute("update webhook_delivery set next_at = sysdate(3) where id = ? and state = 'PENDING' and attempts = 0 and next_at > sysdate(3)", [row.deliveryId]);
+  await em.execute("update webhook_delivery set next_at = least(next_at, sysdate(3)) where id = ? and state = 'PENDING' and attempts = 0", [row.deliveryId]);
   return { deliveryId: row.deliveryId, webhookId };
 }
 
