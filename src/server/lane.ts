@@ -17,6 +17,7 @@ import { admitSender, contextOf, senderOf, type Sender } from './request-context
 import { RequestReader } from './request-reader.js';
 import { inScope, newScope } from './request-scope.js';
 import type { SharedAnswer } from './shared-answers.js';
+import { Turns } from './turns.js';
 
 /** One request in the lane. */
 interface Passing {
@@ -46,6 +47,7 @@ export class Lane {
   readonly #bodies = new WeakMap<IncomingMessage, Buffer>();
   readonly #counters = new WeakMap<KnownOperation, (code: string, seconds: number) => void>();
   readonly #logs: boolean;
+  readonly #turns = new Turns();
 
   constructor(
     private readonly app: App,
@@ -81,11 +83,23 @@ export class Lane {
   #takes(request: IncomingMessage, response: ServerResponse, type: string, body: Buffer): boolean {
     try {
       const known = this.#reader.read(body);
-      if (known) this.#answer({ request, response, known, sender: senderOf(this.app, request, requestIdOf(request)), type, started: performance.now() });
-      return known !== null;
+      if (!known) return false;
+      const started = performance.now();
+      const begin = (): void => this.#begin({ request, response, known, sender: senderOf(this.app, request, requestIdOf(request)), type, started });
+      // What may be answered at once waits for nobody.
+      if (known.shared) begin();
+      else this.#turns.take(begin);
     } catch (error) {
       this.#fail(request, response, error);
-      return true;
+    }
+    return true;
+  }
+
+  #begin(passing: Passing): void {
+    try {
+      this.#answer(passing);
+    } catch (error) {
+      this.#fail(passing.request, passing.response, error);
     }
   }
 
