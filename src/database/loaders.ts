@@ -18,6 +18,8 @@ export type CapturedSeat = Pick<ReservationSeat, 'number' | 'seatId' | 'grade' |
 
 /** Reads what anybody may read, from memory where that is up to date. */
 export interface CatalogueReads extends ReadSource {
+  /** Undefined where it would have to be read, now or soon. */
+  known<T>(kind: string, id: string, reads?: ReadSet): T | undefined;
   each<T>(kind: string, ids: readonly string[], load: (ids: readonly string[]) => Promise<(T | Error)[]>, reads?: ReadSet): Promise<(T | Error)[]>;
 }
 
@@ -31,86 +33,157 @@ export interface SeatReads {
 
 /** At most one SQL statement per kind for everything an operation asks of it. Made anew for each operation. */
 export interface Loaders {
-  venue: DataLoader<string, Venue>;
-  concert: DataLoader<string, Concert>;
-  schedule: DataLoader<string, Schedule>;
+  readonly venue: DataLoader<string, Venue>;
+  readonly concert: DataLoader<string, Concert>;
+  readonly schedule: DataLoader<string, Schedule>;
   /** By date: seats that can be reserved now. */
-  availableSeats: DataLoader<string, number>;
+  readonly availableSeats: DataLoader<string, number>;
   /** By concert: true when it has dates and no seat of any can be reserved now. */
-  soldOut: DataLoader<string, boolean>;
+  readonly soldOut: DataLoader<string, boolean>;
   /** By concert, earliest first. */
-  datesOfConcert: DataLoader<string, Schedule[]>;
+  readonly datesOfConcert: DataLoader<string, Schedule[]>;
   /** By concert, highest first. */
-  pricesOfConcert: DataLoader<string, ConcertPrice[]>;
+  readonly pricesOfConcert: DataLoader<string, ConcertPrice[]>;
   /** By user. */
-  balance: DataLoader<string, number>;
-  reservation: DataLoader<string, Reservation>;
-  reservedSeats: DataLoader<string, CapturedSeat[]>;
-  paymentOfReservation: DataLoader<string, Payment | null>;
+  readonly balance: DataLoader<string, number>;
+  readonly reservation: DataLoader<string, Reservation>;
+  readonly reservedSeats: DataLoader<string, CapturedSeat[]>;
+  readonly paymentOfReservation: DataLoader<string, Payment | null>;
+  /** At once where it is in memory. */
+  date(id: string): Schedule | Promise<Schedule>;
+  /** It was changed: a later field of the same operation reads it anew. */
+  forgetReservation(id: string): void;
 }
 
-export function createLoaders(fork: () => EntityManager, catalogueReads: CatalogueReads, seats: SeatReads, reads?: ReadSet): Loaders {
-  const catalogue = <T>(kind: string, load: (ids: readonly string[]) => Promise<(T | Error)[]>) => new DataLoader<string, T>((ids) => catalogueReads.each(kind, ids, load, reads));
-  const byId = <T extends { id: string }>(noun: string, find: (ids: string[]) => Promise<T[]>) => async (ids: readonly string[]): Promise<(T | Error)[]> => {
-    const found = new Map((await find([...ids])).map((row) => [row.id, row]));
-    return ids.map((id) => found.get(id) ?? notFound(noun));
-  };
-  const schedule = catalogue('date', byId('date', (ids) => fork().find(Schedule, { id: { $in: ids } })));
-  const readDates = async (ids: readonly string[]) => {
-    const dates = byConcert(await datesOfConcerts(fork(), [...ids]));
-    return ids.map((id) => dates.get(id) ?? []);
-  };
-  const datesOfConcert = new DataLoader<string, Schedule[]>(async (ids) => {
-    const found = await catalogueReads.each('dates', ids, readDates, reads);
-    for (const dates of found) if (!(dates instanceof Error)) for (const date of dates) schedule.prime(date.id, date);
-    return found;
-  });
-  const availableSeats = new DataLoader<string, number>(async (ids) => {
-    const [free, dates] = await Promise.all([seats.available(ids, reads), schedule.loadMany(ids)]);
-    return dates.map((date, index) => {
-      // A date that has begun or was cancelled has no seats left: nothing is sold any more.
-      if (date instanceof Error || date.cancelledAt !== null) return 0;
-      const begins = seats.localTime(date.startsAt);
-      if (begins <= performance.now()) return 0;
-      reads?.depend(catalogueReads, begins);
-      return free[index]!;
-    });
-  });
-  return {
-    venue: catalogue('venue', byId('venue', (ids) => fork().find(Venue, { id: { $in: ids } }))),
-    concert: catalogue('concert', byId('concert', (ids) => fork().find(Concert, { id: { $in: ids } }))),
-    schedule,
-    reservation: new DataLoader(byId('reservation', (ids) => reservationsByIds(fork(), ids))),
-    availableSeats,
-    soldOut: new DataLoader((ids) =>
+type Load<T> = (ids: readonly string[]) => Promise<(T | Error)[]>;
+
+/** Most operations need one of them, or none: each is made when it is asked for. */
+class OperationLoaders implements Loaders {
+  #venue: Loaders['venue'] | undefined;
+  #concert: Loaders['concert'] | undefined;
+  #schedule: Loaders['schedule'] | undefined;
+  #availableSeats: Loaders['availableSeats'] | undefined;
+  #soldOut: Loaders['soldOut'] | undefined;
+  #datesOfConcert: Loaders['datesOfConcert'] | undefined;
+  #pricesOfConcert: Loaders['pricesOfConcert'] | undefined;
+  #balance: Loaders['balance'] | undefined;
+  #reservation: Loaders['reservation'] | undefined;
+  #reservedSeats: Loaders['reservedSeats'] | undefined;
+  #paymentOfReservation: Loaders['paymentOfReservation'] | undefined;
+
+  constructor(
+    private readonly fork: () => EntityManager,
+    private readonly catalogue: CatalogueReads,
+    private readonly seats: SeatReads,
+    private readonly reads: ReadSet | undefined,
+  ) {}
+
+  get venue(): Loaders['venue'] {
+    return (this.#venue ??= this.#ofCatalogue('venue', byId('venue', (ids) => this.fork().find(Venue, { id: { $in: ids } }))));
+  }
+
+  get concert(): Loaders['concert'] {
+    return (this.#concert ??= this.#ofCatalogue('concert', byId('concert', (ids) => this.fork().find(Concert, { id: { $in: ids } }))));
+  }
+
+  get schedule(): Loaders['schedule'] {
+    return (this.#schedule ??= this.#ofCatalogue('date', byId('date', (ids) => this.fork().find(Schedule, { id: { $in: ids } }))));
+  }
+
+  get availableSeats(): Loaders['availableSeats'] {
+    return (this.#availableSeats ??= new DataLoader(async (ids) => {
+      const [free, dates] = await Promise.all([this.seats.available(ids, this.reads), this.schedule.loadMany(ids)]);
+      return dates.map((date, index) => {
+        // A date that has begun or was cancelled has no seats left: nothing is sold any more.
+        if (date instanceof Error || date.cancelledAt !== null) return 0;
+        const begins = this.seats.localTime(date.startsAt);
+        if (begins <= performance.now()) return 0;
+        this.reads?.depend(this.catalogue, begins);
+        return free[index]!;
+      });
+    }));
+  }
+
+  get soldOut(): Loaders['soldOut'] {
+    return (this.#soldOut ??= new DataLoader((ids) =>
       Promise.all(
         ids.map(async (id) => {
-          const dates = await datesOfConcert.load(id);
-          const left = await Promise.all(dates.map((date) => availableSeats.load(date.id)));
+          const dates = await this.datesOfConcert.load(id);
+          const left = await Promise.all(dates.map((date) => this.availableSeats.load(date.id)));
           return dates.length > 0 && left.every((free) => free === 0);
         }),
       ),
-    ),
-    datesOfConcert,
-    pricesOfConcert: catalogue('prices', async (ids) => {
-      const found = await fork().find(ConcertPrice, { concertId: { $in: [...ids] } }, { orderBy: { amount: 'desc', grade: 'asc' } });
+    ));
+  }
+
+  get datesOfConcert(): Loaders['datesOfConcert'] {
+    return (this.#datesOfConcert ??= new DataLoader(async (ids) => {
+      const found = await this.catalogue.each('dates', ids, (some) => this.#readDates(some), this.reads);
+      for (const dates of found) if (!(dates instanceof Error)) for (const date of dates) this.schedule.prime(date.id, date);
+      return found;
+    }));
+  }
+
+  get pricesOfConcert(): Loaders['pricesOfConcert'] {
+    return (this.#pricesOfConcert ??= this.#ofCatalogue('prices', async (ids) => {
+      const found = await this.fork().find(ConcertPrice, { concertId: { $in: [...ids] } }, { orderBy: { amount: 'desc', grade: 'asc' } });
       const prices = byConcert(found);
       return ids.map((id) => prices.get(id) ?? []);
-    }),
-    balance: new DataLoader<string, number>(async (ids) => {
-      const wallets = new Map((await fork().find(Wallet, { userId: { $in: [...ids] } })).map((wallet) => [wallet.userId, wallet.balance]));
+    }));
+  }
+
+  get balance(): Loaders['balance'] {
+    return (this.#balance ??= new DataLoader<string, number>(async (ids) => {
+      const wallets = new Map((await this.fork().find(Wallet, { userId: { $in: [...ids] } })).map((wallet) => [wallet.userId, wallet.balance]));
       return ids.map((id) => wallets.get(id) ?? notFound('user'));
-    }),
-    reservedSeats: new DataLoader(async (ids) => {
-      const seats = await fork().find(ReservationSeat, { reservationId: { $in: [...ids] } }, { orderBy: { number: 'asc' } });
+    }));
+  }
+
+  get reservation(): Loaders['reservation'] {
+    return (this.#reservation ??= new DataLoader(byId('reservation', (ids) => reservationsByIds(this.fork(), ids))));
+  }
+
+  get reservedSeats(): Loaders['reservedSeats'] {
+    return (this.#reservedSeats ??= new DataLoader(async (ids) => {
+      const seats = await this.fork().find(ReservationSeat, { reservationId: { $in: [...ids] } }, { orderBy: { number: 'asc' } });
       return ids.map((id) => seats.filter((seat) => seat.reservationId === id));
-    }),
-    paymentOfReservation: new DataLoader(async (ids) => {
-      const payments = new Map((await fork().find(Payment, { reservationId: { $in: [...ids] } })).map((payment) => [payment.reservationId, payment]));
+    }));
+  }
+
+  get paymentOfReservation(): Loaders['paymentOfReservation'] {
+    return (this.#paymentOfReservation ??= new DataLoader(async (ids) => {
+      const payments = new Map((await this.fork().find(Payment, { reservationId: { $in: [...ids] } })).map((payment) => [payment.reservationId, payment]));
       return ids.map((id) => payments.get(id) ?? null);
-    }),
-  };
+    }));
+  }
+
+  date(id: string): Schedule | Promise<Schedule> {
+    return this.catalogue.known<Schedule>('date', id, this.reads) ?? this.schedule.load(id);
+  }
+
+  forgetReservation(id: string): void {
+    this.#reservation?.clear(id);
+    this.#reservedSeats?.clear(id);
+    this.#paymentOfReservation?.clear(id);
+  }
+
+  async #readDates(ids: readonly string[]): Promise<Schedule[][]> {
+    const dates = byConcert(await datesOfConcerts(this.fork(), [...ids]));
+    return ids.map((id) => dates.get(id) ?? []);
+  }
+
+  #ofCatalogue<T>(kind: string, load: Load<T>): DataLoader<string, T> {
+    return new DataLoader<string, T>((ids) => this.catalogue.each(kind, ids, load, this.reads));
+  }
 }
+
+export const createLoaders = (fork: () => EntityManager, catalogue: CatalogueReads, seats: SeatReads, reads?: ReadSet): Loaders => new OperationLoaders(fork, catalogue, seats, reads);
+
+const byId = <T extends { id: string }>(noun: string, find: (ids: string[]) => Promise<T[]>): Load<T> =>
+  async (ids) => {
+    const found = new Map((await find([...ids])).map((row) => [row.id, row]));
+    return ids.map((id) => found.get(id) ?? notFound(noun));
+  };
 
 function byConcert<T extends { concertId: string }>(rows: readonly T[]): Map<string, T[]> {
   const groups = new Map<string, T[]>();

@@ -34,6 +34,13 @@ export const Direct = (...names: string[]): MethodDecorator =>
     (Extensions({ direct }) as MethodDecorator)(prototype, name, descriptor);
   }) as MethodDecorator;
 
+/** The same for a field of an object: the method is called with the object and the context. */
+export const DirectField: MethodDecorator = (prototype: object, name: string | symbol, descriptor: PropertyDescriptor) => {
+  const method = descriptor.value as (...args: unknown[]) => unknown;
+  const direct: Field['resolve'] = (source, _args, context) => method(source, context);
+  (Extensions({ direct }) as MethodDecorator)(prototype, name, descriptor);
+};
+
 type Field = GraphQLField<unknown, Context>;
 type Guard = (args: Record<string, unknown>, context: Context, source: unknown) => Promise<void> | void;
 

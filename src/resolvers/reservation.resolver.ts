@@ -4,8 +4,8 @@ import type { Reservation as ReservationEntity } from '../database/entities/rese
 import { Payment } from '../schema/payment.type.js';
 import { CancelResult, Reservation, ReservedSeat, ReserveInput, ReserveResult } from '../schema/reservation.type.js';
 import { Schedule } from '../schema/schedule.type.js';
-import { BehindQueue, Direct, SignedIn, viewerOf } from './access.js';
-import { forget, know } from './known.js';
+import { BehindQueue, Direct, DirectField, SignedIn, viewerOf } from './access.js';
+import type { KnownReservation } from './known.js';
 import { orRefusal } from './result.js';
 
 @Resolver(() => Reservation)
@@ -25,15 +25,15 @@ export class ReservationResolver {
   })
   async reserve(@Arg('input', () => ReserveInput, { description: 'What to hold.' }) input: ReserveInput, @Ctx() context: Context) {
     const reserved = await orRefusal(context.services.reservations.reserve(viewerOf(context), input));
-    if ('captured' in reserved && reserved.captured) know(context.loaders, { reservation: reserved, seats: reserved.captured, payment: null });
-    return reserved;
+    // Of one that was there before neither its seats nor its payment are known.
+    return 'captured' in reserved && reserved.captured ? { ...reserved, payment: null } : reserved;
   }
 
   @SignedIn()
   @Mutation(() => CancelResult, { description: 'Gives a hold back before it runs out. Cancelling a cancelled one returns it.' })
   async cancelReservation(@Arg('id', () => ID, { description: 'UUID of the reservation.' }) id: string, @Ctx() context: Context) {
     const cancelled = await orRefusal(context.services.reservations.cancel(viewerOf(context), id));
-    if ('id' in cancelled) forget(context.loaders, cancelled.id);
+    if ('id' in cancelled) context.loaders.forgetReservation(cancelled.id);
     return cancelled;
   }
 
@@ -46,18 +46,21 @@ export class ReservationResolver {
     return reservation;
   }
 
+  @DirectField
   @FieldResolver(() => Schedule, { description: 'The date of its seats.' })
   schedule(@Root() reservation: ReservationEntity, @Ctx() context: Context) {
-    return context.loaders.schedule.load(reservation.scheduleId);
+    return context.loaders.date(reservation.scheduleId);
   }
 
+  @DirectField
   @FieldResolver(() => [ReservedSeat], { description: 'The seats as they were reserved, by number.' })
-  seats(@Root() reservation: ReservationEntity, @Ctx() context: Context) {
-    return context.loaders.reservedSeats.load(reservation.id);
+  seats(@Root() reservation: KnownReservation, @Ctx() context: Context) {
+    return reservation.captured ?? context.loaders.reservedSeats.load(reservation.id);
   }
 
+  @DirectField
   @FieldResolver(() => Payment, { nullable: true, description: 'Its payment; null until it is paid.' })
-  payment(@Root() reservation: ReservationEntity, @Ctx() context: Context) {
-    return context.loaders.paymentOfReservation.load(reservation.id);
+  payment(@Root() reservation: KnownReservation, @Ctx() context: Context) {
+    return reservation.payment !== undefined ? reservation.payment : context.loaders.paymentOfReservation.load(reservation.id);
   }
 }

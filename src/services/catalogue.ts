@@ -65,6 +65,14 @@ export class Catalogue implements ReadSource, CatalogueReads {
     return value as T;
   }
 
+  known<T>(kind: string, id: string, reads?: ReadSet): T | undefined {
+    const now = performance.now();
+    const item = this.#usable(`${kind}:${id}`, now);
+    if (!item || item.dueAt <= now) return undefined;
+    reads?.depend(this, this.#validUntil(item, now));
+    return item.value as T;
+  }
+
   /** One reading for all that are not known; an Error stands for one that there is not, and is not remembered. */
   each<T>(kind: string, ids: readonly string[], load: (ids: readonly string[]) => Promise<(T | Error)[]>, reads?: ReadSet): Promise<(T | Error)[]> {
     const now = performance.now();
