@@ -1,5 +1,6 @@
 import { Arg, Ctx, ID, Int, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.js';
+import type { SeatFilter } from '../domain/seat-snapshot.js';
 import type { SeatStatus } from '../domain/states.js';
 import { SeatStatusEnum } from '../schema/enums.js';
 import { SeatMap, SeatChanges } from '../schema/seat-map.type.js';
@@ -8,6 +9,7 @@ import type { SeatsEvent } from '../services/seat-rooms.js';
 import { BehindQueue, SignedIn, viewerOf } from './access.js';
 import { EventAsIs } from './event-as-is.js';
 import { inParts } from './in-parts.js';
+import { RowList } from './row-list.js';
 
 interface WatchArgs {
   scheduleId: string;
@@ -17,10 +19,16 @@ interface WatchArgs {
 
 const OF_DATE = { scheduleId: (args: { scheduleId: string }) => args.scheduleId, countsAttempt: false };
 
+type SeatsArgs = { scheduleId: string } & Partial<SeatFilter>;
+
+const seatsOf = ({ scheduleId, status, section, first, afterNumber }: SeatsArgs, { services, reads }: Context) =>
+  services.seats.ofSchedule(scheduleId, { status: status ?? null, section: section ?? null, first: first ?? null, afterNumber: afterNumber ?? null }, reads);
+
 @Resolver(() => Seat)
 export class SeatResolver {
   @SignedIn()
   @BehindQueue(OF_DATE)
+  @RowList((args, context) => seatsOf(args as unknown as SeatsArgs, context))
   @Query(() => [Seat], { description: "Seats of a date, by number. Needs an ACTIVE pass for the date's concert." })
   async seats(
     @Arg('scheduleId', () => ID, { description: 'UUID of the date.' }) scheduleId: string,
@@ -30,8 +38,7 @@ export class SeatResolver {
     @Arg('afterNumber', () => Int, { nullable: true, description: 'Only seats with a higher number; 0 or more.' }) afterNumber: number | null,
     @Ctx() context: Context,
   ) {
-    const filter = { status: status ?? null, section: section ?? null, first: first ?? null, afterNumber: afterNumber ?? null };
-    return inParts(await context.services.seats.ofSchedule(scheduleId, filter, context.reads));
+    return inParts(await seatsOf({ scheduleId, status, section, first, afterNumber }, context));
   }
 
   @SignedIn()

@@ -2,6 +2,7 @@ import type { GraphQLError } from 'graphql';
 import type { Context } from '../context.js';
 import { passGuards } from '../resolvers/access.js';
 import type { KnownOperation, Variables } from './known-operation.js';
+import type { WrittenRows } from './row-answers.js';
 import type { SharedAnswer, SharedAnswers } from './shared-answers.js';
 import { guardArguments } from './shared-fields.js';
 
@@ -27,6 +28,12 @@ export class KnownRequest {
     } catch {
       // An argument is not good, which only the operation itself tells in the right words.
     }
+  }
+
+  /** The answer written row by row, where it is such a list; null where the operation is to be run. */
+  async writeRows(context: Context): Promise<{ body: Buffer; written: WrittenRows } | null> {
+    const rows = this.operation.sharedRoot?.rows;
+    return rows && this.shared ? rows.write(this.#guarded[0]!.args, context, this.shared.written) : null;
   }
 
   /** The guards that its fields have, without the fields. Throws, or rejects, as they would; answers at once where it can. */

@@ -140,11 +140,14 @@ export class Lane {
     }
   }
 
-  async #sharedResult({ operation, variables }: KnownRequest, shared: SharedAnswer, context: Context): Promise<ExecutionResult | Buffer> {
+  async #sharedResult(known: KnownRequest, shared: SharedAnswer, context: Context): Promise<ExecutionResult | Buffer> {
+    const { operation, variables } = known;
     let own: ExecutionResult | undefined;
     const body = await shared.shared(async () => {
       const reads = operation.sharedRoot!.isStatic ? null : (context.reads = new ReadSet());
       this.app.metrics.sharedAnswerMade(operation.label.field);
+      const rows = await known.writeRows(context);
+      if (rows) return { ...rows, reads };
       own = await operation.run(variables, context);
       return own.errors ? null : { body: Buffer.from(JSON.stringify({ data: own.data })), reads };
     });

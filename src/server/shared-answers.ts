@@ -1,5 +1,6 @@
 import type { ReadSet } from '../domain/read-set.js';
 import type { KnownOperation } from './known-operation.js';
+import type { WrittenRows } from './row-answers.js';
 
 /** Answers that are kept take at most so much, with the variables they answer; the longest kept go first. One that is larger than its part is given once and not kept. */
 export const SHARED_ANSWERS_MAX_BYTES = 64 * 1024 * 1024;
@@ -9,15 +10,20 @@ export const SHARED_ANSWERS_MAX = 10_000;
 /** Written as JSON. Longer ones are nothing that many send alike. */
 export const SHARED_VARIABLES_MAX_LENGTH = 1024;
 const BYTES_PER_CHARACTER = 2;
+/** What a row costs beside its text: the object of the text and its places in two lists. */
+const BYTES_PER_ROW = 32;
 
 /** The bytes of an answer, and what they were read from; null where nothing can change them. */
 export interface SharedBytes {
   body: Buffer;
   reads: ReadSet | null;
+  /** Of an answer that is a list of rows: what the next one is made from. */
+  written?: WrittenRows;
 }
 
 export class SharedAnswer {
   #bytes: SharedBytes | null = null;
+  #written: WrittenRows | null = null;
   #making: Promise<SharedBytes | null> | null = null;
 
   constructor(
@@ -25,6 +31,11 @@ export class SharedAnswer {
     readonly key: string,
     private readonly answers: SharedAnswers,
   ) {}
+
+  /** Rows of the last answer, which may be out of date. */
+  get written(): WrittenRows | null {
+    return this.#written;
+  }
 
   /** Undefined when there is none, or something that it was read from has changed. */
   current(): Buffer | undefined {
@@ -49,7 +60,7 @@ export class SharedAnswer {
   }
 
   drop(): void {
-    this.#bytes = null;
+    this.#bytes = this.#written = null;
   }
 
   #begin(make: () => Promise<SharedBytes | null>): Promise<SharedBytes | null> {
@@ -60,7 +71,10 @@ export class SharedAnswer {
   async #keptOf(make: () => Promise<SharedBytes | null>): Promise<SharedBytes | null> {
     try {
       const bytes = await make();
-      this.#bytes = isCurrent(bytes) && this.answers.keep(this, bytes.body) ? bytes : null;
+      // Rows are of use also when they have changed meanwhile.
+      const isKept = bytes !== null && (bytes.written !== undefined || isCurrent(bytes)) && this.answers.keep(this, bytes);
+      this.#bytes = isKept && isCurrent(bytes) ? bytes : null;
+      this.#written = (isKept && bytes.written) || null;
       return bytes;
     } finally {
       this.#making = null;
@@ -84,9 +98,9 @@ export class SharedAnswers {
   }
 
   /** False for one that is too large. */
-  keep(answer: SharedAnswer, body: Buffer): boolean {
+  keep(answer: SharedAnswer, { body, written }: SharedBytes): boolean {
     this.#forget(answer);
-    const bytes = body.length + BYTES_PER_CHARACTER * answer.key.length;
+    const bytes = body.length + BYTES_PER_CHARACTER * answer.key.length + (written ? body.length + BYTES_PER_ROW * written.rows.length : 0);
     if (answer.key.length > SHARED_VARIABLES_MAX_LENGTH || bytes > SHARED_ANSWERS_MAX_BYTES * SHARE_OF_ONE) return false;
     const ofOperation = this.#answers.get(answer.operation) ?? new Map<string, SharedAnswer>();
     this.#answers.set(answer.operation, ofOperation.set(answer.key, answer));

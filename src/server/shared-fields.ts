@@ -1,6 +1,7 @@
 import { getArgumentValues, isObjectType, Kind, TypeInfo, visit, visitWithTypeInfo, type FieldNode, type GraphQLField, type GraphQLSchema, type OperationDefinitionNode, type DocumentNode } from 'graphql';
 import { isGuarded } from '../resolvers/access.js';
 import type { Variables } from './known-operation.js';
+import { RowWriter } from './row-answers.js';
 
 /** Root fields that answer alike to everybody whom their guards let through, and note all they read (context.reads). */
 const SHARED_FIELDS: ReadonlySet<string> = new Set(['concerts', 'concert', 'schedules', 'seats', 'seatMap']);
@@ -13,6 +14,8 @@ type Field = GraphQLField<unknown, unknown>;
 export interface SharedRoot {
   fields: readonly { field: Field; node: FieldNode }[];
   isStatic: boolean;
+  /** Where its answer is nothing but a list of rows. */
+  rows: RowWriter | null;
 }
 
 export function sharedRootOf(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): SharedRoot | null {
@@ -29,7 +32,9 @@ export function sharedRootOf(schema: GraphQLSchema, document: DocumentNode, oper
   }
   const isStatic = [...names].every((name) => STATIC_FIELDS.has(name));
   const isShared = [...names].every((name) => SHARED_FIELDS.has(name) || STATIC_FIELDS.has(name));
-  return isShared && !hasGuardsInside(schema, document) ? { fields, isStatic } : null;
+  if (!isShared || hasGuardsInside(schema, document)) return null;
+  const only = operation.selectionSet.selections.length === 1 ? fields[0] : undefined;
+  return { fields, isStatic, rows: only ? RowWriter.of(only.field, only.node) : null };
 }
 
 /** What the guards of the root fields are asked about. */
