@@ -10,7 +10,17 @@ export interface Bench {
   name: string;
   /** One line. */
   asks: string;
+  /** Benches of the same stage that follow each other use the same stores and servers: whoever comes later finds them warm. */
+  stage?: string;
   run(run: BenchRun): Promise<void>;
+}
+
+/** Starts things, and ends them when their time is over. */
+export interface Keeper {
+  /** Private stores, and servers on request. */
+  world(options?: WorldOptions): Promise<BenchWorld>;
+  /** Called at the end, the last one first. */
+  closing(close: () => Promise<unknown> | void): void;
 }
 
 /** A line of figures of the report; numbers are rounded for people when it is shown. */
@@ -58,7 +68,8 @@ export interface Gate extends Wanted {
   noisy?: boolean;
 }
 
-export interface BenchRun {
+/** What it keeps is ended when the bench is over. */
+export interface BenchRun extends Keeper {
   readonly mode: Mode;
   /** Of a full run: what takes minutes by its nature takes one. */
   readonly short: boolean;
@@ -76,10 +87,8 @@ export interface BenchRun {
   compare(name: string, rounds: Rounds, comparison: Comparison & { wanted: Wanted }): void;
   /** Something that is right or wrong and no figure: no errors, no seat sold twice. */
   expect(ok: boolean, what: string): void;
-  /** Private stores, and servers on request; ended when the bench is over. */
-  world(options?: WorldOptions): Promise<BenchWorld>;
-  /** Called at the end, the last one first. */
-  closing(close: () => Promise<unknown> | void): void;
+  /** Made by the first bench of a stage and ended after the last. */
+  onStage<T>(make: (stage: Keeper) => Promise<T>): Promise<T>;
   /** A step by its name, with its time in the report. */
   part<T>(name: string, work: () => Promise<T>): Promise<T>;
 }

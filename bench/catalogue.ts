@@ -18,8 +18,8 @@ export const catalogue: readonly Bench[] = [
   hotSeat,
   sockets,
   flows,
+  wholeFlow,
   data,
   strategies,
-  wholeFlow,
   growth,
 ];

@@ -28,12 +28,14 @@ const APOLLO = 'Apollo';
 interface Read {
   name: string;
   body: string;
+  /** In every answer. */
+  succeeds: string;
+  /** Answers of all buyers have the same length. */
+  alike: boolean;
   queueToken?: (buyer: Buyer) => string;
   connections: number;
-  /** Of the sides that a gate is about; the others are shown after one round. A turn takes many times the 10 ms that the kernel counts in. */
-  quick: { rounds: number; turnMs: number };
-  /** Takes seconds for each answer of the slowest: only in a full run. */
-  slow?: true;
+  /** Of the sides that a gate is about; the others are shown for one read alone, after one round. A turn takes many times the 10 ms that the kernel counts in. */
+  quick: { rounds: number; turnMs: number; byAll?: true };
   /** Wanted: by Mercurius, and by node:http. */
   gates: { mercurius?: Wanted; bare?: Wanted };
 }
@@ -55,10 +57,11 @@ async function measure(run: BenchRun): Promise<void> {
   run.closing(() => load.close());
   const sides = await run.part('the other sides', () => startSides(world, frontrow, reads, buyers));
   tellWhatTheyDo(run, buyers.length);
+  if (run.mode === 'quick') run.note('Of a side that nothing is to be shown beside a quick run times 50 seats alone, a full one all reads.');
   const all: [Read, Rounds][] = [];
   for (const read of reads) {
-    await checkSameBytes(read, sides, buyers);
-    const rounds = await run.part(read.name, () => timeRead(run, world, load, read, sides, buyers));
+    const bytes = await checkSameBytes(read, sides, buyers);
+    const rounds = await run.part(read.name, () => timeRead(run, world, load, read, sides, buyers, bytes));
     gatesOf(run, read, rounds);
     all.push([read, rounds]);
   }
@@ -83,11 +86,11 @@ async function arrange(run: BenchRun, world: BenchWorld): Promise<{ buyers: Buye
   return {
     buyers: users.map((_, index) => ({ small: ofSmall[index]!, large: ofLarge[index]! })),
     reads: [
-      { name: 'trivial', body: bodyOf('query Currency { currency }'), connections: MANY_CONNECTIONS, quick: { rounds: 2, turnMs: 300 }, gates: { mercurius: { atLeast: 0.9, aim: 1 } } },
-      { name: 'concerts', body: bodyOf(ConcertsDocument, { first: 20 }), connections: MANY_CONNECTIONS, quick: { rounds: 2, turnMs: 300 }, gates: { mercurius: { atLeast: 1.5 }, bare: { atLeast: 0.45, aim: 0.6 } } },
-      { name: '50 seats', body: bodyOf(SeatsDocument, { scheduleId: small.scheduleId }), queueToken: (buyer) => buyer.small.queueToken, connections: MANY_CONNECTIONS, quick: { rounds: 2, turnMs: 300 }, gates: { mercurius: { atLeast: 1.5 }, bare: { atLeast: 0.45, aim: 0.6 } } },
-      { name: '10,000 seats', body: bodyOf(SeatsDocument, { scheduleId: large.scheduleId }), queueToken: (buyer) => buyer.large.queueToken, connections: FEW_CONNECTIONS, quick: { rounds: 3, turnMs: 450 }, slow: true, gates: { bare: { atLeast: 0.6 } } },
-      { name: 'me', body: bodyOf('query Me { me { id email name balance } }'), connections: MANY_CONNECTIONS, quick: { rounds: 2, turnMs: 300 }, gates: { mercurius: { atLeast: 0.9, aim: 1 } } },
+      { name: 'trivial', body: bodyOf('query Currency { currency }'), succeeds: '"currency"', alike: true, connections: MANY_CONNECTIONS, quick: { rounds: 2, turnMs: 300 }, gates: { mercurius: { atLeast: 0.9, aim: 1 } } },
+      { name: 'concerts', body: bodyOf(ConcertsDocument, { first: 20 }), succeeds: '"title"', alike: true, connections: MANY_CONNECTIONS, quick: { rounds: 2, turnMs: 300 }, gates: { mercurius: { atLeast: 1.5 }, bare: { atLeast: 0.45, aim: 0.6 } } },
+      { name: '50 seats', body: bodyOf(SeatsDocument, { scheduleId: small.scheduleId }), succeeds: '"number"', alike: true, queueToken: (buyer) => buyer.small.queueToken, connections: MANY_CONNECTIONS, quick: { rounds: 2, turnMs: 300, byAll: true }, gates: { mercurius: { atLeast: 1.5 }, bare: { atLeast: 0.45, aim: 0.6 } } },
+      { name: '10,000 seats', body: bodyOf(SeatsDocument, { scheduleId: large.scheduleId }), succeeds: '"number"', alike: true, queueToken: (buyer) => buyer.large.queueToken, connections: FEW_CONNECTIONS, quick: { rounds: 3, turnMs: 450 }, gates: { bare: { atLeast: 0.6 } } },
+      { name: 'me', body: bodyOf('query Me { me { id email name balance } }'), succeeds: '"balance"', alike: false, connections: MANY_CONNECTIONS, quick: { rounds: 2, turnMs: 300 }, gates: { mercurius: { atLeast: 0.9, aim: 1 } } },
     ],
   };
 }
@@ -103,7 +106,7 @@ async function answerOf(name: string, server: Server, read: Read, buyer: Buyer):
   try {
     const { status, body } = await connection.send(requestFor(name, read, buyer));
     if (status !== 200 || body.includes('"errors"')) throw new Error(`${name} answers ${read.name} with ${status}: ${body.toString().slice(0, 500)}`);
-    return body.toString().trimEnd();
+    return body.toString();
   } finally {
     connection.close();
   }
@@ -127,29 +130,34 @@ async function startSides(world: BenchWorld, frontrow: Server, reads: readonly R
   return new Map([[BARE, bare!], [FRONTROW, frontrow], [MERCURIUS, mercurius!], [YOGA, yoga!], [APOLLO, apollo!]]);
 }
 
-async function checkSameBytes(read: Read, sides: Sides, buyers: readonly Buyer[]): Promise<void> {
+/** Answers the length of each side's answer. */
+async function checkSameBytes(read: Read, sides: Sides, buyers: readonly Buyer[]): Promise<Map<string, number>> {
+  const lengths = new Map<string, number>();
   const wanted = await answerOf(FRONTROW, sides.get(FRONTROW)!, read, buyers[0]!);
   for (const [name, server] of sides) {
     const body = await answerOf(name, server, read, buyers[0]!);
-    if (body !== wanted) throw new Error(`${name} answers ${read.name} differently:\n${body.slice(0, 300)}\nFrontrow:\n${wanted.slice(0, 300)}`);
+    if (body.trimEnd() !== wanted) throw new Error(`${name} answers ${read.name} differently:\n${body.slice(0, 300)}\nFrontrow:\n${wanted.slice(0, 300)}`);
+    lengths.set(name, Buffer.byteLength(body));
   }
+  return lengths;
 }
 
 const isJudged = (name: string, { gates: { mercurius, bare } }: Read): boolean => name === FRONTROW || (name === MERCURIUS && !!mercurius) || (name === BARE && !!bare);
 
-function timeRead(run: BenchRun, world: BenchWorld, load: Load, read: Read, servers: Sides, buyers: readonly Buyer[]): Promise<Rounds> {
+function timeRead(run: BenchRun, world: BenchWorld, load: Load, read: Read, servers: Sides, buyers: readonly Buyer[], bytes: ReadonlyMap<string, number>): Promise<Rounds> {
   const judged = run.sized({ quick: { ...read.quick, warmUpMs: 400 }, full: FULL });
   const shown = run.sized<Omit<typeof FULL, 'turnMs'>>({ quick: { rounds: 1, warmUpMs: 300 }, full: FULL });
   const pids = (server: Server): number[] => [server.pid, world.database.pid, world.redis.pid];
-  const timed = [...servers].filter(([name]) => !(read.slow && run.mode === 'quick' && (name === YOGA || name === APOLLO)));
+  const timed = [...servers].filter(([name]) => run.mode === 'full' || read.quick.byAll || isJudged(name, read));
   const sides = timed.map(([name, server]): Side => {
     const requests = buyers.map((buyer) => requestFor(name, read, buyer));
     const { rounds, warmUpMs } = isJudged(name, read) ? judged : shown;
+    const expected = read.alike ? { expectBytes: bytes.get(name)! } : {};
     return {
       name,
       rounds,
       measure: async (round) => {
-        const result = await load.requests({ port: server.port, connections: read.connections, requests, pids: pids(server), durationMs: round === WARM_UP ? warmUpMs : judged.turnMs });
+        const result = await load.requests({ port: server.port, connections: read.connections, requests, succeeds: read.succeeds, ...expected, pids: pids(server), durationMs: round === WARM_UP ? warmUpMs : judged.turnMs });
         if (result.errors > 0) throw new Error(`${name}, ${read.name}: ${result.errors} errors: ${result.firstErrors.join('\n')}`);
         return sampleOf(result);
       },
@@ -165,7 +173,7 @@ function gatesOf(run: BenchRun, { name, gates }: Read, rounds: Rounds): void {
 }
 
 function report(run: BenchRun, all: readonly [Read, Rounds][]): void {
-  const names = [...(all[0]?.[1].keys() ?? [])];
+  const names = [...new Set(all.flatMap(([, rounds]) => [...rounds.keys()]))];
   const median = (rounds: Rounds, name: string, metric: string): number | string => (rounds.has(name) ? spreadOf(metricOf(rounds, name, metric)).median : '–');
   const table = (title: string, metric: string, note: string): void =>
     run.table({ title, note, columns: ['', ...names], rows: all.map(([read, rounds]) => [read.name, ...names.map((name) => median(rounds, name, metric))]) });

@@ -20,6 +20,8 @@ const REQUESTS = {
 const WARM_UP_MS = { quick: 2500, full: 6000 };
 /** One at a time after many at once: what is left to see is the way of a group of one. */
 const WARM_UP_AGAIN_MS = { quick: 1000, full: 6000 };
+/** Requests at a time while a side warms up: so many of those at once that the time it is given is hardly exceeded. */
+const warmUpRequests = (concurrency: number): number => Math.max(100, 8 * concurrency);
 /** Nobody reserves twice in one measurement, and each has a concert of its own. */
 const USERS = 6000;
 
@@ -32,8 +34,7 @@ export const writes: Bench = {
   async run(run) {
     const world = await run.world();
     const em = world.app.transactions.fork();
-    await addUsers(em, run.sized({ quick: 1000, full: USERS }));
-    const driver = await world.side('../writes/driver.ts');
+    const [driver] = await Promise.all([world.side('../writes/driver.ts'), addUsers(em, run.sized({ quick: 1000, full: USERS }))]);
     const measurements = new Measurements(world, em, driver.url);
     const rounds = run.sized({ quick: 3, full: 7 });
     for (const [concurrency, count] of run.sized(REQUESTS)) {
@@ -67,8 +68,8 @@ class Measurements {
 
   async #warmUp(writer: Writer, concurrency: number, count: number, warmUpMs: number): Promise<Sample> {
     const startedAt = performance.now();
-    let sample = await this.#measure(writer, concurrency, count);
-    while (performance.now() - startedAt < warmUpMs) sample = await this.#measure(writer, concurrency, count);
+    let sample: Sample = {};
+    while (performance.now() - startedAt < warmUpMs) sample = await this.#measure(writer, concurrency, Math.min(count, warmUpRequests(concurrency)));
     return sample;
   }
 

@@ -1,8 +1,6 @@
 import type { BenchRun } from '../bench.js';
 import { Histogram } from '../support/histogram.js';
-import type { Load } from '../support/load.js';
-import type { BenchWorld } from '../support/world.js';
-import type { Seller } from './sellers.js';
+import type { Market } from './market.js';
 import { makeVisitors } from './visitors.js';
 
 /** Ten users ask for a place in line 300 times each, one after the other; each time it is somebody new. */
@@ -12,7 +10,7 @@ const EACH = 300;
 const EACH_TO_WARM_UP = { quick: 100, full: EACH };
 const PUBLISHED = { perSecond: 46.8, averageMs: 212, p95Ms: 397 };
 
-export async function issueTokens(run: BenchRun, world: BenchWorld, load: Load, seller: Seller): Promise<void> {
+export async function issueTokens(run: BenchRun, { world, load, frontrow: seller }: Market): Promise<void> {
   const turns = run.sized({ quick: 2, full: 5 });
   const rows: (string | number)[][] = [];
   const averages: number[] = [];

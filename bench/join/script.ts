@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { Redis } from 'ioredis';
 import { v7 as uuid } from 'uuid';
 import { findServers } from '../../src/launcher/servers.js';
+import { keys } from '../../src/redis/keys.js';
 import { QueueStore } from '../../src/redis/queue-store.js';
 import type { BenchRun } from '../bench.js';
 import { interleave, WARM_UP, type Side } from '../support/interleave.js';
@@ -22,6 +23,8 @@ const PIPELINE = 64;
 /** Replaced by redis-benchmark with another number in each call. */
 const ANY_NUMBER = '__rand_int__';
 const NUMBERS = 1_000_000_000;
+/** It says nothing of what the script answers; now and then a number comes twice. */
+const JOINED_MIN = 0.99;
 
 export async function timeJoinScript(run: BenchRun, world: BenchWorld): Promise<void> {
   pinProcess('server', world.redis.pid);
@@ -65,8 +68,13 @@ async function timeStore({ redis }: BenchWorld, store: QueueStore, concertId: st
   return { perSecond: (count / (performance.now() - startedAt)) * 1000, redisUs: (cpuUsOf(redis.pid) - cpuBefore) / count };
 }
 
+interface Captured {
+  concertId: string;
+  command: string[];
+}
+
 /** What one join of a user sends, with a number for the user. */
-async function captureJoin(world: BenchWorld): Promise<string[]> {
+async function captureJoin(world: BenchWorld): Promise<Captured> {
   const concertId = await openConcert(world);
   const user = uuid();
   let sent: string[] = [];
@@ -77,7 +85,7 @@ async function captureJoin(world: BenchWorld): Promise<string[]> {
   };
   const watched = new Proxy(redis, { get: (target, name) => (name === 'evalsha' ? evalsha : Reflect.get(target, name)) });
   await storeOver(world, watched).join(concertId, user, true);
-  return sent.map((part) => part.replaceAll(user, ANY_NUMBER));
+  return { concertId, command: sent.map((part) => part.replaceAll(user, ANY_NUMBER)) };
 }
 
 async function findRedisBenchmark(run: BenchRun): Promise<{ program: string; env: Record<string, string> }> {
@@ -87,12 +95,15 @@ async function findRedisBenchmark(run: BenchRun): Promise<{ program: string; env
 
 const PER_SECOND = /"(\d+(?:\.\d+)?)"(?:,"[\d.]+"){6}\s*$/;
 
-async function timeBenchmark({ redis }: BenchWorld, { program, env }: { program: string; env: Record<string, string> }, command: string[], count: number): Promise<Sample> {
+async function timeBenchmark({ app, redis }: BenchWorld, { program, env }: { program: string; env: Record<string, string> }, { concertId, command }: Captured, count: number): Promise<Sample> {
   const before = cpuUsOf(redis.pid);
   const options = ['-s', redis.socket, '-n', String(count), '-P', String(PIPELINE), '-c', String(IN_FLIGHT / PIPELINE), '-r', String(NUMBERS), '--csv'];
   const [file, ...args] = pinnedCommand('rest', [program, ...options, ...command]);
   const { stdout } = await promisify(execFile)(file!, args, { env: { ...process.env, ...env } });
   const [, perSecond] = PER_SECOND.exec(stdout) ?? [];
   if (!perSecond || /error/i.test(stdout)) throw new Error(`redis-benchmark said: ${stdout}`);
-  return { perSecond: Number(perSecond), redisUs: (cpuUsOf(redis.pid) - before) / count };
+  const redisUs = (cpuUsOf(redis.pid) - before) / count;
+  const joined = await app.redis.zcard(keys.queueWaiting(concertId));
+  if (joined < JOINED_MIN * count) throw new Error(`Of ${count} joins of redis-benchmark ${joined} are in the line.`);
+  return { perSecond: Number(perSecond), redisUs };
 }

@@ -205,7 +205,8 @@ async function compare(): Promise<CompareMapsResult> {
   for (let turn = 0; turn < SETTLE_TURNS && viewers.some(isDifferent); turn += 1) await delay(BEAT_MS);
   const different = viewers.filter(isDifferent);
   const example = different[0] ? `after ${different[0].sequence}: ${[...map.keys()].filter((number) => different[0]!.map[number] !== map[number]).slice(0, 5).join(', ')}` : '';
-  return { viewers: viewers.length, different: different.length, example: failed || example };
+  if (failed) throw new Error(failed);
+  return { viewers: viewers.length, different: different.length, example };
 }
 
 answerJobs<MapsJob>(

@@ -32,7 +32,7 @@ interface Crowd {
 }
 
 interface Measured {
-  side: string;
+  side: SideName;
   sockets: number;
   /** One for each of several stretches of time. */
   coreShare: number[];
@@ -48,25 +48,39 @@ interface Measured {
 }
 
 const EVERYBODY = 'everybody told each second';
-const TELLS_ALL = 'frontrow-tells-all.mjs';
 const THINNED = 'as it is: far back every 10 s';
 const PLAIN = 'plain ws, same bytes to all';
+/** Programs of bench/sides; null: Frontrow as it is built. */
+const PROGRAMS = { [EVERYBODY]: 'frontrow-tells-all.mjs', [THINNED]: null, [PLAIN]: 'plain-ws.ts' };
+type SideName = keyof typeof PROGRAMS;
+
+interface Side {
+  name: SideName;
+  server: Server;
+  load: JobProcess;
+}
 
 export async function timeWaiting(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world({ env: ONE_PER_SECOND }));
-  const startOf = (file: string | null): Promise<Server> => (file ? world.side(file, { ROLES: 'api' }) : world.frontrow('api'));
-  // The first server starts meanwhile: nothing is measured yet.
-  const [crowd, , first] = await Promise.all([run.part('the line', () => joinAll(run, world)), world.frontrow('worker'), startOf(TELLS_ALL)]);
+  const names = run.sized<SideName[]>({ quick: [EVERYBODY, PLAIN], full: [EVERYBODY, THINNED, PLAIN] });
+  // All of them start while the line is made: nothing is measured yet, and who has no sockets costs nothing later.
+  const [crowd, sides] = await Promise.all([run.part('the line', () => joinAll(run, world)), Promise.all(names.map((name) => startSide(run, world, name))), world.frontrow('worker')]);
   const steps = run.sized({ quick: [FEW, MANY], full: [FEW, SOME, MANY] });
   const ofOthers = run.sized({ quick: [SOME], full: [MANY] });
   const all: Measured[] = [];
-  for (const [side, file] of [[EVERYBODY, TELLS_ALL], [THINNED, null], [PLAIN, 'plain-ws.ts']] as const) {
-    const server = file === TELLS_ALL ? first : await startOf(file);
-    all.push(...(await run.part(side, () => timeSide(run, world, crowd, side, server, side === EVERYBODY ? steps : ofOthers))));
-    await server.stop();
+  for (const side of sides) {
+    all.push(...(await run.part(side.name, () => timeSide(run, world, crowd, side, side.name === EVERYBODY ? steps : ofOthers))));
+    await Promise.all([side.server.stop(), side.load.close()]);
   }
   judge(run, all);
   report(run, all);
+}
+
+async function startSide(run: BenchRun, world: BenchWorld, name: SideName): Promise<Side> {
+  const program = PROGRAMS[name];
+  const [server, load] = await Promise.all([program ? world.side(program, { ROLES: 'api' }) : world.frontrow('api'), JobProcess.start('bench/sockets/watch-child.ts', world.folder)]);
+  run.closing(() => load.close());
+  return { name, server, load };
 }
 
 async function joinAll(run: BenchRun, world: BenchWorld): Promise<Crowd> {
@@ -85,44 +99,37 @@ async function joinAll(run: BenchRun, world: BenchWorld): Promise<Crowd> {
   return { concertId, tokens };
 }
 
-async function timeSide(run: BenchRun, world: BenchWorld, { concertId, tokens }: Crowd, side: string, server: Server, steps: readonly number[]): Promise<Measured[]> {
-  const load = await JobProcess.start('bench/sockets/watch-child.ts', world.folder);
-  try {
-    const subscription = side === PLAIN ? null : { query: print(WatchQueuePositionDocument), variables: { concertId } };
-    const told = side === PLAIN ? ('in the message' as const) : { redis: world.redisUrl, topic: topics.queueMoved(concertId) };
-    const measured: Measured[] = [];
-    const emptyBytes = residentBytesOf(server.pid);
-    let from = 0;
-    for (const to of steps) {
-      const opened = await load.ask<OpenResult>({ kind: 'open', port: server.port, subscription, tokens, from, to } satisfies OpenJob);
-      run.say(`${side}: ${opened.open} sockets after ${opened.seconds.toFixed(1)} s`);
-      const before = await redisCommands(world);
-      const { stretches, lost, why } = await load.ask<WatchResult>({ kind: 'watch', ...stretchesOf(run, side, to), told, pids: [server.pid] } satisfies WatchJob);
-      const after = await redisCommands(world);
-      if (lost > 0) throw new Error(`${side}: ${lost} sockets were lost: ${why}`);
-      const seconds = stretches.reduce((sum, stretch) => sum + stretch.seconds, 0);
-      const delays = Histogram.of(...stretches.map((stretch) => stretch.delays));
-      measured.push({
-        side, sockets: to, coreShare: stretches.map(({ cpuUs, seconds: long }) => cpuUs[0]! / (long * 1e6)), p99Ms: stretches.map((stretch) => Histogram.of(stretch.delays).quantileMs(0.99)),
-        perSecond: stretches.reduce((sum, { messages }) => sum + messages, 0) / seconds, p50Ms: delays.quantileMs(0.5), maxMs: delays.maxMs,
-        kBPerSocket: (residentBytesOf(server.pid) - emptyBytes) / to / 1024,
-        overRedis: medianOf(stretches.flatMap((stretch) => stretch.overRedis)), commands: (after.commands - before.commands) / (after.at - before.at),
-        connectedPerSecond: (to - from) / opened.seconds,
-      });
-      from = to;
-    }
-    return measured;
-  } finally {
-    await load.close();
+async function timeSide(run: BenchRun, world: BenchWorld, { concertId, tokens }: Crowd, { name, server, load }: Side, steps: readonly number[]): Promise<Measured[]> {
+  const subscription = name === PLAIN ? null : { query: print(WatchQueuePositionDocument), variables: { concertId } };
+  const told = name === PLAIN ? ('in the message' as const) : { redis: world.redisUrl, topic: topics.queueMoved(concertId) };
+  const measured: Measured[] = [];
+  const emptyBytes = residentBytesOf(server.pid);
+  let from = 0;
+  for (const to of steps) {
+    const opened = await load.ask<OpenResult>({ kind: 'open', port: server.port, subscription, tokens, from, to } satisfies OpenJob);
+    if (opened.open !== to) throw new Error(`${name}: of ${to} sockets ${to - opened.open} were lost while the others came.`);
+    run.say(`${name}: ${opened.open} sockets after ${opened.seconds.toFixed(1)} s`);
+    const before = await redisCommands(world);
+    const { stretches, lost, why } = await load.ask<WatchResult>({ kind: 'watch', ...stretchesOf(run, to), told, pids: [server.pid] } satisfies WatchJob);
+    const after = await redisCommands(world);
+    if (lost > 0) throw new Error(`${name}: ${lost} sockets were lost: ${why}`);
+    const seconds = stretches.reduce((sum, stretch) => sum + stretch.seconds, 0);
+    const delays = Histogram.of(...stretches.map((stretch) => stretch.delays));
+    measured.push({
+      side: name, sockets: to, coreShare: stretches.map(({ cpuUs, seconds: long }) => cpuUs[0]! / (long * 1e6)), p99Ms: stretches.map((stretch) => Histogram.of(stretch.delays).quantileMs(0.99)),
+      perSecond: stretches.reduce((sum, { messages }) => sum + messages, 0) / seconds, p50Ms: delays.quantileMs(0.5), maxMs: delays.maxMs,
+      kBPerSocket: (residentBytesOf(server.pid) - emptyBytes) / to / 1024,
+      overRedis: medianOf(stretches.flatMap((stretch) => stretch.overRedis)), commands: (after.commands - before.commands) / (after.at - before.at),
+      connectedPerSecond: (to - from) / opened.seconds,
+    });
+    from = to;
   }
+  return measured;
 }
 
-/** What is gated, and what tells whether the machine is steady, takes several. */
-function stretchesOf(run: BenchRun, side: string, sockets: number): { stretches: number; tellings: number } {
-  const quick = side === THINNED ? [1, 2] : side === PLAIN || sockets === MANY ? [2, 2] : [1, 2];
-  const [stretches, tellings] = run.sized({ quick, full: [5, 4] }) as [number, number];
-  return { stretches, tellings };
-}
+/** What is gated takes several of several tellings; what tells whether the machine is steady several. */
+const stretchesOf = (run: BenchRun, sockets: number): { stretches: number; tellings: number } =>
+  run.sized({ quick: { stretches: sockets === FEW ? 1 : 2, tellings: sockets === MANY ? 2 : 1 }, full: { stretches: 5, tellings: 4 } });
 
 /** What Redis has done since it began, at what second. */
 async function redisCommands({ app }: BenchWorld): Promise<{ at: number; commands: number }> {
@@ -131,7 +138,7 @@ async function redisCommands({ app }: BenchWorld): Promise<{ at: number; command
 }
 
 function judge(run: BenchRun, all: readonly Measured[]): void {
-  const of = (side: string, sockets: number): Measured => all.find((one) => one.side === side && one.sockets === sockets)!;
+  const of = (side: SideName, sockets: number): Measured => all.find((one) => one.side === side && one.sockets === sockets)!;
   const [few, many] = [of(EVERYBODY, FEW), of(EVERYBODY, MANY)];
   // Sending alone, which has no reason to change, tells whether the machine was steady.
   const plain = spreadOf(all.find(({ side }) => side === PLAIN)!.coreShare);
@@ -149,6 +156,7 @@ function judge(run: BenchRun, all: readonly Measured[]): void {
 
 function report(run: BenchRun, all: readonly Measured[]): void {
   run.note(`One concert's line, which admits one person each second; everybody who watches has a user, a session and a socket of their own. Thinning off is a switch of the bench's own program (bench/sides/frontrow-tells-all.mjs) around the built server. Delay: from the message over Redis that tells of the move, as the load process hears it, to the update on each socket; where the far ones are told in turns that is no delay of one message, and is not shown.`);
+  if (!all.some(({ side }) => side === THINNED)) run.note('Only a full run shows what it costs where those far back are told every 10 s, as the product does it, and 5,000 who are told each second.');
   run.note(`${PLAIN}: ws as its documentation says, the same JSON to every socket once a second, without subscription, users or guards; delay from the first send.`);
   const cell = (one: Measured, value: number): number | string => (one.side === THINNED ? '–' : value);
   run.table({

@@ -8,7 +8,8 @@ export interface Surroundings {
   catalogue: readonly Bench[];
   write(line: string): void;
   complain(line: string): void;
-  run(bench: Bench, how: { mode: Mode; short: boolean }): Promise<Report>;
+  /** `stageStays`: another bench of the same stage comes next. */
+  run(bench: Bench, how: { mode: Mode; short: boolean; stageStays: boolean }): Promise<Report>;
   /** After the last bench; the answer is printed. */
   finish(mode: Mode): string;
   interrupted(): boolean;
@@ -20,7 +21,7 @@ export const EXIT_CODES = { met: 0, short: 1, failed: 1, inconclusive: 2 } as co
 const USAGE = `npm run bench [-- <name>...] [--quick | --short] [--any-speed]
 
   <name>       one or more benches; all of them when none is named
-  --quick      all benches in about three and a quarter minutes: fewer rounds, smaller numbers
+  --quick      all benches within three minutes: fewer rounds, smaller numbers
   --short      the mixed flow of the full run takes 60 seconds instead of three minutes
   --any-speed  the exit code tells only whether everything ran and came out right, for machines that are shared
   --list       what benches there are
@@ -74,9 +75,9 @@ function named(names: readonly string[], catalogue: readonly Bench[]): readonly 
 
 async function runAll(benches: readonly Bench[], how: { mode: Mode; short: boolean }, { run, write, finish, interrupted }: Surroundings): Promise<keyof typeof EXIT_CODES> {
   const reports: Report[] = [];
-  for (const bench of benches) {
+  for (const [index, bench] of benches.entries()) {
     if (interrupted()) break;
-    reports.push(await run(bench, how));
+    reports.push(await run(bench, { ...how, stageStays: bench.stage !== undefined && bench.stage === benches[index + 1]?.stage }));
   }
   if (benches.length > 1) for (const { bench, verdict, tookSeconds } of reports) write(`${verdict.padEnd(12)} ${bench} (${tookSeconds.toFixed(0)} s)`);
   write(finish(how.mode));

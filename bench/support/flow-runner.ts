@@ -65,6 +65,7 @@ export class FlowRunner {
   readonly #startedAt = performance.now();
   readonly #totalMs: number;
   #taken: number;
+  #ranOut = false;
   #users = 0;
 
   constructor(private readonly job: FlowsJob) {
@@ -89,7 +90,7 @@ export class FlowRunner {
     await Promise.all(users);
     const seconds = this.#now / 1000;
     return {
-      ...this.#counts, seconds, used: this.#taken - this.job.from, ranOut: this.#taken >= this.job.to && this.#now < this.#totalMs, firstErrors: this.#firstErrors,
+      ...this.#counts, seconds, used: this.#taken - this.job.from, ranOut: this.#ranOut, firstErrors: this.#firstErrors,
       cpuUs: this.job.pids.map((pid, index) => cpuUsOf(pid) - before[index]!),
       steps: this.#steps.map(({ tally: { name, answered, refused, errors, waited, times } }) => ({ name, answered, refused, errors, waited, times: times.times() })),
       times: this.#all.times(),
@@ -137,15 +138,19 @@ export class FlowRunner {
   /** The next one; where people wait in line after the first step, others take it meanwhile. */
   async #nextWalker(connection: HttpConnection, ahead: Walker[]): Promise<Walker | undefined> {
     const wanted = this.job.ahead ?? 0;
-    while (wanted > 0 && ahead.length < wanted && this.#taken < this.job.to) {
-      const walker = this.#newcomer()!;
+    while (wanted > 0 && ahead.length < wanted) {
+      const walker = this.#newcomer();
+      if (!walker) break;
       if ((await this.#step(connection, walker)) === 'done') ahead.push(walker);
     }
     return ahead.shift() ?? (wanted > 0 ? undefined : this.#newcomer());
   }
 
   #newcomer(): Walker | undefined {
-    if (this.#taken >= this.job.to) return undefined;
+    if (this.#taken >= this.job.to) {
+      this.#ranOut ||= this.#now < this.#totalMs;
+      return undefined;
+    }
     this.#taken += 1;
     return { person: { ...this.#people[this.#taken - 1]! }, next: 0 };
   }

@@ -10,7 +10,7 @@ const STYLE = `
   body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 980px; margin: 2rem auto; padding: 0 1rem; }
   h1 { margin-bottom: .2rem; } h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1.5rem; } h3 { margin: 1.6rem 0 .4rem; }
   p, li { max-width: 75ch; } .soft { color: var(--soft); font-size: 13px; }
-  .scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .4rem 0 1rem; font-size: 14px; }
+  .scroll, pre { overflow-x: auto; } pre { font-size: 12px; color: #a31515; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .4rem 0 1rem; font-size: 14px; }
   th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
   th:first-child, td:first-child { text-align: left; white-space: normal; } th { font-weight: 600; }
   .met { color: #17663a; } .short, .failed, .wrong { color: #a31515; font-weight: 600; } .inconclusive { color: #8a5a00; font-weight: 600; }
@@ -32,24 +32,26 @@ ${reports.map(sectionOf).join('\n')}
 
 const cell = (content: string, kind = ''): string => `<td${kind && ` class="${kind}"`}>${escaped(content)}</td>`;
 
-const summaryRows = ({ bench, gates, checks, verdict, cause }: Report): string =>
+const timeOf = (startedAt: string): string => `${startedAt.slice(0, 16).replace('T', ' ')} UTC`;
+
+const summaryRows = ({ bench, commit, startedAt, gates, checks, verdict, cause }: Report): string =>
   [
-    `<tr><td colspan="5"><a href="#${escaped(bench)}"><b>${escaped(bench)}</b></a>${cause ? ` ${escaped(cause)}` : ''}</td>${cell(verdict, verdict)}</tr>`,
+    `<tr><td colspan="5"><a href="#${escaped(bench)}"><b>${escaped(bench)}</b></a> <span class="soft">${escaped(commit)}, ${timeOf(startedAt)}</span>${cause ? ` ${escaped(cause.split('\n')[0]!)}` : ''}</td>${cell(verdict, verdict)}</tr>`,
     ...gates.map(gateRow),
     ...checks.map(({ what, ok }) => `<tr>${cell(what)}${cell('').repeat(4)}${cell(ok ? 'right' : 'WRONG', ok ? 'met' : 'wrong')}</tr>`),
   ].join('');
 
 function gateRow({ name, value, min, max, atLeast, atMost, aim, unit = '', verdict }: JudgedGate): string {
   const spread = min === undefined || max === undefined ? '' : `${rounded(min)} – ${rounded(max)}`;
-  const wanted = atLeast === undefined ? `≤ ${rounded(atMost!)}` : `≥ ${rounded(atLeast)}`;
+  const wanted = `${atLeast === undefined ? `≤ ${rounded(atMost!)}` : `≥ ${rounded(atLeast)}`}${unit}`;
   return `<tr>${cell(name)}${cell(`${rounded(value)}${unit}`)}${cell(spread)}${cell(wanted)}${cell(aim === undefined ? '' : rounded(aim))}${cell(verdict, verdict)}</tr>`;
 }
 
 function sectionOf(report: Report): string {
   return `<section id="${escaped(report.bench)}"><h2>${escaped(report.bench)}</h2><p>${escaped(report.asks)}</p>
-${report.notes.length > 0 ? `<ul>${report.notes.map((note) => `<li>${escaped(note)}</li>`).join('')}</ul>` : ''}
+${report.cause ? `<pre>${escaped(report.cause)}</pre>` : ''}${report.notes.length > 0 ? `<ul>${report.notes.map((note) => `<li>${escaped(note)}</li>`).join('')}</ul>` : ''}
 ${report.tables.map(tableOf).join('')}${report.plots.map(plotOf).join('')}
-<p class="soft">${escaped(report.commit)}, ${escaped(report.startedAt)}, ${report.tookSeconds.toFixed(0)} s: ${report.parts.map(({ name, tookSeconds }) => `${escaped(name)} ${tookSeconds.toFixed(1)} s`).join(', ')}</p></section>`;
+<p class="soft">${escaped(report.commit)}, ${timeOf(report.startedAt)}, ${report.tookSeconds.toFixed(0)} s: ${report.parts.map(({ name, tookSeconds }) => `${escaped(name)} ${tookSeconds.toFixed(1)} s`).join(', ')}</p></section>`;
 }
 
 function tableOf({ title, columns, rows, note }: Table): string {

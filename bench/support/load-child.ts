@@ -1,8 +1,9 @@
 import { answerJobs } from './answer-jobs.js';
 import { cpuUsOf } from './cpu.js';
 import { Histogram } from './histogram.js';
-import { HttpConnection, type Answer } from './http-connection.js';
+import { HttpConnection } from './http-connection.js';
 import { FlowRunner } from './flow-runner.js';
+import { mistakeIn } from './mistake.js';
 import type { LoadJob, RequestsJob, RequestsResult } from './load-jobs.js';
 
 /** A load process: takes one job at a time, by the path of its file, and answers what came of it. */
@@ -20,12 +21,6 @@ class Tally {
     this.errors += 1;
     if (this.firstErrors.length < ERRORS_SHOWN) this.firstErrors.push(what);
   }
-}
-
-function mistakeOf({ status, body }: Answer, { expectBytes }: RequestsJob): string | null {
-  if (expectBytes !== undefined && status === 200 && body.length === expectBytes) return null;
-  if (expectBytes === undefined && status === 200 && !body.includes('"errors"')) return null;
-  return `${status} ${body.subarray(0, 300).toString()} (${body.length} bytes)`;
 }
 
 /** So many at once as a server's queue of those who want to connect surely takes: where it is full they try again a second later. */
@@ -62,7 +57,7 @@ async function sendAll(job: RequestsJob): Promise<RequestsResult> {
       const answer = await connection.send(request);
       tally.times.add(performance.now() - sentAt);
       tally.answered += 1;
-      const mistake = mistakeOf(answer, job);
+      const mistake = mistakeIn(answer, job);
       if (mistake) tally.error(mistake);
       for (const word of job.count ?? []) if (answer.body.includes(word)) counts[word]! += 1;
     }

@@ -16,6 +16,8 @@ export interface RequestsJob {
   count?: string[];
   /** Processes whose use of the processor is measured meanwhile. */
   pids: number[];
+  /** In every answer that did what was asked; one without it is an error, as is one with errors or with another status than 200. */
+  succeeds: string;
   /** Body length that every answer must have. */
   expectBytes?: number;
 }
@@ -82,6 +84,7 @@ export interface FlowsResult {
   failed: number;
   /** People that were begun with. */
   used: number;
+  /** There was nobody left for a user who was free before the time was over. */
   ranOut: boolean;
   firstErrors: string[];
   seconds: number;

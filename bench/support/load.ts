@@ -26,10 +26,11 @@ export class Load {
 
 /** The figures of one turn. `cpuUs` is what one request costs the first of the measured processes, `storesUs` all others together. */
 export function sampleOf({ answered, errors, seconds, cpuUs, times }: RequestsResult): Sample {
+  if (answered === 0) throw new Error('Nothing was answered.');
   const histogram = Histogram.of(times);
   return {
-    cpuUs: (cpuUs[0] ?? 0) / Math.max(1, answered),
-    storesUs: cpuUs.slice(1).reduce((sum, us) => sum + us, 0) / Math.max(1, answered),
+    cpuUs: (cpuUs[0] ?? 0) / answered,
+    storesUs: cpuUs.slice(1).reduce((sum, us) => sum + us, 0) / answered,
     perSecond: answered / seconds,
     averageMs: histogram.averageMs,
     p50Ms: histogram.quantileMs(0.5),

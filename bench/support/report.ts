@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Gate, Mode, Plot, Table } from '../bench.js';
@@ -45,6 +45,7 @@ export function saveReport(report: Report): void {
 }
 
 export function savePage(mode: Mode, html: string): string {
+  mkdirSync(FOLDER, { recursive: true });
   const file = join(FOLDER, mode === 'quick' ? 'quick.html' : 'index.html');
   writeFileSync(file, html);
   return file;
@@ -52,13 +53,14 @@ export function savePage(mode: Mode, html: string): string {
 
 /** The last ones of each bench that was ever run in this mode. */
 export function readReports(mode: Mode): Report[] {
+  if (!existsSync(FOLDER)) return [];
   const ofMode = (file: string): boolean => (mode === 'quick' ? file.endsWith('-quick.json') : file.endsWith('.json') && !file.endsWith('-quick.json'));
   return readdirSync(FOLDER).filter(ofMode).map((file) => JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Report);
 }
 
 export function gateLine({ name, value, min, max, atLeast, atMost, aim, unit = '', verdict }: JudgedGate): string {
   const spread = min === undefined || max === undefined ? '' : ` [${rounded(min)}–${rounded(max)}]`;
-  const wanted = atLeast === undefined ? `at most ${rounded(atMost!)}` : `at least ${rounded(atLeast)}`;
+  const wanted = `${atLeast === undefined ? `at most ${rounded(atMost!)}` : `at least ${rounded(atLeast)}`}${unit}`;
   return `${verdict.padEnd(12)} ${name}: ${rounded(value)}${unit}${spread}, ${wanted}${aim === undefined ? '' : ` (aim ${rounded(aim)})`}`;
 }
 

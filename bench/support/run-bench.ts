@@ -1,24 +1,28 @@
 import { commitOf } from '../../drills/support/report.js';
-import type { Bench, BenchRun, Gate, Mode, Plot, Table, Wanted } from '../bench.js';
+import type { Bench, BenchRun, Gate, Keeper, Mode, Plot, Table, Wanted } from '../bench.js';
 import { gateLine, machineOf, type Report } from './report.js';
+import { Kept, type Stage } from './stage.js';
 import { isNoisy, pairedRatio, type Comparison, type Rounds } from './stats.js';
 import { verdictOf, worstOf } from './verdict.js';
-import { startWorld, type BenchWorld, type WorldOptions } from './world.js';
+import type { BenchWorld, WorldOptions } from './world.js';
 
 interface How {
   mode: Mode;
   short: boolean;
   signal: AbortSignal;
   say(line: string): void;
+  /** Another bench of the same stage comes next. */
+  stageStays: boolean;
 }
 
 class Run implements BenchRun {
   readonly report: Report;
-  readonly #closing: (() => Promise<unknown> | void)[] = [];
+  readonly kept = new Kept((line) => this.say(line));
 
   constructor(
     bench: Bench,
     private readonly how: How,
+    private readonly stage: Stage,
   ) {
     const found: Pick<Report, 'parts' | 'gates' | 'checks' | 'notes' | 'tables' | 'plots'> = { parts: [], gates: [], checks: [], notes: [], tables: [], plots: [] };
     const what = { bench: bench.name, asks: bench.asks, mode: how.mode, commit: commitOf(), machine: machineOf() };
@@ -59,7 +63,7 @@ class Run implements BenchRun {
 
   compare(name: string, rounds: Rounds, { wanted, ...comparison }: Comparison & { wanted: Wanted }): void {
     const ratio = pairedRatio(rounds, comparison);
-    this.gate({ name, value: ratio.median, min: ratio.min, max: ratio.max, ...wanted, noisy: isNoisy(ratio) });
+    this.gate({ name, value: ratio.median, min: ratio.min, max: ratio.max, unit: '×', ...wanted, noisy: isNoisy(ratio) });
   }
 
   gate(gate: Gate): void {
@@ -73,14 +77,16 @@ class Run implements BenchRun {
     this.say(`${ok ? 'right' : 'WRONG'}: ${what}`);
   }
 
-  async world(options: WorldOptions = {}): Promise<BenchWorld> {
-    const world = await startWorld(options, (line) => this.say(line));
-    this.closing(() => world.close());
-    return world;
+  world(options?: WorldOptions): Promise<BenchWorld> {
+    return this.kept.world(options);
   }
 
   closing(close: () => Promise<unknown> | void): void {
-    this.#closing.push(close);
+    this.kept.closing(close);
+  }
+
+  onStage<T>(make: (stage: Keeper) => Promise<T>): Promise<T> {
+    return this.stage.make((line) => this.say(line), make);
   }
 
   async part<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -93,15 +99,11 @@ class Run implements BenchRun {
       this.report.parts.push({ name, tookSeconds: (performance.now() - startedAt) / 1000 });
     }
   }
-
-  async close(): Promise<void> {
-    while (this.#closing.length > 0) await this.#closing.pop()!();
-  }
 }
 
-/** Runs one bench and ends what it started, whatever happens. */
-export async function runBench(bench: Bench, how: How): Promise<Report> {
-  const run = new Run(bench, how);
+/** Runs one bench and ends what it started, whatever happens; the stage stays for the next one if all went well. */
+export async function runBench(bench: Bench, how: How, stage: Stage): Promise<Report> {
+  const run = new Run(bench, how, stage);
   const startedAt = performance.now();
   try {
     await bench.run(run);
@@ -109,8 +111,18 @@ export async function runBench(bench: Bench, how: How): Promise<Report> {
   } catch (error) {
     run.report.cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
   } finally {
-    await run.close().catch((error: unknown) => (run.report.cause ??= `not closed in order: ${String(error)}`));
+    await end(run, how, stage);
   }
   run.report.tookSeconds = (performance.now() - startedAt) / 1000;
   return run.report;
+}
+
+async function end({ kept, report }: Run, { stageStays }: How, stage: Stage): Promise<void> {
+  try {
+    await kept.close();
+    if (!stageStays || report.cause) await stage.close();
+  } catch (error) {
+    report.cause ??= `not closed in order: ${String(error)}`;
+    report.verdict = 'failed';
+  }
 }

@@ -60,6 +60,9 @@ export function metricOf(rounds: Rounds, side: string, metric: string): number[]
 /** Of each round the side by the limit, both measured within that round: what slows the machine for a while slows both. */
 export function pairedRatio(rounds: Rounds, { of, to, metric, better }: Comparison): Ratio {
   const [side, limit] = [metricOf(rounds, of, metric), metricOf(rounds, to, metric)];
+  if (side.length !== limit.length) throw new Error(`${of} and ${to} were not measured in the same rounds.`);
+  // A cost of nothing is one that was too small for the clock, and would win every comparison.
+  if ([...side, ...limit].some((value) => value <= 0)) throw new Error(`${metric} of ${of} or ${to} was too small to be measured.`);
   const ratios = side.map((value, round) => (better === 'lower' ? limit[round]! / value : value / limit[round]!));
   return { ...spreadOf(ratios), limitSpread: Math.max(...limit) / Math.min(...limit) };
 }

@@ -42,10 +42,6 @@ export class RawWriter {
     });
   }
 
-  async close(): Promise<void> {
-    for (const pool of this.#pools.values()) await pool.end();
-  }
-
   #poolOf(connections: number): Pool {
     const known = this.#pools.get(connections);
     if (known) return known;

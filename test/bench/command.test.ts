@@ -30,6 +30,18 @@ test('all benches are run when none is named, else the named ones', async () => 
   expect(said).toContain('finished quick');
 });
 
+test('a stage stays while the next bench is of the same one', async () => {
+  const { around } = surroundings();
+  const stays: boolean[] = [];
+  const run: Surroundings['run'] = async (bench, how) => {
+    stays.push(how.stageStays);
+    return around.run(bench, how);
+  };
+  const catalogue = ['market', 'market', undefined, undefined, 'market'].map((stage, index): Bench => ({ name: `${index}`, asks: '', ...(stage ? { stage } : {}), run: async () => undefined }));
+  await command([], { ...around, catalogue, run });
+  expect(stays).toEqual([true, false, false, false, false]);
+});
+
 test('the exit code says the worst: short or failed, then what could not be told', async () => {
   expect(await command([], surroundings({ one: 'inconclusive' }).around)).toBe(2);
   expect(await command([], surroundings({ one: 'inconclusive', two: 'short' }).around)).toBe(1);

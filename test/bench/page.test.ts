@@ -27,6 +27,18 @@ test('a page shows every gate with its verdict, asks for nothing from elsewhere,
   expect(page).not.toMatch(/<script|src=|href="http|@import|url\(/);
 });
 
+test('a page says of each bench what was measured and when, as they may be of different runs, and why one failed', () => {
+  const page = pageOf([{ ...report, verdict: 'failed', cause: 'Error: no answer\n    at load.ts:1' }]);
+  expect(page).toContain('<span class="soft">abc, 2026-01-01 00:00 UTC</span> Error: no answer</td>');
+  expect(page).toContain('<pre>Error: no answer\n    at load.ts:1</pre>');
+});
+
+test('what is wanted has the unit of what was measured', () => {
+  const page = pageOf([{ ...report, gates: [{ name: 'p99', value: 238, unit: ' ms', atMost: 500, verdict: 'met' }] }]);
+  expect(page).toContain('<td>238 ms</td>');
+  expect(page).toContain('<td>≤ 500 ms</td>');
+});
+
 test('O3: a load test is drawn over time beside published figures: a logarithmic plot has its points between the powers of ten around them', () => {
   const [, points] = /<polyline points="([^"]+)"/.exec(svgOf(report.plots[0]!))!;
   const [[, low], [, high]] = points!.split(' ').map((point) => point.split(',').map(Number)) as [[number, number], [number, number]];

@@ -28,6 +28,14 @@ test('a figure that was not measured is no zero', () => {
   expect(() => pairedRatio(rounds, { of: 'theirs', to: 'bare', metric: 'cpuUs', better: 'lower' })).toThrow('Nothing was measured of theirs');
 });
 
+test('what cannot be compared is no ratio: a cost of nothing, sides that were not in the same rounds', () => {
+  const compared = (ours: number[], bare: number[]) => () => pairedRatio(new Map([['ours', ours.map((us) => ({ us }))], ['bare', bare.map((us) => ({ us }))]]), { of: 'ours', to: 'bare', metric: 'us', better: 'lower' });
+  expect(compared([10, 0], [10, 10])).toThrow('too small to be measured');
+  expect(compared([10, 10], [10, 0])).toThrow('too small to be measured');
+  expect(compared([10, 10], [10])).toThrow('not measured in the same rounds');
+  expect(compared([10, 10], [10, 20])()).toMatchObject({ median: 1.5 });
+});
+
 test('a limit that moved by more than half was not steady', () => {
   expect([1, 1.5, 1.51].map((limitSpread) => isNoisy({ limitSpread }))).toEqual([false, false, true]);
 });
