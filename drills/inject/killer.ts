@@ -89,7 +89,7 @@ const labelOf = ({ label }: Seam, self: unknown): string => (label === 'name of 
 type Writing = { flush(): Promise<void> } | object;
 type Work = (writing: Writing) => Promise<unknown>;
 
-/** Before the commit everything is judged, and written but for what goes with the commit; after it nobody was told yet, also not the relay. @public */
+/** Before the commit everything is judged, and written but for what goes with the commit, and a lone statement is committed by itself; after it nobody was told yet, also not the relay. @public */
 export function plantInTransactions(transactions: Method): void {
   const prototype = transactions.prototype as Record<string, (this: object, work: Work) => Promise<unknown>>;
   for (const name of ['run', 'runBriefly']) {

@@ -245,11 +245,11 @@ const QUEUE: Mutant[] = [
     name: 'pass-told-before-written',
     bug: 'a pass is handed over first and written to the database afterwards',
     edits: [
-      { file: 'services/queue-admission.ts', find: 'await this.transactions.run((em) => givePasses(em, concertId, open, this.config.passTtlMs));\n', replace: '\n' },
+      { file: 'services/queue-admission.ts', find: 'await this.transactions.runBriefly(({ em }) => givePasses(em, concertId, open, this.config.passTtlMs));\n', replace: '\n' },
       {
         file: 'services/queue-admission.ts',
         find: 'const of = (...wanted: AdmitOutcome[])',
-        replace: 'await this.transactions.run((em) => givePasses(em, concertId, open, this.config.passTtlMs));\n      const of = (...wanted: AdmitOutcome[])',
+        replace: 'await this.transactions.runBriefly(({ em }) => givePasses(em, concertId, open, this.config.passTtlMs));\n      const of = (...wanted: AdmitOutcome[])',
       },
     ],
     catchers: [{ by: 'test/concurrency/queue.test.ts', only: 'who leaves between the proposal and the admission' }],

@@ -44,6 +44,9 @@ export const versioned = (payload: Record<string, unknown>): string => JSON.stri
 export const orderKeyOf = ({ reservationId, concertId, userId }: Pick<OutgoingEvent, 'reservationId' | 'concertId' | 'userId'>): string =>
   reservationId ?? (concertId === null ? userId : `${concertId}:${userId}`);
 
+/** What befell a reservation, which happens to it once. */
+export const changeOf = (type: EventType, reservationId: string): string => `${type} ${reservationId}`;
+
 /** The body a webhook gets; the stream has the same fields, the payload as text. */
 export function bodyOf({ id, type, occurredAt, userId, concertId, reservationId, payload }: OutgoingEvent): string {
   return JSON.stringify({ id, type, occurredAt: occurredAt.toISOString(), userId, concertId, reservationId, payload: JSON.parse(payload) as unknown });

@@ -56,6 +56,8 @@ export const keys = {
   relayAgain: (): string => 'frontrow:{events}:again',
   /** String: how far the outbox was published to the stream. */
   relayReached: (): string => 'frontrow:{events}:reached',
+  /** List with a TTL: changes of reservations that gate and seats have heard of; see ToldSeats. */
+  toldSeats: (): string => 'frontrow:{events}:told-seats',
   /** String with a TTL: `active` or `revoked`; a miss means ask the database. Of one run of the server: see ServerRun. */
   session: (run: string, sessionId: string): string => `frontrow:session:${sessionId}:${run}`,
   rateLimit: (): string => 'frontrow:rate',

@@ -1,9 +1,11 @@
 import type { EndedReservation } from '../database/repositories/reservation.repository.js';
 import type { Counters } from '../domain/counters.js';
+import { changeOf } from '../domain/event.js';
 import type { DateChanges, SeatChange } from '../domain/seat-change.js';
 import { HOLDS_PER_JOB_MAX, type Jobs } from '../redis/jobs.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import type { SeatGate } from '../redis/seat-gate.js';
+import type { ToldSeats } from '../redis/told-seats.js';
 import { afterCommit } from './after-commit.js';
 import type { Held, HoldOrder } from './hold.js';
 import type { Paid, PayOrder } from './pay.js';
@@ -27,6 +29,7 @@ export class Announcer {
     private readonly queue: Pick<QueueService, 'completeAll'>,
     private readonly pubsub: PubSub,
     private readonly board: Pick<SeatBoard, 'tell'>,
+    private readonly toldSeats: ToldSeats,
     private readonly counters: Counters,
   ) {}
 
@@ -35,7 +38,7 @@ export class Announcer {
     for (const _ of isNew) this.counters.reservationBecame('HELD');
     for (const _ of paid) this.counters.reservationBecame('CONFIRMED');
     const changed = [...isNew.map(({ held: one }) => one), ...paid.map(({ paid: one }) => one)];
-    await Promise.all([
+    const [isTold] = await Promise.all([
       afterCommit(this.counters, {
         ...this.#heldSteps(isNew),
         ...this.#repeatedSteps(held.filter(({ held: one }) => !one.isNew)),
@@ -44,6 +47,11 @@ export class Announcer {
         ...this.#boardSteps(changed.map(({ reservation, changes }) => changesOf(reservation, changes ?? []))),
       }),
       this.ended(ended),
+    ]);
+    if (!isTold) return;
+    this.toldSeats.note([
+      ...isNew.map(({ held: { reservation } }) => changeOf('RESERVATION_HELD', reservation.id)),
+      ...paid.map(({ paid: { reservation } }) => changeOf('PAYMENT_MADE', reservation.id)),
     ]);
   }
 

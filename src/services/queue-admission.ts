@@ -38,7 +38,7 @@ export class QueueAdmission {
     const lookedAfter = await lookedAfterQueues(this.transactions.fork());
     const concertIds = [...new Set([...(await this.store.queues()), ...lookedAfter])];
     const overdue = await overduePasses(this.transactions.fork(), QUEUE_BATCH);
-    if (overdue.length > 0) await this.transactions.run((em) => endPassesByTime(em, overdue));
+    if (overdue.length > 0) await this.transactions.runBriefly(({ em }) => endPassesByTime(em, overdue));
     // Also without any queue: those who watch one that was lost with Redis would never hear of it otherwise.
     if (await this.store.beatDue(this.#heartbeatMs)) await this.pubsub.publish<'queuesBeat'>(topics.queuesBeat(), {});
     if (concertIds.length === 0) return;
@@ -116,7 +116,7 @@ export class QueueAdmission {
   async #endAbsent(concertId: string, places: readonly Place[]): Promise<string[]> {
     const ended = new Set(await this.#end(concertId, 'ABSENT', places));
     const gone = places.filter(({ userId }) => ended.has(userId));
-    await this.transactions.run((em) => endPlaces(em, concertId, gone, 'ABSENT'));
+    await this.transactions.runBriefly(({ em }) => endPlaces(em, concertId, gone, 'ABSENT'));
     return [...ended];
   }
 
@@ -126,7 +126,7 @@ export class QueueAdmission {
     for await (const active of this.store.activePlaces(concertId)) {
       if (active.length === 0) continue;
       const unnoted = await unnotedPassesOf(this.transactions.fork(), concertId, active);
-      if (unnoted.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, unnoted, epoch));
+      if (unnoted.length > 0) await this.transactions.runBriefly(({ em }) => notePassesGiven(em, concertId, unnoted, epoch));
       const paid = await paidPassesOf(this.transactions.fork(), concertId, active.map(({ userId }) => userId));
       ended.push(...(await this.#end(concertId, 'PAID', paid)));
     }
@@ -149,19 +149,19 @@ export class QueueAdmission {
       if (ended.length > 0) admitted.push(...(await this.#end(concertId, 'KNOWN', ended)));
       const open = proposed.filter((place) => !ended.includes(place));
       if (open.length === 0) continue;
-      await this.transactions.run((em) => givePasses(em, concertId, open, this.config.passTtlMs));
+      await this.transactions.runBriefly(({ em }) => givePasses(em, concertId, open, this.config.passTtlMs));
       const { outcomes, active, epoch } = await this.store.admit(concertId, policy, this.config.passTtlMs, open);
       const of = (...wanted: AdmitOutcome[]): Place[] => open.filter((_, index) => wanted.includes(outcomes[index]!));
       const taken = of('ADMITTED');
       admitted.push(...taken.map(({ userId }) => userId));
       this.counters.admitted(taken.length);
-      if (taken.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, taken, epoch, { active, activeMax: policy.activeMax }));
+      if (taken.length > 0) await this.transactions.runBriefly(({ em }) => notePassesGiven(em, concertId, taken, epoch, { active, activeMax: policy.activeMax }));
       const before = of('ALREADY');
-      if (before.length > 0) await this.transactions.run((em) => notePassesGiven(em, concertId, before, epoch));
+      if (before.length > 0) await this.transactions.runBriefly(({ em }) => notePassesGiven(em, concertId, before, epoch));
       const gone = of('GONE');
-      if (gone.length > 0) await this.transactions.run((em) => withdrawPasses(em, concertId, gone));
+      if (gone.length > 0) await this.transactions.runBriefly(({ em }) => withdrawPasses(em, concertId, gone));
       const lost = of('LOST');
-      if (lost.length > 0) await this.transactions.run((em) => takeBackPasses(em, concertId, lost));
+      if (lost.length > 0) await this.transactions.runBriefly(({ em }) => takeBackPasses(em, concertId, lost));
       if (proposed.length < QUEUE_BATCH) break;
     }
     return admitted;
@@ -172,7 +172,7 @@ export class QueueAdmission {
     const rows = await passesOfUsers(this.transactions.fork(), concertId, places.map(({ userId }) => userId));
     const rowsOf = Map.groupBy(rows, ({ userId }) => userId);
     const givenUp = places.filter((place) => isGivenUp(place, rowsOf.get(place.userId) ?? []));
-    if (givenUp.length > 0) await this.transactions.run((em) => endPlaces(em, concertId, givenUp, 'LEFT'));
+    if (givenUp.length > 0) await this.transactions.runBriefly(({ em }) => endPlaces(em, concertId, givenUp, 'LEFT'));
     const isOver = ({ userId, place }: Place): boolean => rowsOf.get(userId)?.some((row) => row.place === place && ['COMPLETED', 'EXPIRED'].includes(rememberedAs(row))) ?? false;
     return places.filter((place) => givenUp.includes(place) || isOver(place));
   }

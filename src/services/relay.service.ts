@@ -177,12 +177,12 @@ export class RelayService {
   /** What follows the publishing, at once or not at all: each webhook's deliveries, and the mark. */
   async #follow(events: readonly OutgoingEvent[], mark?: (em: EntityManager) => Promise<void>): Promise<number> {
     const wanted = await wantedDeliveries(this.transactions.fork(), events);
-    if (wanted.length > 0 || mark) {
+    if (wanted.length > 0) {
       await this.transactions.run(async (em) => {
         await addDeliveries(em, wanted);
         await mark?.(em);
       });
-    }
+    } else if (mark) await this.transactions.runBriefly(({ em }) => mark(em));
     this.counters.eventsPublished(events.length);
     await this.deliveries.begin(wanted.map(({ deliveryId, webhookId }) => ({ deliveryId, webhookId })));
     return events.length;

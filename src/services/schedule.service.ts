@@ -118,7 +118,7 @@ export class ScheduleService {
     return changed;
   }
 
-  #tellChanged(scheduleId: string, otherSeats: boolean): Promise<void> {
-    return afterCommit(this.counters, { catalogue: () => this.catalogue.changed(), seats: () => this.board.renew(otherSeats ? [scheduleId] : []) });
+  async #tellChanged(scheduleId: string, otherSeats: boolean): Promise<void> {
+    await afterCommit(this.counters, { catalogue: () => this.catalogue.changed(), seats: () => this.board.renew(otherSeats ? [scheduleId] : []) });
   }
 }

@@ -3,8 +3,10 @@ import type { OutgoingEvent } from '../../src/domain/event.js';
 import { keys } from '../../src/redis/keys.js';
 import { topics } from '../../src/redis/pubsub.js';
 import { SeatGate } from '../../src/redis/seat-gate.js';
+import { ToldSeats } from '../../src/redis/told-seats.js';
 import { EventStream } from '../../src/redis/event-stream.js';
 import { FollowUps } from '../../src/services/follow-ups.js';
+import type { SeatBoard } from '../../src/services/seat-board.js';
 import { RelayService } from '../../src/services/relay.service.js';
 import * as operations from '../graphql/operations.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
@@ -35,6 +37,8 @@ afterAll(() => frontrow.stop());
 
 const buyerOf = (): Promise<AdmittedBuyer> => frontrow.build.admittedBuyer(concert.id, { balance: 5 * PRICE });
 const relay = () => frontrow.instances[1]!.app.services.relay.run();
+/** The relay is left to see to the gate and the seats, whoever said that this was done. */
+const unsay = () => frontrow.app.redis.del(keys.toldSeats());
 const gateOf = async () => frontrow.app.redis.hgetall(keys.seatGate(await frontrow.app.redisRun.current(), concert.id, concert.scheduleId));
 
 /** Services of a process that dies right after its next commit. */
@@ -111,7 +115,7 @@ test('negative control: a relay that only publishes leaves the seats of a cancel
     }
   }
   const { transactions, redis, redisRun, pubsub, metrics, services } = frontrow.app;
-  const idle = new Idle(new SeatGate(redis, redisRun), pubsub, frontrow.app.board, metrics);
+  const idle = new Idle(new SeatGate(redis, redisRun), pubsub, frontrow.app.board, new ToldSeats(redis), metrics);
   await new RelayService(transactions, new EventStream(redis), services.deliveries, idle, metrics, () => undefined).run();
   only(await sale.reserve(next, concert.scheduleId, [1]), 'SeatsUnavailable');
   expect(statusesOf(changes)).toEqual([]);
@@ -126,11 +130,37 @@ test('who was told at once hears nothing twice when the relay tells it again', a
   await relay();
   only(await sale.pay(buyer, id), 'Payment');
   await changes.until(({ reservationChanged }) => reservationChanged.status === 'CONFIRMED');
+  await unsay();
   await relay();
   const other = await sale.hold((await frontrow.build.admit(concert.id, [buyer]))[0]!, concert.scheduleId, [2]);
   await changes.until(({ reservationChanged }) => reservationChanged.id === other.id);
   expect(statusesOf(changes)).toEqual(['HELD', 'CONFIRMED', 'HELD']);
   changes.stop();
+});
+
+test('gate and seats that have heard of a change from who committed it are not told again, and those that could not be told are', async () => {
+  const { transactions, redis, redisRun, pubsub, metrics, services, board } = frontrow.app;
+  const retold: string[] = [];
+  class NotingGate extends SeatGate {
+    override sold(...args: Parameters<SeatGate['sold']>): Promise<void> {
+      retold.push(...args[0].map(({ id }) => `gate ${id}`));
+      return super.sold(...args);
+    }
+  }
+  const noting: Pick<SeatBoard, 'reread'> = { reread: (dates) => (retold.push(...dates.flatMap(({ numbers }) => numbers.map((number) => `seat ${number}`))), board.reread(dates)) };
+  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new NotingGate(redis, redisRun), pubsub, noting, new ToldSeats(redis), metrics), metrics, () => undefined);
+  await relay();
+
+  const [buyer, other] = [await buyerOf(), await buyerOf()];
+  only(await sale.pay(buyer, (await sale.hold(buyer, concert.scheduleId, [1])).id), 'Payment');
+  expect(await relayHere.run()).toBeGreaterThan(0);
+  expect(retold).toEqual([]);
+
+  const { reservations, payments } = servicesOf(frontrow.app, { board: { tell: () => Promise.reject(new Error('no')) } });
+  const { id } = await reservations.reserve(viewerOf(other), { scheduleId: concert.scheduleId, seatNumbers: [2] });
+  await payments.pay(viewerOf(other), other.queueToken, id);
+  await relayHere.run();
+  expect(retold.toSorted()).toEqual([`gate ${id}`, 'seat 2']);
 });
 
 test('old events that come late change nothing of whoever has the seats now', async () => {
@@ -144,6 +174,7 @@ test('old events that come late change nothing of whoever has the seats now', as
     id: first, sequence: 1, type, occurredAt: new Date(), userId: buyer.id, concertId: concert.id, reservationId: first,
     payload: JSON.stringify({ version: 1, scheduleId: concert.scheduleId, seatNumbers: [1] }),
   });
+  await unsay();
   await followUpsOf(frontrow.app).apply([told('PAYMENT_MADE'), told('RESERVATION_HELD'), told('PAYMENT_REFUNDED'), told('RESERVATION_EXPIRED'), told('QUEUE_JOINED')]);
   expect(await gateOf()).toEqual(held);
 });
@@ -158,7 +189,7 @@ test('a follow-up that fails keeps no event from being published, and is tried a
       return broken ? Promise.reject(new Error('no')) : super.free(...args);
     }
   }
-  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new BrokenGate(redis, redisRun), pubsub, frontrow.app.board, metrics), metrics, () => undefined);
+  const relayHere = new RelayService(transactions, new EventStream(redis), services.deliveries, new FollowUps(new BrokenGate(redis, redisRun), pubsub, frontrow.app.board, new ToldSeats(redis), metrics), metrics, () => undefined);
   await relay();
   const cancelled = async () => {
     const buyer = await buyerOf();
@@ -190,7 +221,7 @@ test('an event is tried again once, also where the gate and the seats both faile
       return Promise.reject(new Error('no'));
     }
   }
-  const followUps = new FollowUps(new BrokenGate(redis, redisRun), pubsub, { reread: () => Promise.reject(new Error('no')) }, metrics);
+  const followUps = new FollowUps(new BrokenGate(redis, redisRun), pubsub, { reread: () => Promise.reject(new Error('no')) }, new ToldSeats(redis), metrics);
   const payload = JSON.stringify({ scheduleId: concert.scheduleId, seatNumbers: [1] });
   const event: OutgoingEvent = { id: '1', sequence: 1, type: 'RESERVATION_EXPIRED', occurredAt: new Date(), userId: 'u', concertId: concert.id, reservationId: 'r', payload };
   await followUps.apply([event]);

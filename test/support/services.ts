@@ -2,6 +2,7 @@ import type { App } from '../../src/app.js';
 import type { Config } from '../../src/config.js';
 import type { Transactions } from '../../src/database/transaction.js';
 import { SeatGate } from '../../src/redis/seat-gate.js';
+import { ToldSeats } from '../../src/redis/told-seats.js';
 import { Announcer } from '../../src/services/announcer.js';
 import { PaymentService } from '../../src/services/payment.service.js';
 import { ReservationService } from '../../src/services/reservation.service.js';
@@ -20,7 +21,7 @@ interface Other {
 export function servicesOf(app: App, other: Other = {}) {
   const { redis, redisRun, jobs, pubsub, metrics } = app;
   const { transactions, gate, board, config } = { transactions: app.transactions, gate: new SeatGate(redis, redisRun), board: app.board, config: app.config, ...other };
-  const announcer = new Announcer(gate, jobs, app.services.queue, pubsub, board, metrics);
+  const announcer = new Announcer(gate, jobs, app.services.queue, pubsub, board, new ToldSeats(redis), metrics);
   const writer = new SaleWriter(transactions, announcer, config);
   return {
     writer,

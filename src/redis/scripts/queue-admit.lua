@@ -32,7 +32,7 @@ for index, user in ipairs(users) do
     passes[#passes + 1], passes[#passes + 2] = now + passMs, user
     placed[#placed + 1], placed[#placed + 2] = user, ARGV[2 * index + 4]
     gone[#gone + 1] = ARGV[2 * index + 4]
-    redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_ADMITTED', 'user', user, 'place', ARGV[2 * index + 4])
+    redis.call('XADD', events, '*', 'type', 'QUEUE_ADMITTED', 'user', user, 'place', ARGV[2 * index + 4])
     seenHere[user] = place
     reply = 'ADMITTED'
   end
@@ -48,6 +48,7 @@ if #admitted > 0 then
   redis.call('RPUSH', moves, unpack(gone))
   redis.call('LTRIM', moves, -20000, -1)
   redis.call('HINCRBY', state, 'moves', #admitted)
+  redis.call('XTRIM', events, 'MAXLEN', '~', 1000000)
 end
 replies[#replies + 1] = redis.call('ZCOUNT', active, '(' .. now, '+inf')
 replies[#replies + 1] = epoch

@@ -46,11 +46,12 @@ for index, user in ipairs(asked) do
     local status = cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
     if kept > 0 then redis.call('SET', KEYS[8 + index], status, 'PX', kept) end
     if cause ~= 'KNOWN' then
-      redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_' .. status, 'user', user, 'place', ARGV[2 * index + 3], 'cause', cause)
+      redis.call('XADD', events, '*', 'type', 'QUEUE_' .. status, 'user', user, 'place', ARGV[2 * index + 3], 'cause', cause)
     end
     leaving[#leaving + 1] = user
   end
 end
+if #leaving > 0 then redis.call('XTRIM', events, 'MAXLEN', '~', 1000000) end
 if #unseen > 0 then redis.call('ZREM', seen, unpack(unseen)) end
 if #leaving > 0 and waits then redis.call('ZREM', waiting, unpack(leaving)) end
 if #leaving > 0 and not waits then

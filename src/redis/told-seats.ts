@@ -1,0 +1,29 @@
+import type { Redis } from 'ioredis';
+import { keys } from './keys.js';
+
+/**
+ * Changes of reservations of which a process says that gate and seats have heard, as follows their commit: the relay need not see to that once more. A word
+ * that is lost, or comes later than the relay looks, only has it done twice.
+ */
+
+/** Words that nobody takes, because no worker runs. */
+const WORDS_KEPT_MAX = 10_000;
+const WORDS_KEPT_MS = 60_000;
+const SEPARATOR = ',';
+
+export class ToldSeats {
+  constructor(private readonly redis: Redis) {}
+
+  /** Nobody waits for it, and nobody is failed. One word for all that was committed together. */
+  note(changes: readonly string[]): void {
+    if (changes.length === 0) return;
+    const words = this.redis.pipeline().rpush(keys.toldSeats(), changes.join(SEPARATOR));
+    void words.ltrim(keys.toldSeats(), -WORDS_KEPT_MAX, -1).pexpire(keys.toldSeats(), WORDS_KEPT_MS).exec().catch(() => undefined);
+  }
+
+  /** Those that were noted since they were taken last, by whomever. */
+  async take(): Promise<string[]> {
+    const words = await this.redis.lpop(keys.toldSeats(), WORDS_KEPT_MAX);
+    return words?.flatMap((word) => word.split(SEPARATOR)) ?? [];
+  }
+}
