@@ -65,10 +65,12 @@ function timeFlows(run: BenchRun, { world, load, frontrow, raw, naive, isWarm }:
       name: seller.name,
       measure: async (round) => {
         const ms = round === WARM_UP ? run.sized({ quick: QUICK_WARM_UP_MS[isWarm ? 'warm' : 'cold'][seller.name]!, full: 8000 }) : turnMs;
-        const visitors = await makeVisitors(world, seller, Math.ceil(perSecond * SPARE * (ms / 1000)), { balance: 10_000, admitted: false, datesPerConcert: DATES });
+        const ahead = seller.hasLine ? Math.min(IN_LINE_MAX, Math.max(IN_LINE_MIN, Math.ceil((perSecond * IN_LINE_S) / connections))) : 0;
+        // Those who are at work or in line when the time is over have begun as well.
+        const count = connections * (1 + ahead) + Math.ceil(perSecond * SPARE * (ms / 1000));
+        const visitors = await makeVisitors(world, seller, count, { balance: 10_000, admitted: false, datesPerConcert: DATES });
         const { join, seats, reserve, pay } = seller.steps;
-        const ahead = seller.hasLine ? { ahead: Math.min(IN_LINE_MAX, Math.max(IN_LINE_MIN, Math.ceil((perSecond * IN_LINE_S) / connections))) } : {};
-        const job = { port: seller.server.port, steps: [join, seats, reserve, pay], people: visitors.file, from: 0, to: visitors.count, stages: [{ ms, users: connections }], pids: seller.pids, ...ahead };
+        const job = { port: seller.server.port, steps: [join, seats, reserve, pay], people: visitors.file, from: 0, to: visitors.count, stages: [{ ms, users: connections }], pids: seller.pids, ahead };
         const result = await load.flows(job);
         visitors.remove();
         if (result.failed + result.refused > 0) errors.push(`${seller.name}: ${result.failed} failed and ${result.refused} refused: ${result.firstErrors[0]}`);
