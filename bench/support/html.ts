@@ -12,7 +12,7 @@ const STYLE = `
   p, li { max-width: 75ch; } .soft { color: var(--soft); font-size: 13px; }
   .scroll, pre { overflow-x: auto; } pre { font-size: 12px; color: #a31515; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .4rem 0 1rem; font-size: 14px; }
   th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-  th:first-child, td:first-child { text-align: left; white-space: normal; } th { font-weight: 600; }
+  th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 11rem; } th { font-weight: 600; white-space: normal; vertical-align: bottom; }
   .met { color: #17663a; } .short, .failed, .wrong { color: #a31515; font-weight: 600; } .inconclusive { color: #8a5a00; font-weight: 600; }
   svg { width: 100%; height: auto; max-width: 760px; display: block; } svg text { font: 11px system-ui, sans-serif; fill: #33333a; }
   .grid { stroke: #e4e4ea; } .reference { stroke: #a31515; stroke-dasharray: 4 3; } text.reference { stroke: none; fill: #a31515; } .whisker { stroke: #000; stroke-width: 1.5; }

@@ -79,9 +79,9 @@ function barsOf({ title, bars, unit, references = [] }: Bars): string {
   const bottom = height - 30;
   return frame(height, title, [
     ...scale.ticks.map((tick) => rule(scale.at(tick), 4, scale.at(tick), bottom, 'class="grid"') + text(scale.at(tick), bottom + 14, rounded(tick), 'text-anchor="middle"')),
-    text(WIDTH - 4, bottom + 28, unit, 'text-anchor="end"'),
+    text(BAR.label - 8, bottom + 14, unit, 'text-anchor="end"'),
     ...bars.map((bar, index) => barOf(bar, 4 + index * (BAR.height + BAR.gap), scale, index)),
-    ...references.map(({ name, value }) => rule(scale.at(value), 0, scale.at(value), bottom, 'class="reference"') + text(scale.at(value) + 4, bottom + 28, name, 'class="reference"')),
+    ...references.map(({ name, value }) => rule(scale.at(value), 0, scale.at(value), bottom, 'class="reference"') + text(scale.at(value), bottom + 28, name, `class="reference" text-anchor="${scale.at(value) > WIDTH / 2 ? 'end' : 'start'}"`)),
   ]);
 }
 
