@@ -8,7 +8,7 @@ import { JSON_TYPE, type HeaderList } from './headers.js';
 import { GIVEN_UP_AFTER_MS } from './limits.js';
 import { Patience } from './patience.js';
 import { retryAfterOf, statusOfRefused } from './request-context.js';
-import { inScope, type RequestScope } from './request-scope.js';
+import { inScope, leftOf, type RequestScope } from './request-scope.js';
 
 /** The answer to one operation, before what every answer carries. */
 export interface HttpAnswer {
@@ -27,12 +27,12 @@ export function inTime(app: App, scope: RequestScope, work: () => Promise<HttpAn
     app.logger.warn({ requestId: scope.requestId, operation: scope.operation }, 'answered before its end, which did not come in time');
     answered(noAnswerYet(scope));
   };
-  const waiter = patience.start(tooLate);
+  const waiter = patience.start(tooLate, scope.givenUpAt - GIVEN_UP_AFTER_MS);
   const end = (): boolean => {
     if (isOpen) patience.end(waiter);
     return isOpen;
   };
-  inScope(scope, work, GIVEN_UP_AFTER_MS).then(
+  inScope(scope, work, leftOf(scope)).then(
     (answer) => end() && answered(answer),
     (error: unknown) => end() && failed(error),
   );

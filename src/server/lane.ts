@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { ExecutionResult } from 'graphql';
 import type { App } from '../app.js';
 import type { Context } from '../context.js';
+import { serviceUnavailable } from '../domain/errors.js';
 import { ReadSet } from '../domain/read-set.js';
 import type { AcceptedTypes } from './accepted-types.js';
 import type { ErrorEdge } from './errors.js';
@@ -12,6 +13,7 @@ import { requestIdOf } from './http.js';
 import type { KnownOperation } from './known-operation.js';
 import type { KnownOperations } from './known-operations.js';
 import type { KnownRequest } from './known-request.js';
+import { GIVEN_UP_AFTER_MS } from './limits.js';
 import { hasPlainBody, readBody } from './request-body.js';
 import { admitSender, contextOf, senderOf, type Sender } from './request-context.js';
 import { RequestReader } from './request-reader.js';
@@ -20,14 +22,19 @@ import type { SharedAnswer } from './shared-answers.js';
 import { Turns } from './turns.js';
 
 /** One request in the lane. */
-interface Passing {
+interface Arrived {
   request: IncomingMessage;
   response: ServerResponse;
   known: KnownRequest;
-  sender: Sender;
   /** Of the answer. */
   type: string;
+  /** When it came, by performance.now(): its wait counts. */
   started: number;
+}
+
+/** One that has begun. */
+interface Passing extends Arrived {
+  sender: Sender;
 }
 
 /** What the guards have said of its sender so far. */
@@ -84,23 +91,41 @@ export class Lane {
     try {
       const known = this.#reader.read(body);
       if (!known) return false;
-      const started = performance.now();
-      const begin = (): void => this.#begin({ request, response, known, sender: senderOf(this.app, request, requestIdOf(request)), type, started });
+      const arrived: Arrived = { request, response, known, type, started: performance.now() };
       // What may be answered at once waits for nobody.
-      if (known.shared) begin();
-      else this.#turns.take(begin);
+      if (known.shared) this.#begin(arrived);
+      else if (!this.#turns.take(() => this.#begin(arrived))) this.#turnAway(this.#passing(arrived));
     } catch (error) {
       this.#fail(request, response, error);
     }
     return true;
   }
 
-  #begin(passing: Passing): void {
+  /** False for who has gone meanwhile, or has waited so long that nothing is to be begun any more. */
+  #begin(arrived: Arrived): boolean {
+    const { request, response, started } = arrived;
+    if (request.socket.destroyed) return false;
     try {
-      this.#answer(passing);
+      const isInTime = performance.now() < started + GIVEN_UP_AFTER_MS;
+      if (isInTime) this.#answer(this.#passing(arrived));
+      else this.#turnAway(this.#passing(arrived));
+      return isInTime;
     } catch (error) {
-      this.#fail(passing.request, passing.response, error);
+      this.#fail(request, response, error);
+      return true;
     }
+  }
+
+  #passing(arrived: Arrived): Passing {
+    const { request } = arrived;
+    return { ...arrived, sender: senderOf(this.app, request, requestIdOf(request)) };
+  }
+
+  /** Nothing of it has happened. */
+  #turnAway(passing: Passing): void {
+    const scope = newScope(passing.sender.requestId, passing.known.operation.label);
+    const answer = inScope(scope, () => refusedAnswer(this.edge, serviceUnavailable(), passing.type));
+    this.#send(passing, answer, scope.code);
   }
 
   /** At once where everything that it needs is remembered. */
@@ -116,7 +141,7 @@ export class Lane {
   }
 
   #run(passing: Passing, admitted: Admitted | null): void {
-    const scope = newScope(passing.sender.requestId, passing.known.operation.label);
+    const scope = newScope(passing.sender.requestId, passing.known.operation.label, passing.started);
     const fail = (error: unknown): void => this.#fail(passing.request, passing.response, error);
     const send = (answer: HttpAnswer): void => {
       try {

@@ -6,21 +6,26 @@ interface Waiter {
   after: Waiter | null;
 }
 
-/** What is to be done for who has waited too long. All wait equally long, so one timer does for all of them: a timer for each request costs more than what it watches over. */
+/** What is to be done for who has waited too long. All wait equally long from when they came, so one timer does for all of them: a timer for each request costs more than what it watches over. */
 export class Patience {
   #first: Waiter | null = null;
   #last: Waiter | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #looksAt = Infinity;
 
   constructor(private readonly ms: number) {}
 
-  /** Answers what `end` takes. */
-  start(tooLate: () => void): Waiter {
-    const waiter: Waiter = { until: performance.now() + this.ms, tooLate, before: this.#last, after: null };
-    if (this.#last) this.#last.after = waiter;
+  /** Answers what `end` takes. `since` is when it came, by performance.now(): who has stood in a line is put before those who came later and had not to. */
+  start(tooLate: () => void, since = performance.now()): Waiter {
+    const until = since + this.ms;
+    let before = this.#last;
+    while (before && before.until > until) before = before.before;
+    const waiter: Waiter = { until, tooLate, before, after: before ? before.after : this.#first };
+    if (before) before.after = waiter;
     else this.#first = waiter;
-    this.#last = waiter;
-    this.#timer ??= setTimeout(() => this.#look(), this.ms).unref();
+    if (waiter.after) waiter.after.before = waiter;
+    else this.#last = waiter;
+    if (until < this.#looksAt) this.#lookAt(until);
     return waiter;
   }
 
@@ -34,6 +39,12 @@ export class Patience {
     waiter.before = waiter.after = null;
   }
 
+  #lookAt(until: number): void {
+    clearTimeout(this.#timer);
+    this.#looksAt = until;
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, Math.ceil(until - performance.now()))).unref();
+  }
+
   #look(): void {
     const now = performance.now();
     try {
@@ -43,7 +54,8 @@ export class Patience {
       }
     } finally {
       // Also where one of them failed: those behind it are watched over still.
-      this.#timer = this.#first && setTimeout(() => this.#look(), Math.max(0, Math.ceil(this.#first.until - now))).unref();
+      this.#looksAt = Infinity;
+      if (this.#first) this.#lookAt(this.#first.until);
     }
   }
 }

@@ -18,9 +18,10 @@ export const currentScope = (): RequestScope | undefined => workedOn() as Reques
 
 const NOT_READ = { type: 'invalid', field: 'invalid' };
 
-export const newScope = (requestId: string, operation: RequestScope['operation'] = NOT_READ): RequestScope => ({
+/** `since` is when it came: what it stood in a line before it began counts. */
+export const newScope = (requestId: string, operation: RequestScope['operation'] = NOT_READ, since = performance.now()): RequestScope => ({
   requestId,
-  givenUpAt: performance.now() + GIVEN_UP_AFTER_MS,
+  givenUpAt: since + GIVEN_UP_AFTER_MS,
   operation,
   code: 'OK',
   faults: null,

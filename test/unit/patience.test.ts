@@ -43,6 +43,22 @@ test('whoever was answered is not told, wherever they stand; those who come late
   expect(none.late).toEqual([]);
 });
 
+test('who has stood in a line waits no longer than those who came when they did', async () => {
+  const patience = new Patience(200);
+  const late: string[] = [];
+  const last = Promise.withResolvers<void>();
+  const from = performance.now();
+  patience.start(() => (late.push('came later'), last.resolve()));
+  patience.start(() => late.push('came before'), from - 100);
+  const between = patience.start(() => late.push('answered'), from - 50);
+  const both = Promise.withResolvers<number>();
+  patience.start(() => (late.push('came first'), both.resolve(performance.now() - from)), from - 150);
+  patience.end(between);
+  expect(await both.promise).toBeLessThan(100);
+  await last.promise;
+  expect(late).toEqual(['came first', 'came before', 'came later']);
+});
+
 /** In a process of its own: what a timer throws ends a test. */
 const FAILING = `
   const { Patience } = await import('./src/server/patience.ts');
