@@ -6,8 +6,8 @@ import { keys } from './keys.js';
  * that is lost, or comes later than the relay looks, only has it done twice.
  */
 
-/** Words that nobody takes, because no worker runs. */
-const WORDS_KEPT_MAX = 10_000;
+/** Words that nobody takes, because no worker runs: the newest stay. */
+export const TOLD_SEATS_WORDS_MAX = 1000;
 const WORDS_KEPT_MS = 60_000;
 const SEPARATOR = ',';
 
@@ -18,12 +18,12 @@ export class ToldSeats {
   note(changes: readonly string[]): void {
     if (changes.length === 0) return;
     const words = this.redis.pipeline().rpush(keys.toldSeats(), changes.join(SEPARATOR));
-    void words.ltrim(keys.toldSeats(), -WORDS_KEPT_MAX, -1).pexpire(keys.toldSeats(), WORDS_KEPT_MS).exec().catch(() => undefined);
+    void words.ltrim(keys.toldSeats(), -TOLD_SEATS_WORDS_MAX, -1).pexpire(keys.toldSeats(), WORDS_KEPT_MS).exec().catch(() => undefined);
   }
 
   /** Those that were noted since they were taken last, by whomever. */
   async take(): Promise<string[]> {
-    const words = await this.redis.lpop(keys.toldSeats(), WORDS_KEPT_MAX);
+    const words = await this.redis.lpop(keys.toldSeats(), TOLD_SEATS_WORDS_MAX);
     return words?.flatMap((word) => word.split(SEPARATOR)) ?? [];
   }
 }

@@ -3,7 +3,7 @@ import type { OutgoingEvent } from '../../src/domain/event.js';
 import { keys } from '../../src/redis/keys.js';
 import { topics } from '../../src/redis/pubsub.js';
 import { SeatGate } from '../../src/redis/seat-gate.js';
-import { ToldSeats } from '../../src/redis/told-seats.js';
+import { TOLD_SEATS_WORDS_MAX, ToldSeats } from '../../src/redis/told-seats.js';
 import { EventStream } from '../../src/redis/event-stream.js';
 import { FollowUps } from '../../src/services/follow-ups.js';
 import type { SeatBoard } from '../../src/services/seat-board.js';
@@ -268,3 +268,12 @@ test('P4: where workers run, all of it has healed within 10 s, the pass that the
     await live.stop();
   }
 }, 20_000);
+
+test('words that no worker takes are bounded, and the newest of them stay', async () => {
+  const told = new ToldSeats(frontrow.app.redis);
+  await told.take();
+  for (let word = 0; word <= TOLD_SEATS_WORDS_MAX; word += 1) told.note([`RESERVATION_HELD ${word}`]);
+  const taken = await told.take();
+  expect(taken).toHaveLength(TOLD_SEATS_WORDS_MAX);
+  expect(taken[0]).toBe('RESERVATION_HELD 1');
+});
