@@ -37,6 +37,8 @@ interface Turn {
   reached: string;
   /** After which the next rows count as published. */
   last: OutboxMark;
+  /** What went wrong in the last round with single queues: told at the end of the run, which goes on for everybody else. */
+  failures: unknown[];
 }
 
 /**
@@ -64,7 +66,7 @@ export class RelayService {
     let published = 0;
     let released = false;
     try {
-      const turn: Turn = { relay, reached, last: await lastPublished(this.transactions.fork()) };
+      const turn: Turn = { relay, reached, last: await lastPublished(this.transactions.fork()), failures: [] };
       published += await this.#publishAgain(turn);
       for (let round = 0, gatheredMs = 0; round < ROUNDS_MAX && gatheredMs < GATHERED_MAX_MS && !released; round += 1) {
         const inRound = (await this.#publishOutbox(turn)) + (await this.#publishQueues(turn));
@@ -72,6 +74,7 @@ export class RelayService {
         if (inRound === 0) released = await this.stream.release(relay);
         else if (inRound < BATCH) gatheredMs += await this.#gather(inRound);
       }
+      if (turn.failures.length > 0) throw turn.failures[0];
       return published;
     } finally {
       // Whoever asked this run to look again has left no nudge of their own.
@@ -139,15 +142,15 @@ export class RelayService {
 
   async #publishQueues(turn: Turn): Promise<number> {
     let published = 0;
-    const failures: unknown[] = [];
+    turn.failures = [];
     const concertIds = await this.stream.concerts();
-    for (let from = 0; from < concertIds.length; from += QUEUES_TOGETHER) published += await this.#publishSome(turn, concertIds.slice(from, from + QUEUES_TOGETHER), failures);
-    if (published === 0 && failures.length > 0) throw failures[0];
+    for (let from = 0; from < concertIds.length; from += QUEUES_TOGETHER) published += await this.#publishSome(turn, concertIds.slice(from, from + QUEUES_TOGETHER));
     return published;
   }
 
   /** One broken queue does not stop the others. */
-  async #publishSome(turn: Turn, concertIds: readonly string[], failures: unknown[]): Promise<number> {
+  async #publishSome(turn: Turn, concertIds: readonly string[]): Promise<number> {
+    const { failures } = turn;
     const tried = (work: Promise<unknown>): Promise<boolean> => work.then(() => true, (error: unknown) => (failures.push(error), false));
     const queues = await this.stream.queueEvents(concertIds, BATCH);
     failures.push(...queues.flatMap(({ error }) => error ?? []));

@@ -2,6 +2,7 @@ import { v7 as uuid } from 'uuid';
 import { tell } from '../../src/database/repositories/outbox.repository.js';
 import { PAUSE_MAX_MS } from '../../src/domain/outbox-mark.js';
 import { EventStream } from '../../src/redis/event-stream.js';
+import { keys } from '../../src/redis/keys.js';
 import { GATHERED_MAX_MS, RelayService } from '../../src/services/relay.service.js';
 import { followUpsOf } from '../support/follow-ups.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -74,4 +75,16 @@ test('P3: whoever has something to relay asks the relay at work, if there is one
   expect(await stream.release('busy')).toBe(false);
   expect(await stream.release('busy')).toBe(true);
   expect(await stream.askAgain()).toBe(false);
+});
+
+test('P3: a queue with an entry that is no event keeps nothing else for the next run, however much there is', async () => {
+  const { redis, services } = frontrow.app;
+  const concertId = uuid();
+  await redis.sadd(keys.queuesToRelay(), concertId);
+  await redis.xadd(keys.queueEvents(concertId), '*', 'type', 'QUEUE_JOINED', 'place', '7');
+  await write(1001);
+  await expect(services.relay.run()).rejects.toThrow('is no event');
+  expect((await services.relay.backlog()).count).toBe(0);
+  await redis.del(keys.queueEvents(concertId));
+  expect(await services.relay.run()).toBe(0);
 });
