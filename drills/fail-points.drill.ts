@@ -132,6 +132,7 @@ async function small(run: DrillRun): Promise<void> {
   const lane = await Lane.open(run, 'small', { apis: 2, workers: 1, env: { ...JOB_ENV, HOLD_TTL_MS: '3000' } });
   const asked = ([operation, point]: [string, string]): Case => ({ operation, point, hit: 1 });
   const cases = run.random.sample(SMALL_MUTATIONS, 3).map(asked);
+  await run.part('a mutation once, recording its points', () => recordMutations(lane, run.random.sample(saleMutations, 1)));
   run.figure('mutation cases', cases.length);
   await run.part('mutations', () => runMutations(lane, cases));
   await run.part('a job', () => runJobs(lane, run.random.sample(SMALL_JOBS, 1).map(asked)));

@@ -132,7 +132,7 @@ function aroundCommit(inner: (this: object, work: Work, ...rest: unknown[]) => P
 
 /** Every answer over HTTP, through Apollo and ahead of it, is there by then and not sent. @public */
 export function plantInAnswers(inTime: Method): Method {
-  return (app, scope, work) => inTime(app, scope, around(work as Method, { after: () => hit(BEFORE_REPLY) }));
+  return (app, scope, work, ...rest) => inTime(app, scope, around(work as Method, { after: () => hit(BEFORE_REPLY) }), ...rest);
 }
 
 /** Each handler runs as its job's own operation. @public */
