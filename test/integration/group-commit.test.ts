@@ -180,7 +180,7 @@ describe('V6: a batch waits for no lock of somebody else', () => {
   test('not for the seats of a hold that is over: who wants them is put aside', async () => {
     const { concert, buyers: [first, next, beside] } = await crowd(3);
     const { id } = await sale.hold(first!, concert.scheduleId, [1, 2]);
-    await execute(`update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3) where r.id = '${id}'`);
+    await execute(`update reservation r join seat s on s.reservation_id = r.id set r.expires_at = now(3), s.held_until = now(3) where r.id = '${id}'`);
     const orders: SaleOrder[] = [holdOf(next!, concert, 1), { charge: { userId: beside!.id, amount: 5, idempotencyKey: 'beside' } }];
     await frontrow.app.transactions.run(async (em) => {
       await em.execute('select 1 from seat where schedule_id = ? and number = 2 for update', [concert.scheduleId]);
@@ -302,7 +302,7 @@ test('C5: every change of a seat raises its version, and the board is told of ea
   await expectTold();
   const over = await reserve();
   await expectTold();
-  await execute(`update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3), r.created_at = r.created_at where r.id = '${over.id}'`);
+  await execute(`update reservation r join seat s on s.reservation_id = r.id set r.expires_at = now(3), s.held_until = now(3), r.created_at = r.created_at where r.id = '${over.id}'`);
   await reservations.expire(over.id);
   await expectTold();
   await execute(`update wallet set balance = balance + ${PRICE}, version = version + 1 where user_id = '${buyer!.id}'`);
