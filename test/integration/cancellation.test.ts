@@ -170,7 +170,7 @@ test('P4: a hold that cannot be ended keeps the sweeper from nothing else: other
   const poisoned = await sale.hold(buyer!, concert.scheduleIds[1]!, [1]);
   const other = await sale.hold(buyer!, concert.scheduleIds[1]!, [2]);
   await sale.hold(buyer!, concert.scheduleId, [1]);
-  await execute('update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3) where r.id in (?)', [[poisoned.id, other.id]]);
+  await execute('update reservation r join seat s on s.reservation_id = r.id set r.expires_at = now(3), s.held_until = now(3) where r.id in (?)', [[poisoned.id, other.id]]);
   await execute('update schedule set cancelled_at = sysdate(3) where id = ?', [concert.scheduleId]);
   await execute(`create trigger poison before update on reservation for each row if new.id = '${poisoned.id}' then signal sqlstate '45000' set message_text = 'poisoned'; end if`);
   try {

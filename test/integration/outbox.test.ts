@@ -46,7 +46,7 @@ test('P3: a hold that is given back, one that runs out and one that gives way to
   only(await sale.cancel(buyer, cancelled.id), 'Reservation');
   only(await sale.cancel(buyer, cancelled.id), 'Reservation');
   const [swept, replaced] = [await sale.hold(buyer, concert.scheduleId, [2]), await sale.hold(buyer, concert.scheduleId, [3])];
-  await frontrow.app.orm.em.getConnection().execute("update reservation r join seat s on s.reservation_id = r.id set r.expires_at = sysdate(3), s.held_until = sysdate(3) where r.status = 'HELD'");
+  await frontrow.app.orm.em.getConnection().execute("update reservation r join seat s on s.reservation_id = r.id set r.expires_at = now(3), s.held_until = now(3) where r.status = 'HELD'");
   await frontrow.app.redis.del(keys.seatGate(await frontrow.app.redisRun.current(), concert.id, concert.scheduleId));
   await sale.hold(await frontrow.build.admittedBuyer(concert.id), concert.scheduleId, [3]);
   await frontrow.app.services.reservations.sweep();
