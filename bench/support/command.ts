@@ -21,7 +21,7 @@ export const EXIT_CODES = { met: 0, short: 1, failed: 1, inconclusive: 2 } as co
 const USAGE = `npm run bench [-- <name>...] [--quick | --short] [--any-speed]
 
   <name>       one or more benches; all of them when none is named
-  --quick      all benches within three minutes: fewer rounds, smaller numbers
+  --quick      all benches in about three minutes: fewer rounds, smaller numbers
   --short      the mixed flow of the full run takes 60 seconds instead of three minutes
   --any-speed  the exit code tells only whether everything ran and came out right, for machines that are shared
   --list       what benches there are
