@@ -3,7 +3,7 @@ import type { BenchWorld, WorldOptions } from './support/world.js';
 
 /** What a bench is, and what it is given. */
 
-/** Quick: all benches within three minutes, for everybody; full: more rounds, longer ones, larger numbers. */
+/** Quick: all benches in about three minutes, for everybody; full: more rounds, longer ones, larger numbers. */
 export type Mode = 'quick' | 'full';
 
 export interface Bench {

@@ -5,7 +5,7 @@ import type { QueueStore } from '../src/redis/queue-store.js';
 import type { Bench, BenchRun } from './bench.js';
 import { timeCache } from './data/cache.js';
 import { fill, type Filled } from './data/fill.js';
-import { idOf } from './data/ids.js';
+import { idOf } from './support/ids.js';
 import { fillLine, timeLine } from './data/line.js';
 import { HOT_QUERIES, LARGE_DATE } from './data/hot-queries.js';
 import { worthOf, type Worth } from './data/indexes.js';
@@ -13,7 +13,7 @@ import { interleave } from './support/interleave.js';
 import { withBothCores } from './support/pin.js';
 import { medianOf, metricOf } from './support/stats.js';
 import type { BenchWorld } from './support/world.js';
-import { addConcert } from './writes/rows.js';
+import { addConcert } from './support/rows.js';
 
 const FEW_SEATS = 10_000;
 const MANY_SEATS = { quick: 100_000, full: 1_000_000 };

@@ -1,14 +1,14 @@
 import type { EntityManager } from '@mikro-orm/mysql';
 import { Random } from '../drills/support/random.js';
 import type { Bench, BenchRun } from './bench.js';
-import { idOf } from './data/ids.js';
+import { idOf } from './support/ids.js';
 import { STRATEGIES, type Contest, type Contested, type StrategyName } from './strategies/contest.js';
 import { cpuUsOf } from './support/cpu.js';
 import { interleave, WARM_UP } from './support/interleave.js';
 import { medianOf, metricOf, pairedRatio, type Rounds, type Sample } from './support/stats.js';
 import type { BenchWorld } from './support/world.js';
-import { order } from './writes/control.js';
-import { addConcert, addUsers } from './writes/rows.js';
+import { order } from './support/control.js';
+import { addConcert, addUsers } from './support/rows.js';
 
 const BUYERS = 500;
 /** Take longer than all others together, and are the best in nothing: only in a full run. */

@@ -5,11 +5,11 @@ import { interleave, WARM_UP, type Side } from './support/interleave.js';
 import { medianOf, metricOf, type Rounds, type Sample } from './support/stats.js';
 import type { BenchWorld } from './support/world.js';
 import { cpuUsOf } from './support/cpu.js';
-import { ACTS, type Act, type Burst, type Outcome, type Writer } from './writes/burst.js';
-import { order } from './writes/control.js';
+import { ACTS, type Act, type Burst, type Outcome, type Writer } from './support/burst.js';
+import { order } from './support/control.js';
 import { commitsOf } from './writes/commits.js';
 import { overHttp } from './writes/over-http.js';
-import { addConcert, addUsers } from './writes/rows.js';
+import { addConcert, addUsers } from './support/rows.js';
 
 /** Of each measurement: large enough to take a while, small enough that all of them fit. One at a time comes last: by then the code of both sides is warm. */
 const REQUESTS = {

@@ -3,8 +3,8 @@ import { createApp, type App } from '../../src/app.js';
 import type { BenchRun } from '../bench.js';
 import { medianOf, metricOf } from '../support/stats.js';
 import type { BenchWorld } from '../support/world.js';
-import { addConcert } from '../writes/rows.js';
-import { idOf } from './ids.js';
+import { addConcert } from '../support/rows.js';
+import { idOf } from '../support/ids.js';
 
 /** What it saves to have read something before, and what happens when everybody reads it for the first time at once. */
 

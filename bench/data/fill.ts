@@ -1,5 +1,5 @@
 import type { Connection } from 'mysql2/promise';
-import { idSql } from './ids.js';
+import { idSql } from '../support/ids.js';
 
 /** Rows of a long sale, made by the server itself: what reads and indexes are measured on. */
 

@@ -9,7 +9,7 @@ import { availableSeatsOf, nextEndsOf, storedSeats } from '../../src/database/re
 import { deleteOverSessions } from '../../src/database/repositories/session.repository.js';
 import { together } from '../../src/database/together.js';
 import { Payment } from '../../src/database/entities/payment.entity.js';
-import { idOf } from './ids.js';
+import { idOf } from '../support/ids.js';
 
 /** What a busy night asks of many rows, in the product's own words, and which index is there for it. */
 

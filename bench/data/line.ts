@@ -3,7 +3,7 @@ import type { Viewer } from '../../src/domain/viewer.js';
 import type { QueuePolicy } from '../../src/domain/queue.js';
 import { QueueStore } from '../../src/redis/queue-store.js';
 import type { Sample } from '../support/stats.js';
-import { idOf } from './ids.js';
+import { idOf } from '../support/ids.js';
 import { medianTime } from './measure.js';
 
 /** A line of so many people. */

@@ -3,7 +3,7 @@ import { createApp, type App } from '../../src/app.js';
 import { migrate } from '../../src/database/migrate.js';
 import { keys } from '../../src/redis/keys.js';
 import { fill, type Filled } from '../data/fill.js';
-import { idOf } from '../data/ids.js';
+import { idOf } from '../support/ids.js';
 import { fillLine, viewerOf } from '../data/line.js';
 import { medianTime } from '../data/measure.js';
 import { medianOf, type Sample } from '../support/stats.js';

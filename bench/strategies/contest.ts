@@ -1,4 +1,4 @@
-import type { Outcome } from '../writes/burst.js';
+import type { Outcome } from '../support/burst.js';
 
 export const STRATEGIES = ['frontrow', 'pessimistic lock', 'optimistic version', 'redis lock', 'serializable', 'bullmq queue', 'unique key alone'] as const;
 export type StrategyName = (typeof STRATEGIES)[number];

@@ -1,6 +1,6 @@
 import type { App } from '../../src/app.js';
 import { Refusal } from '../../src/domain/refusals.js';
-import { idOf } from '../data/ids.js';
+import { idOf } from '../support/ids.js';
 import type { Strategy } from './strategy.js';
 
 /** The gate turns away who comes second, one writer commits the others together. */

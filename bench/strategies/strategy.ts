@@ -1,7 +1,7 @@
 import type { PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { v7 as uuid } from 'uuid';
-import { idOf } from '../data/ids.js';
-import { PRICE } from '../writes/rows.js';
+import { idOf } from '../support/ids.js';
+import { PRICE } from '../support/rows.js';
 import type { Connections } from './connections.js';
 
 /** One way to give a seat to one of many who want it. */

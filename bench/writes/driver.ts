@@ -3,8 +3,8 @@ import { createApp } from '../../src/app.js';
 import { readConfig } from '../../src/config.js';
 import { watchPool } from '../../src/database/pool-watch.js';
 import { createLogger } from '../../src/logging.js';
-import { burst, type Act, type Burst, type Outcome } from './burst.js';
-import { obey } from './control.js';
+import { burst, type Act, type Burst, type Outcome } from '../support/burst.js';
+import { obey } from '../support/control.js';
 import { FrontrowWriter } from './frontrow.js';
 import { RawWriter } from './raw.js';
 

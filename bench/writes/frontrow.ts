@@ -1,7 +1,7 @@
 import type { App } from '../../src/app.js';
 import type { Viewer } from '../../src/domain/viewer.js';
-import { idOf } from '../data/ids.js';
-import type { Act, Burst } from './burst.js';
+import { idOf } from '../support/ids.js';
+import type { Act, Burst } from '../support/burst.js';
 
 /** Frontrow's own services, as its resolvers call them. */
 export class FrontrowWriter {

@@ -1,7 +1,7 @@
 import { ChargeDocument, PayDocument, ReserveDocument, SeatsDocument } from '../../test/graphql/operations.js';
 import type { AdmittedBuyer, Buyer } from '../../test/support/builder.js';
 import type { BenchRun } from '../bench.js';
-import { idOf } from '../data/ids.js';
+import { idOf } from '../support/ids.js';
 import { requestOf } from '../support/http-connection.js';
 import { interleave, WARM_UP } from '../support/interleave.js';
 import { Load, sampleOf } from '../support/load.js';
@@ -9,7 +9,7 @@ import { bodyOf } from '../support/operations.js';
 import type { Server } from '../support/process.js';
 import { medianOf, metricOf, type Rounds, type Sample } from '../support/stats.js';
 import type { BenchWorld } from '../support/world.js';
-import { addConcert } from './rows.js';
+import { addConcert } from '../support/rows.js';
 
 /** The same writes as clients send them: through GraphQL over HTTP, with every guard on, beside a read of 50 seats of the same server. */
 

@@ -1,8 +1,8 @@
 import { createPool, type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
 import { v7 as uuid } from 'uuid';
-import { idOf } from '../data/ids.js';
-import { PRICE } from './rows.js';
-import type { Act, Burst } from './burst.js';
+import { idOf } from '../support/ids.js';
+import { PRICE } from '../support/rows.js';
+import type { Act, Burst } from '../support/burst.js';
 
 /**
  * The same rows by prepared statements of mysql2, one transaction for each request: what somebody writes who leaves every library out. It takes the locks that

@@ -25,9 +25,14 @@ test('no file only passes others on, but for the two lists', () => {
   expect(withLine(sources.filter((file) => !BARRELS.includes(file)), (line) => /^export (\*|\{[^}]*\}) from /.test(line))).toEqual([]);
 });
 
+/** As a type. The compiler of this version cannot be asked for the tokens of a file. */
+const ANY = /[:<,|&=(]\s*any\b(?!\s+\w)|\bas any\b|\bany\[\]/;
+const COMMENT = /^\s*(\/\*\*|\*|\/\/)/;
+
 test('product code has no `any`, but for the arguments of any field', () => {
+  for (const line of ['const x: any = 1', 'Map<string, any>', 'x as any', 'f(...args: any[])', 'string | any']) expect(line).toMatch(ANY);
   const files = filesOf('src', '.ts').filter((file) => file !== 'src/resolvers/access.ts');
-  expect(withLine(files, (line) => /(: any(?! \w)|<any>|\bas any\b|\bany\[\])/.test(line) && !/^\s*(\/\*\*|\*|\/\/)/.test(line))).toEqual([]);
+  expect(withLine(files, (line) => ANY.test(line) && !COMMENT.test(line))).toEqual([]);
 });
 
 test('nothing is left to be done later', () => {

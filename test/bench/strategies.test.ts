@@ -3,8 +3,8 @@ import { Connections } from '../../bench/strategies/connections.js';
 import { frontrow as frontrowsOwn } from '../../bench/strategies/frontrow.js';
 import { OTHERS } from '../../bench/strategies/others.js';
 import { readSeat, takeSeat, writeHold, type Strategy, type Tools } from '../../bench/strategies/strategy.js';
-import { addConcert, addUsers } from '../../bench/writes/rows.js';
-import { idOf } from '../../bench/data/ids.js';
+import { addConcert, addUsers } from '../../bench/support/rows.js';
+import { idOf } from '../../bench/support/ids.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { v7 as uuid } from 'uuid';
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/mysql';
-import { idSql } from '../data/ids.js';
+import { idSql } from './ids.js';
 
 /** What the writes are done on: buyers with money and passes, and dates of their own for every measurement. */
 
