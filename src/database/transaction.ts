@@ -7,18 +7,21 @@ import { LOCK_WAIT_TIMEOUT_S } from './orm.config.js';
 import { toldSomething } from './repositories/outbox.repository.js';
 import { OTHER_ROWS_ERRNO } from './together.js';
 
-/** The only place where a transaction is tried again. */
-const ATTEMPTS_MAX = 8;
+/** The only place where a transaction is tried again: so often at most, after errors of these reasons. */
+interface Tries {
+  max: number;
+  after: ReadonlySet<string>;
+}
 const BACKOFF_STEP_MS = 5;
 /** Another try is worth it only for who still waits when it has waited for a lock once. */
 const TRY_MS = LOCK_WAIT_TIMEOUT_S * 1000;
 
-/** Lock wait timeout, deadlock, snapshot conflict: the whole transaction was, or must be, rolled back and may be run again. */
-const RETRIED_ERRNOS = new Set([1205, 1213, 1020]);
-
-const DEADLOCK_ERRNO = 1213;
-/** The others went on, so that another try finds them gone. */
-export const wasDeadlock = (error: unknown): boolean => errnoOf(error) === DEADLOCK_ERRNO;
+const DEADLOCK = '1213';
+const VERSION = 'version';
+/** Lock wait timeout, deadlock, snapshot conflict, stale version: the whole transaction was, or must be, rolled back and may be run again. */
+const PATIENTLY: Tries = { max: 8, after: new Set(['1205', DEADLOCK, '1020', VERSION]) };
+/** For many that share one: after a deadlock whoever was in the way is through, but another try at rows that somebody keeps would keep all of them. */
+export const ONCE_MORE_AFTER_A_DEADLOCK: Tries = { max: 2, after: new Set([DEADLOCK]) };
 
 /** A statement that was given only so long to get its locks. */
 const CUT_SHORT_ERRNO = 1969;
@@ -35,14 +38,12 @@ const DUPLICATE_KEY = 1062;
 export const isDuplicateKey = (error: unknown, keyName?: string): boolean =>
   errnoOf(error) === DUPLICATE_KEY && (keyName === undefined || (error as Error).message.includes(keyName));
 
-const reasonToRetry = (error: unknown): string | undefined => {
-  if (error instanceof OptimisticLockError) return 'version';
+const reasonOf = (error: unknown): string => {
   const errno = errnoOf(error);
-  if (errno === OTHER_ROWS_ERRNO) return 'version';
-  return errno !== undefined && RETRIED_ERRNOS.has(errno) ? String(errno) : undefined;
+  return error instanceof OptimisticLockError || errno === OTHER_ROWS_ERRNO ? VERSION : String(errno);
 };
 
-export const isRetried = (error: unknown): boolean => reasonToRetry(error) !== undefined;
+export const isRetried = (error: unknown): boolean => PATIENTLY.after.has(reasonOf(error));
 
 /** Another try is with who gave it so little time. */
 export const wasCutShort = (error: unknown): boolean => errnoOf(error) === CUT_SHORT_ERRNO;
@@ -67,8 +68,8 @@ export class Transactions {
    * Runs `work` in a transaction on an EntityManager of its own, and the whole of it again, bounded, after a deadlock, a lock timeout,
    * a snapshot conflict or a stale version, while its caller still waits. A dropped connection is not retried: the commit may have happened.
    */
-  run<T>(work: (em: EntityManager) => Promise<T>, attemptsMax = ATTEMPTS_MAX): Promise<T> {
-    return this.again(attemptsMax, (em, told) =>
+  run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    return this.again(PATIENTLY, (em, told) =>
       em.transactional(async (inner) => {
         const done = await work(inner);
         if (toldSomething(inner)) told();
@@ -78,8 +79,8 @@ export class Transactions {
   }
 
   /** The same with statements of one's own in as few messages as there can be: without a unit of work, and without messages that only begin or commit. */
-  runBriefly<T>(work: (transaction: BriefTransaction) => Promise<T>, attemptsMax = ATTEMPTS_MAX): Promise<T> {
-    return this.again(attemptsMax, (em, told) =>
+  runBriefly<T>(work: (transaction: BriefTransaction) => Promise<T>, tries = PATIENTLY): Promise<T> {
+    return this.again(tries, (em, told) =>
       em.getConnection().getClient().connection().execute(async (connection) => {
         em.setTransactionContext(connection);
         try {
@@ -97,7 +98,7 @@ export class Transactions {
     );
   }
 
-  private async again<T>(attemptsMax: number, once: (em: EntityManager, told: () => void) => Promise<T>): Promise<T> {
+  private async again<T>({ max, after }: Tries, once: (em: EntityManager, told: () => void) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         let told = false;
@@ -105,8 +106,8 @@ export class Transactions {
         if (told) this.onTold();
         return result;
       } catch (error) {
-        const reason = reasonToRetry(error);
-        if (reason === undefined || attempt === attemptsMax || remainingMs() < TRY_MS) throw error;
+        const reason = reasonOf(error);
+        if (!after.has(reason) || attempt === max || remainingMs() < TRY_MS) throw error;
         this.onRetry(reason);
         await delay(Math.random() * BACKOFF_STEP_MS * 2 ** attempt);
       }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { isRetried, wasCutShort, wasDeadlock, wasRolledBack } from '../database/transaction.js';
+import { isRetried, wasCutShort, wasRolledBack } from '../database/transaction.js';
 import { remainingMs, withDeadline } from '../domain/deadline.js';
 import { serviceUnavailable } from '../domain/errors.js';
 
@@ -131,10 +131,8 @@ export class GroupCommit<Request extends Touching, Answer> {
   async #writeTogether(batch: readonly Entry<Request, Answer>[]): Promise<void> {
     const deadline = Math.max(...batch.map((entry) => entry.deadline));
     const requests = batch.map(({ request }) => request);
-    const write = () => batch[0]!.inContext(() => withDeadline(deadline - performance.now(), () => this.write(requests, false)));
     try {
-      // Two batches that stood in each other's way: the other is through.
-      const outcomes = await write().catch((error: unknown) => (batch.length > 1 && wasDeadlock(error) ? write() : Promise.reject(error)));
+      const outcomes = await batch[0]!.inContext(() => withDeadline(deadline - performance.now(), () => this.write(requests, false)));
       batch.forEach((entry, index) => this.#end(entry, outcomes[index]!));
     } catch (error) {
       // Whose fault it was shows when each is alone. What may have been committed is not written again.

@@ -1,5 +1,5 @@
 import type { CapturedReservation } from '../database/repositories/reservation.repository.js';
-import type { Transactions } from '../database/transaction.js';
+import { ONCE_MORE_AFTER_A_DEADLOCK, type Transactions } from '../database/transaction.js';
 import { Recent } from '../domain/recent.js';
 import type { Announcer } from './announcer.js';
 import type { Charged, ChargeOrder } from './charge.js';
@@ -62,7 +62,7 @@ export class SaleWriter {
 
   /** The next batch does not wait for what follows the commit of this one. */
   async #write(orders: readonly Order[], alone: boolean): Promise<Outcome<Answer>[]> {
-    const { outcomes, ended } = await this.transactions.runBriefly((transaction) => writeSales(transaction, orders, this.policy, alone), alone ? undefined : 1);
+    const { outcomes, ended } = await this.transactions.runBriefly((transaction) => writeSales(transaction, orders, this.policy, alone), alone ? undefined : ONCE_MORE_AFTER_A_DEADLOCK);
     const sales = outcomes.map((outcome) => (outcome !== 'aside' && 'answer' in outcome ? outcome.answer : null));
     const told = this.announcer.committed({
       held: sales.flatMap((sale, index) => (sale && 'held' in sale ? [{ held: sale.held, order: (orders[index] as { hold: HoldOrder }).hold }] : [])),

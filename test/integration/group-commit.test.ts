@@ -4,10 +4,11 @@ import { v7 as uuid } from 'uuid';
 import { Wallet } from '../../src/database/entities/wallet.entity.js';
 import { LOCK_WAIT_TIMEOUT_S } from '../../src/database/orm.config.js';
 import { BriefTransaction } from '../../src/database/brief-transaction.js';
-import { Transactions } from '../../src/database/transaction.js';
+import { ONCE_MORE_AFTER_A_DEADLOCK, Transactions } from '../../src/database/transaction.js';
 import type { DateChanges } from '../../src/domain/seat-change.js';
 import { writeSales, type SaleOrder } from '../../src/services/sale-transaction.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
+import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { saleOf, viewerOf, type Sale } from '../support/sale.js';
 import { servicesOf } from '../support/services.js';
@@ -31,20 +32,20 @@ class CountingTransactions extends Transactions {
   transactions = 0;
   messages = 0;
 
-  override run<T>(work: (em: EntityManager) => Promise<T>, attemptsMax?: number): Promise<T> {
+  override run<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     this.transactions += 1;
     this.messages += 2;
-    return super.run((em) => work(this.#counting(em)), attemptsMax);
+    return super.run((em) => work(this.#counting(em)));
   }
 
-  override runBriefly<T>(work: (transaction: BriefTransaction) => Promise<T>, attemptsMax?: number): Promise<T> {
+  override runBriefly<T>(work: (transaction: BriefTransaction) => Promise<T>, tries?: Parameters<Transactions['runBriefly']>[1]): Promise<T> {
     this.transactions += 1;
     return super.runBriefly(async ({ em }) => {
       const counted = new BriefTransaction(this.#counting(em));
       const done = await work(counted);
       await counted.commit();
       return done;
-    }, attemptsMax);
+    }, tries);
   }
 
   override fork(): EntityManager {
@@ -64,8 +65,9 @@ class CountingTransactions extends Transactions {
 }
 
 function counting() {
-  const transactions = new CountingTransactions(frontrow.app.orm, () => undefined);
-  return { transactions, ...servicesOf(frontrow.app, { transactions }) };
+  const retries: string[] = [];
+  const transactions = new CountingTransactions(frontrow.app.orm, (reason) => retries.push(reason));
+  return { transactions, retries, ...servicesOf(frontrow.app, { transactions }) };
 }
 
 /** `count` buyers of a concert of their own, each with a seat of their number. */
@@ -184,7 +186,7 @@ describe('V6: a batch waits for no lock of somebody else', () => {
     const orders: SaleOrder[] = [holdOf(next!, concert, 1), { charge: { userId: beside!.id, amount: 5, idempotencyKey: 'beside' } }];
     await frontrow.app.transactions.run(async (em) => {
       await em.execute('select 1 from seat where schedule_id = ? and number = 2 for update', [concert.scheduleId]);
-      const { outcomes } = await frontrow.app.transactions.runBriefly((batch) => writeSales(batch, orders, frontrow.app.config, false), 1);
+      const { outcomes } = await frontrow.app.transactions.runBriefly((batch) => writeSales(batch, orders, frontrow.app.config, false), ONCE_MORE_AFTER_A_DEADLOCK);
       expect(outcomes).toMatchObject(['aside', { answer: { charged: { charge: { balance: PRICE + 5 } } } }]);
     });
   });
@@ -195,7 +197,7 @@ describe('V6: a batch waits for no lock of somebody else', () => {
     await frontrow.app.transactions.run(async (em) => {
       await em.execute('select 1 from seat where schedule_id = ? and number = 1 for update', [concert.scheduleId]);
       const orders = [holdOf(other!, concert, 1), holdOf(holder!, concert, 1)];
-      const { outcomes } = await frontrow.app.transactions.runBriefly((batch) => writeSales(batch, orders, frontrow.app.config, false), 1);
+      const { outcomes } = await frontrow.app.transactions.runBriefly((batch) => writeSales(batch, orders, frontrow.app.config, false), ONCE_MORE_AFTER_A_DEADLOCK);
       expect(outcomes).toMatchObject([{ error: { typeName: 'SeatsUnavailable', seatNumbers: [1] } }, 'aside']);
     });
   });
@@ -218,11 +220,36 @@ describe('V6: a batch waits for no lock of somebody else', () => {
         } finally {
           await inner.em.execute(`set session innodb_lock_wait_timeout = ${LOCK_WAIT_TIMEOUT_S}`);
         }
-      }, 1);
+      }, ONCE_MORE_AFTER_A_DEADLOCK);
       await expect(batch).rejects.toMatchObject({ errno: 1205 });
     });
     expect(await frontrow.app.services.payments.pay(viewerOf(buyer!), buyer!.queueToken, reservationId)).toMatchObject({ amount: PRICE });
   });
+});
+
+test('V6: a batch that the database gives up for a deadlock is done once more together, and that is counted', async () => {
+  const { buyers } = await crowd(30);
+  const [first, second, ...others] = buyers as [AdmittedBuyer, AdmittedBuyer, ...AdmittedBuyer[]];
+  const { transactions, retries, wallets } = counting();
+  const waiting = (em: EntityManager) =>
+    em.execute<object[]>(
+      `select 1 from information_schema.processlist join information_schema.global_status on variable_name = 'innodb_row_lock_current_waits' and variable_value > 0
+       where db = database() and info like 'insert into charge%'`,
+    );
+  let charged: Promise<{ balance: number }[]> | undefined;
+  const deadlocking = frontrow.app.transactions.run(async (em) => {
+    const insertCharge = ({ id }: AdmittedBuyer) => em.execute("insert into charge values (uuid(), ?, 'key.', 1, 1, now(3))", [id]);
+    // Who has changed less is given up.
+    await em.execute('update wallet set balance = balance + 1 where user_id in (?)', [others.map(({ id }) => id)]);
+    await insertCharge(second);
+    charged = Promise.all([first, second].map((buyer) => wallets.charge(viewerOf(buyer), { amount: 5, idempotencyKey: 'key' })));
+    await eventually(async () => (await waiting(em)).length === 1, 'the batch to wait for the second charge');
+    await insertCharge(first);
+    throw new Error('rolled back');
+  });
+  await expect(deadlocking).rejects.toThrow('rolled back');
+  expect((await charged!).map(({ balance }) => balance)).toEqual([PRICE + 5, PRICE + 5]);
+  expect({ retries, transactions: transactions.transactions }).toEqual({ retries: ['1213'], transactions: 1 });
 });
 
 test('V4: a hold that was judged after another was given back begins after it, though its seats were locked before', async () => {

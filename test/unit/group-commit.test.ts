@@ -8,6 +8,7 @@ interface Asked extends Touching {
 
 const asked = (name: string, ...touches: string[]): Asked => ({ name, touches: touches.length > 0 ? touches : [name] });
 const rolledBack = () => Object.assign(new Error('constraint'), { errno: 1062 });
+const deadlock = () => Object.assign(new Error('deadlock'), { errno: 1213 });
 const answered = (requests: readonly Asked[]): Outcome<string>[] => requests.map(({ name }) => ({ answer: `${name} done` }));
 
 /** A writer that notes its transactions: names of their requests, those alone in brackets. Each waits until it is let go. */
@@ -134,27 +135,6 @@ test('P1: one that would have to wait for a lock is done again alone, and keeps 
   expect(transactions.slice(3)).toEqual(['behind']);
 });
 
-test('V6: a batch that stood in the way of another is done once more together, and only then each alone', async () => {
-  const deadlock = () => Object.assign(new Error('deadlock'), { errno: 1213 });
-  const failing = (times: number) => {
-    let left = times;
-    return held((requests) => {
-      if (left-- > 0) throw deadlock();
-      return answered(requests);
-    });
-  };
-  const submitted = async ({ commits, finish }: ReturnType<typeof held>) => {
-    const both = Promise.all(['a', 'b'].map((name) => commits.submit(asked(name))));
-    await finish(both);
-    expect(await both).toEqual(['a done', 'b done']);
-  };
-  const [once, twice] = [failing(1), failing(2)];
-  await submitted(once);
-  expect(once.transactions).toEqual(['a b', 'a b']);
-  await submitted(twice);
-  expect(twice.transactions).toEqual(['a b', 'a b', '(a)', '(b)']);
-});
-
 test(`P1: at most ${ALONE_MAX} are alone at once`, async () => {
   const { commits, transactions, letGo, turn, finish } = held((requests, alone) => (alone ? answered(requests) : requests.map(() => 'aside')));
   const all = Array.from({ length: ALONE_MAX + 2 }, (_, index) => commits.submit(asked(String(index))));
@@ -210,7 +190,7 @@ describe('P1: a batch that fails', () => {
       return answered(requests);
     });
 
-  test.each([['a constraint', rolledBack], ['a stale version', () => OptimisticLockError.lockFailed('Wallet')]])('by %s is done again, each alone: only whose fault it was fails', async (_, error) => {
+  test.each([['a constraint', rolledBack], ['a deadlock', deadlock], ['a stale version', () => OptimisticLockError.lockFailed('Wallet')]])('by %s is done again, each alone: only whose fault it was fails', async (_, error) => {
     const { commits, transactions, finish } = failing(error);
     const all = Promise.allSettled(['a', 'bad', 'b'].map((name) => commits.submit(asked(name))));
     await finish(all);
@@ -227,7 +207,7 @@ describe('P1: a batch that fails', () => {
   });
 
   test('with one request has its own error at once, unless it is worth another try', async () => {
-    for (const [error, expected] of [[rolledBack, ['bad']], [() => Object.assign(new Error('deadlock'), { errno: 1213 }), ['bad', '(bad)']]] as const) {
+    for (const [error, expected] of [[rolledBack, ['bad']], [deadlock, ['bad', '(bad)']]] as const) {
       const { commits, transactions, finish } = failing(error);
       const one = commits.submit(asked('bad'));
       await finish(one);
