@@ -13,7 +13,7 @@ const ATTEMPTS_MAX = 5;
 const WAITING_MAX = 1000;
 const PATIENCE_MS = 1500;
 /** Changes whose event the relay has not come to yet. */
-const TOLD_KNOWN_MAX = 20_000;
+export const TOLD_KNOWN_MAX = 20_000;
 
 interface Waiting {
   event: OutgoingEvent;

@@ -15,19 +15,22 @@ const userKey = (userId: string): string => `user ${userId}`;
 const seatKeys = ({ scheduleId, numbers }: { scheduleId: string; numbers: readonly number[] }): string[] => numbers.map((number) => `${scheduleId} ${number}`);
 
 /** Holds of this process of which the seats are remembered: what a hold has captured never changes. */
-const HOLDS_REMEMBERED_MAX = 20_000;
+export const HOLDS_REMEMBERED_MAX = 20_000;
 
 /** The writer of a process: reserves, payments and charges that arrive together share a transaction, and what follows its commit. */
 export class SaleWriter {
   readonly #commits = new GroupCommit<Order, Answer>((orders, alone) => this.#write(orders, alone));
 
-  readonly #captured = new Recent<string, CapturedReservation>(HOLDS_REMEMBERED_MAX);
+  readonly #captured: Recent<string, CapturedReservation>;
 
   constructor(
     private readonly transactions: Transactions,
     private readonly announcer: Announcer,
     private readonly policy: SalePolicy,
-  ) {}
+    holdsRememberedMax = HOLDS_REMEMBERED_MAX,
+  ) {
+    this.#captured = new Recent(holdsRememberedMax);
+  }
 
   async hold(hold: HoldOrder): Promise<Held> {
     const { held } = (await this.#submit({ hold, touches: [userKey(hold.userId), ...seatKeys(hold)] })) as { held: Held };

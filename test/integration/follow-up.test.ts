@@ -1,11 +1,11 @@
 import { QueuePass } from '../../src/database/entities/queue-pass.entity.js';
-import type { OutgoingEvent } from '../../src/domain/event.js';
+import { changeOf, type OutgoingEvent } from '../../src/domain/event.js';
 import { keys } from '../../src/redis/keys.js';
 import { topics } from '../../src/redis/pubsub.js';
 import { SeatGate } from '../../src/redis/seat-gate.js';
 import { TOLD_SEATS_WORDS_MAX, ToldSeats } from '../../src/redis/told-seats.js';
 import { EventStream } from '../../src/redis/event-stream.js';
-import { FollowUps } from '../../src/services/follow-ups.js';
+import { FollowUps, TOLD_KNOWN_MAX } from '../../src/services/follow-ups.js';
 import type { SeatBoard } from '../../src/services/seat-board.js';
 import { RelayService } from '../../src/services/relay.service.js';
 import * as operations from '../graphql/operations.js';
@@ -276,4 +276,20 @@ test('words that no worker takes are bounded, and the newest of them stay', asyn
   const taken = await told.take();
   expect(taken).toHaveLength(TOLD_SEATS_WORDS_MAX);
   expect(taken[0]).toBe('RESERVATION_HELD 1');
+});
+
+test(`of ${TOLD_KNOWN_MAX} changes the relay knows that gate and seats have heard: one that so many followed is told again, the newest is not`, async () => {
+  const { redis, redisRun, pubsub, metrics } = frontrow.app;
+  const told = new ToldSeats(redis);
+  await told.take();
+  const retold: number[] = [];
+  const noting: Pick<SeatBoard, 'reread'> = { reread: (dates) => Promise.resolve(void retold.push(...dates.flatMap(({ numbers }) => numbers))) };
+  const followUps = new FollowUps(new SeatGate(redis, redisRun), pubsub, noting, told, metrics);
+  told.note(Array.from({ length: TOLD_KNOWN_MAX + 1 }, (_, number) => changeOf('RESERVATION_HELD', `r${number}`)));
+  const held = (number: number): OutgoingEvent => ({
+    id: '1', sequence: 1, type: 'RESERVATION_HELD', occurredAt: new Date(), userId: 'u', concertId: concert.id, reservationId: `r${number}`,
+    payload: JSON.stringify({ scheduleId: concert.scheduleId, seatNumbers: [number] }),
+  });
+  await followUps.apply([held(0), held(TOLD_KNOWN_MAX)]);
+  expect(retold).toEqual([0]);
 });

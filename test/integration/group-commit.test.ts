@@ -6,6 +6,7 @@ import { LOCK_WAIT_TIMEOUT_S } from '../../src/database/orm.config.js';
 import { BriefTransaction } from '../../src/database/brief-transaction.js';
 import { ONCE_MORE_AFTER_A_DEADLOCK, Transactions } from '../../src/database/transaction.js';
 import type { DateChanges } from '../../src/domain/seat-change.js';
+import { HOLDS_REMEMBERED_MAX } from '../../src/services/sale-writer.js';
 import { writeSales, type SaleOrder } from '../../src/services/sale-transaction.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
@@ -341,4 +342,15 @@ test('C5: every change of a seat raises its version, and the board is told of ea
   await payments.refund(viewer, paid.id);
   await expectTold();
   expect((await seatsNow()).map(([, , version]) => version)).toEqual([7, 7]);
+});
+
+test('what a hold has captured is remembered of the newest only; who pays an older one asks the database', async () => {
+  const { concert, buyers } = await crowd(5);
+  const { writer, reservations, payments } = servicesOf(frontrow.app, { holdsRememberedMax: 4 });
+  const ids: string[] = [];
+  for (const [index, buyer] of buyers.entries()) ids.push((await reservations.reserve(viewerOf(buyer), { scheduleId: concert.scheduleId, seatNumbers: [index + 1] })).id);
+  const [oldest, newest] = [ids[0]!, ids.at(-1)!];
+  expect([writer.capturedBy(oldest), writer.capturedBy(newest)]).toMatchObject([undefined, { id: newest, seats: [{ number: 5 }] }]);
+  expect(await payments.pay(viewerOf(buyers[0]!), buyers[0]!.queueToken, oldest)).toMatchObject({ amount: PRICE, seats: [{ number: 1 }] });
+  expect(HOLDS_REMEMBERED_MAX).toBe(20_000);
 });

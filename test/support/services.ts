@@ -15,6 +15,7 @@ interface Other {
   gate?: SeatGate;
   board?: Pick<SeatBoard, 'tell'>;
   config?: Config;
+  holdsRememberedMax?: number;
 }
 
 /** Services of a process like this app, with a writer of its own, in which something is other than it is there. */
@@ -22,7 +23,7 @@ export function servicesOf(app: App, other: Other = {}) {
   const { redis, redisRun, jobs, pubsub, metrics } = app;
   const { transactions, gate, board, config } = { transactions: app.transactions, gate: new SeatGate(redis, redisRun), board: app.board, config: app.config, ...other };
   const announcer = new Announcer(gate, jobs, app.services.queue, pubsub, board, new ToldSeats(redis), metrics);
-  const writer = new SaleWriter(transactions, announcer, config);
+  const writer = new SaleWriter(transactions, announcer, config, other.holdsRememberedMax);
   return {
     writer,
     reservations: new ReservationService(transactions, writer, gate, announcer, pubsub, metrics, config),
