@@ -69,8 +69,9 @@ function watchCopies(redis: Redis): Set<Redis> {
   redis.duplicate = (override) => {
     const copy = duplicate(override);
     let missed = 0;
+    // One that has ended already is left alone: to end it again would keep the process for 2 s.
     const endWithIt = (): void => {
-      if (redis.status === 'end') copy.disconnect();
+      if (redis.status === 'end' && copy.status !== 'end') copy.disconnect();
     };
     redis.on('end', endWithIt);
     copy.on('connecting', endWithIt);

@@ -1,5 +1,6 @@
 import { Wallet } from '../../src/database/entities/wallet.entity.js';
 import { startEdge, type Edge } from '../support/edge.js';
+import { startFrontrow } from '../support/frontrow.js';
 import { openSocket } from '../support/raw-socket.js';
 
 /** A request that runs until the test lets it end. */
@@ -18,9 +19,7 @@ const start = async (pass: () => Promise<number>, env: Record<string, string> = 
   return edge;
 };
 afterAll(async () => {
-  for (const edge of edges) {
-    await edge.app.close();
-  }
+  for (const edge of edges) await edge.app.close();
 });
 
 test('a server that stops answers what runs, closes sockets with 1001, and takes nothing new', async () => {
@@ -71,7 +70,7 @@ test('a connection that was kept alive does not hold the end up', async () => {
 });
 
 test('what still runs when the database is closed fails, and opens no connection to it', async () => {
-  const { app, server } = await start(() => Promise.resolve(1));
+  const { app, server } = await startEdge();
   const [reading, writing] = [app.transactions.fork(), app.transactions.fork()];
   await reading.execute('select 1');
   await server.close();
@@ -79,4 +78,12 @@ test('what still runs when the database is closed fails, and opens no connection
   await expect(reading.execute('select 1')).rejects.toThrow('The database is closed.');
   await expect(reading.findOne(Wallet, { userId: 'none' })).rejects.toThrow('The database is closed.');
   await expect(writing.transactional((em) => em.execute('select 1'))).rejects.toThrow('The database is closed.');
+});
+
+test('what has stopped keeps no timer that would keep the process', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  const live = await startFrontrow({ worker: true });
+  await live.stop();
+  expect(timers()).toBeLessThanOrEqual(before);
 });
