@@ -157,7 +157,7 @@ function timeRead(run: BenchRun, world: BenchWorld, load: Load, read: Read, serv
       name,
       rounds,
       measure: async (round) => {
-        const result = await load.requests({ port: server.port, connections: read.connections, requests, succeeds: read.succeeds, ...expected, pids: pids(server), durationMs: round === WARM_UP ? warmUpMs : judged.turnMs });
+        const result = await load.requests({ port: server.port, connections: read.connections, requests, succeeds: read.succeeds, ...expected, awake: true, pids: pids(server), durationMs: round === WARM_UP ? warmUpMs : judged.turnMs });
         if (result.errors > 0) throw new Error(`${name}, ${read.name}: ${result.errors} errors: ${result.firstErrors.join('\n')}`);
         return sampleOf(result);
       },

@@ -1,4 +1,5 @@
 import { answerJobs } from './answer-jobs.js';
+import { stayAwake } from './awake.js';
 import { cpuUsOf } from './cpu.js';
 import { Histogram } from './histogram.js';
 import { HttpConnection } from './http-connection.js';
@@ -46,6 +47,7 @@ async function sendAll(job: RequestsJob): Promise<RequestsResult> {
   const startedAt = performance.now();
   const endsAt = job.durationMs === undefined ? Infinity : startedAt + job.durationMs;
   let taken = 0;
+  const rest = job.awake ? stayAwake() : undefined;
   const next = (): Buffer | undefined => {
     if (performance.now() >= endsAt || tally.errors > ERRORS_MAX) return undefined;
     taken += 1;
@@ -63,6 +65,7 @@ async function sendAll(job: RequestsJob): Promise<RequestsResult> {
     }
   };
   await Promise.all(connections.map((connection) => work(connection).catch((error: unknown) => tally.error(String(error)))));
+  rest?.();
   const seconds = (performance.now() - startedAt) / 1000;
   const cpuUs = job.pids.map((pid, index) => cpuUsOf(pid) - before[index]!);
   for (const connection of connections) connection.close();

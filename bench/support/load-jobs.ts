@@ -16,6 +16,8 @@ export interface RequestsJob {
   count?: string[];
   /** Processes whose use of the processor is measured meanwhile. */
   pids: number[];
+  /** The load never sleeps: where nothing but the server under test has work to do, which else would pay for waking it. */
+  awake?: boolean;
   /** In every answer that did what was asked; one without it is an error, as is one with errors or with another status than 200. */
   succeeds: string;
   /** Body length that every answer must have. */
