@@ -183,7 +183,7 @@ const TRANSACTIONS: Mutant[] = [
   {
     name: 'retry-on-unknown',
     bug: 'a transaction whose connection dropped is run again, though it may have been committed',
-    edits: [{ file: 'database/transaction.ts', find: 'return errno !== undefined && RETRIED_ERRNOS.has(errno) ? String(errno) : undefined;', replace: "return errno !== undefined && RETRIED_ERRNOS.has(errno) ? String(errno) : errno === 1062 ? undefined : 'unknown';" }],
+    edits: [{ file: 'database/transaction.ts', find: 'if (!after.has(reason) ||', replace: "if (reason === '1062' ||" }],
     catchers: [{ by: 'test/integration/unknown-outcome.test.ts' }],
   },
   {
