@@ -302,9 +302,14 @@ test('C5: the seats that are left are counted anew with each change, with the en
   await write('SOLD', 1);
   await appOf(1).board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [1] }]);
   await bothTell(19, 1);
-  await frontrow.app.transactions.fork().execute("update seat set status = 'HELD', version = version + 1, held_until = sysdate(3) + interval 3 second where schedule_id = ? and number = 2", [concert.scheduleId], 'run');
-  await frontrow.app.board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [2] }]);
+  const holdFor = async (seconds: number): Promise<void> => {
+    const sql = "update seat set status = 'HELD', version = version + 1, held_until = sysdate(3) + interval ? second where schedule_id = ? and number = 2";
+    await frontrow.app.transactions.fork().execute(sql, [seconds, concert.scheduleId], 'run');
+    await frontrow.app.board.reread([{ concertId: concert.id, scheduleId: concert.scheduleId, numbers: [2] }]);
+  };
+  await holdFor(60);
   await bothTell(18, 0);
+  await holdFor(0.5);
   await comes(19);
   await frontrow.app.transactions.fork().execute('update schedule set starts_at = sysdate(3) + interval 1 second where id = ?', [concert.scheduleId], 'run');
   await changedBehind(frontrow.app);
