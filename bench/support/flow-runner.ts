@@ -25,7 +25,7 @@ class StepTally {
   constructor(readonly name: string) {}
 }
 
-class SecondTally {
+export class SecondTally {
   readonly times = new Histogram();
   users = 0;
   errors = 0;
@@ -94,7 +94,7 @@ export class FlowRunner {
       cpuUs: this.job.pids.map((pid, index) => cpuUsOf(pid) - before[index]!),
       steps: this.#steps.map(({ tally: { name, answered, refused, errors, waited, times } }) => ({ name, answered, refused, errors, waited, times: times.times() })),
       times: this.#all.times(),
-      timeline: this.#seconds.map((second, index) => secondOf(second, index)),
+      timeline: timelineOf(this.#seconds),
     };
   }
 
@@ -232,7 +232,9 @@ export class FlowRunner {
   }
 }
 
-function secondOf(tally: SecondTally | undefined, second: number): Second {
-  const times = tally?.times ?? new Histogram();
-  return { second, users: tally?.users ?? 0, answered: times.count, errors: tally?.errors ?? 0, averageMs: times.averageMs, p95Ms: times.quantileMs(0.95), completed: tally?.completed ?? 0 };
+/** Each second has its place, also one in which nobody was answered. */
+export const timelineOf = (seconds: readonly SecondTally[]): Second[] => Array.from(seconds, secondOf);
+
+function secondOf({ times, users, errors, completed } = new SecondTally(), second: number): Second {
+  return { second, users, answered: times.count, errors, averageMs: times.averageMs, p95Ms: times.quantileMs(0.95), completed };
 }

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FlowRunner } from '../../bench/support/flow-runner.js';
+import { FlowRunner, SecondTally, timelineOf } from '../../bench/support/flow-runner.js';
 import type { FlowsJob, FlowsResult } from '../../bench/support/load-jobs.js';
 
 /** What people who go through a flow meet is counted as what it is. */
@@ -54,4 +54,10 @@ test('too few people for the time are told, with a line in front and without', a
   expect((await walk(['good', 'good', 'good'], HOUR_MS)).ranOut).toBe(true);
   expect((await walk(['good', 'good', 'good'], HOUR_MS, { ahead: 2 })).ranOut).toBe(true);
   expect((await walk(Array.from({ length: 20_000 }, () => 'good'), 20)).ranOut).toBe(false);
+});
+
+test('a second in which nobody was answered has its place in the timeline', () => {
+  const seconds: SecondTally[] = [];
+  for (const at of [0, 2]) (seconds[at] = new SecondTally()).times.add(1);
+  expect(timelineOf(seconds).map(({ second, answered }) => [second, answered])).toEqual([[0, 1], [1, 0], [2, 1]]);
 });
