@@ -13,7 +13,8 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: { '^.+\\.ts$': '@swc/jest' },
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // One more than cores: tests wait for databases and timers most of the time.
+  maxWorkers: 3,
   workerIdleMemoryLimit: '1500MB',
   collectCoverageFrom: ['src/**/*.ts', ...IN_OTHER_PROCESSES.map((file) => `!${file}`)],
   coverageReporters: ['text', 'json-summary'],
