@@ -1,6 +1,6 @@
 /**
- * Looks for answers without ever sleeping until it is told to stop. Otherwise a server that is slower than the load pays, with each answer, for waking the load's
- * core, which on a virtual machine costs as much as half the answer; one that keeps the load busy pays nothing.
+ * Keeps this process from sleeping while it waits for answers, until it is told to rest. A server that is slower than the load would pay, with each answer, for waking
+ * the load's core, which on a virtual machine costs up to a quarter of the answer; one that keeps the load busy would not.
  */
 export function stayAwake(): () => void {
   let isAwake = true;

@@ -7,21 +7,22 @@ import { LOCK_WAIT_TIMEOUT_S } from './orm.config.js';
 import { toldSomething } from './repositories/outbox.repository.js';
 import { OTHER_ROWS_ERRNO } from './together.js';
 
-/** The only place where a transaction is tried again: so often at most, after errors of these reasons. */
+/** How often a transaction is tried at most, after errors of which reasons, and how long its caller must still wait for another try to be worth it. */
 interface Tries {
   max: number;
   after: ReadonlySet<string>;
+  worthMs: number;
 }
 const BACKOFF_STEP_MS = 5;
-/** Another try is worth it only for who still waits when it has waited for a lock once. */
-const TRY_MS = LOCK_WAIT_TIMEOUT_S * 1000;
 
+const LOCK_WAIT_TIMEOUT = '1205';
 const DEADLOCK = '1213';
+const SNAPSHOT_CONFLICT = '1020';
 const VERSION = 'version';
-/** Lock wait timeout, deadlock, snapshot conflict, stale version: the whole transaction was, or must be, rolled back and may be run again. */
-const PATIENTLY: Tries = { max: 8, after: new Set(['1205', DEADLOCK, '1020', VERSION]) };
-/** For many that share one: after a deadlock whoever was in the way is through, but another try at rows that somebody keeps would keep all of them. */
-export const ONCE_MORE_AFTER_A_DEADLOCK: Tries = { max: 2, after: new Set([DEADLOCK]) };
+/** The whole transaction was, or must be, rolled back and may be run again. The next try may wait for a lock as long as this one did. */
+const PATIENTLY: Tries = { max: 8, after: new Set([LOCK_WAIT_TIMEOUT, DEADLOCK, SNAPSHOT_CONFLICT, VERSION]), worthMs: LOCK_WAIT_TIMEOUT_S * 1000 };
+/** For many that share one: after a deadlock whoever was in the way is through, and they wait for nobody; but another try at rows that somebody keeps would keep all of them. */
+export const ONCE_MORE_AFTER_A_DEADLOCK: Tries = { max: 2, after: new Set([DEADLOCK]), worthMs: 1 };
 
 /** A statement that was given only so long to get its locks. */
 const CUT_SHORT_ERRNO = 1969;
@@ -98,7 +99,8 @@ export class Transactions {
     );
   }
 
-  private async again<T>({ max, after }: Tries, once: (em: EntityManager, told: () => void) => Promise<T>): Promise<T> {
+  /** The only place where a transaction is tried again. */
+  private async again<T>({ max, after, worthMs }: Tries, once: (em: EntityManager, told: () => void) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         let told = false;
@@ -107,7 +109,7 @@ export class Transactions {
         return result;
       } catch (error) {
         const reason = reasonOf(error);
-        if (!after.has(reason) || attempt === max || remainingMs() < TRY_MS) throw error;
+        if (!after.has(reason) || attempt === max || remainingMs() < worthMs) throw error;
         this.onRetry(reason);
         await delay(Math.random() * BACKOFF_STEP_MS * 2 ** attempt);
       }

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/mysql';
-import { errnoOf, Transactions } from '../../src/database/transaction.js';
+import { errnoOf, ONCE_MORE_AFTER_A_DEADLOCK, Transactions } from '../../src/database/transaction.js';
+import { withDeadline } from '../../src/domain/deadline.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 
 /** The one retry helper against what the database really answers to two who want the same rows. */
@@ -94,6 +95,23 @@ test('after the last try the error leaves, and nothing has changed', async () =>
   expect(tries).toBe(8);
   expect(reasons).toEqual(Array(7).fill('1205'));
   expect(await balancesOf([own, contested])).toEqual([0, 0]);
+});
+
+test.each([
+  ['a deadlock', 1213, 10_000, 2],
+  ['a deadlock, though a lock would no longer be waited for', 1213, 500, 2],
+  ['a lock that is not to be had in time', 1205, 10_000, 1],
+])('many that share a transaction, after %s', async (_, errno, ms, expected) => {
+  const transactions = new Transactions(frontrow.app.orm, () => undefined);
+  let tries = 0;
+  const failing = withDeadline(ms, () =>
+    transactions.runBriefly(() => {
+      tries += 1;
+      return Promise.reject(Object.assign(new Error('in the way'), { errno }));
+    }, ONCE_MORE_AFTER_A_DEADLOCK),
+  );
+  await expect(failing).rejects.toMatchObject({ errno });
+  expect(tries).toBe(expected);
 });
 
 test('any other error leaves at once', async () => {
