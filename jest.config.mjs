@@ -13,8 +13,7 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: { '^.+\\.ts$': '@swc/jest' },
   testTimeout: 30_000,
-  // One more than cores: tests wait for databases and timers most of the time.
-  maxWorkers: 3,
+  maxWorkers: 2,
   workerIdleMemoryLimit: '1500MB',
   collectCoverageFrom: ['src/**/*.ts', ...IN_OTHER_PROCESSES.map((file) => `!${file}`)],
   coverageReporters: ['text', 'json-summary'],

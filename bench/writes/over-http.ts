@@ -16,6 +16,8 @@ import { addConcert } from '../support/rows.js';
 const READ = 'read of 50 seats';
 const STEPS = [READ, 'reserve', 'pay', 'charge'] as const;
 type Step = (typeof STEPS)[number];
+/** A quick run leaves out what is only shown beside. */
+const COMPARED: readonly Step[] = [READ, 'reserve'];
 /** In the answer that is no refusal. */
 const SUCCEEDS: Record<Step, string> = { [READ]: '"number"', reserve: '"__typename":"Reservation"', pay: '"__typename":"Payment"', charge: '"__typename":"Charge"' };
 
@@ -30,12 +32,13 @@ export async function overHttp(run: BenchRun, world: BenchWorld): Promise<void> 
   const arranging = world.build.buyers(run.sized({ quick: 1000, full: 5000 }), { balance: BALANCE });
   const [api, worker, load, buyers] = await Promise.all([world.frontrow('api'), world.frontrow('worker'), Load.start(world.folder), arranging]);
   run.closing(() => load.close());
-  const sales = new Sales(world, api, load, buyers);
+  const steps = run.sized({ quick: COMPARED, full: STEPS });
+  const sales = new Sales(world, api, load, buyers, steps);
   const rows: (string | number)[][] = [];
   for (const connections of run.sized(CONNECTIONS)) {
     const title = `${connections} connections`;
-    const rounds = apart(await interleave(run, title, [{ name: title, measure: (round) => sales.hold(connections, round === WARM_UP ? run.sized(WARM_UP_TURNS) : 1) }], run.sized({ quick: 2, full: 5 })));
-    rows.push(...STEPS.map((step) => [`${step}, ${title}`, ...FIGURES.map((figure) => medianOf(metricOf(rounds, step, figure)))]));
+    const rounds = apart(steps, await interleave(run, title, [{ name: title, measure: (round) => sales.hold(connections, round === WARM_UP ? run.sized(WARM_UP_TURNS) : 1) }], run.sized({ quick: 2, full: 5 })));
+    rows.push(...steps.map((step) => [`${step}, ${title}`, ...FIGURES.map((figure) => medianOf(metricOf(rounds, step, figure)))]));
     if (connections !== COMPARED_AT) continue;
     run.compare(`reserve over HTTP, ${title}: rate to that of a ${READ}`, rounds, { of: 'reserve', to: READ, metric: 'perSecond', better: 'higher', wanted: { atLeast: 0.5 } });
   }
@@ -53,6 +56,7 @@ class Sales {
     private readonly api: Server,
     private readonly load: Load,
     private readonly buyers: readonly Buyer[],
+    private readonly steps: readonly Step[],
   ) {}
 
   /** Figures of the last turn. */
@@ -61,7 +65,7 @@ class Sales {
     return this.#hold(connections);
   }
 
-  /** Everybody reserves, pays and charges once; figures of each step under its name. One alone takes a part of them, or it would take too long. */
+  /** Everybody takes each step once; figures of each under its name. One alone takes a part of them, or it would take too long. */
   async #hold(connections: number): Promise<Sample> {
     const { id, scheduleId, n } = await this.#concert();
     const buyers = await this.world.build.admit(id, this.buyers.slice(0, Math.min(this.buyers.length, connections * 200)));
@@ -71,15 +75,15 @@ class Sales {
     };
     const small = await this.world.build.concert({ seats: 50 });
     const readers = await this.world.build.admit(small.id, this.buyers.slice(0, 64) as Buyer[]);
-    const steps: Record<Step, () => string[] | Promise<string[]>> = {
+    const requestsFor: Record<Step, () => string[] | Promise<string[]>> = {
       [READ]: () => buyers.map((_, index) => this.#request(readers[index % readers.length]!, bodyOf(SeatsDocument, { scheduleId: small.scheduleId }))),
       reserve: () => buyers.map((buyer, index) => this.#request(buyer, bodyOf(ReserveDocument, { input: { scheduleId, seatNumbers: [index + 1] } }))),
       pay: held,
       charge: () => buyers.map((buyer) => this.#request(buyer, bodyOf(ChargeDocument, { input: { amount: 1000, idempotencyKey: `http ${n}` } }))),
     };
     const sample: Record<string, number> = {};
-    for (const step of STEPS) {
-      const result = await this.load.requests({ port: this.api.port, connections, requests: await steps[step](), succeeds: SUCCEEDS[step], pids: [this.api.pid] });
+    for (const step of this.steps) {
+      const result = await this.load.requests({ port: this.api.port, connections, requests: await requestsFor[step](), succeeds: SUCCEEDS[step], pids: [this.api.pid] });
       if (result.errors > 0) throw new Error(`${step}: ${result.errors} errors: ${result.firstErrors.join('\n')}`);
       for (const [figure, value] of Object.entries(sampleOf(result))) sample[`${step} ${figure}`] = value;
     }
@@ -103,7 +107,7 @@ class Sales {
 }
 
 /** Each step as if it were a side of its own: all of them were measured in every round. */
-function apart(rounds: Rounds): Rounds {
+function apart(steps: readonly Step[], rounds: Rounds): Rounds {
   const [samples] = [...rounds.values()];
-  return new Map(STEPS.map((step) => [step, samples!.map((sample) => Object.fromEntries(FIGURES.map((figure) => [figure, sample[`${step} ${figure}`]!])))]));
+  return new Map(steps.map((step) => [step, samples!.map((sample) => Object.fromEntries(FIGURES.map((figure) => [figure, sample[`${step} ${figure}`]!])))]));
 }
