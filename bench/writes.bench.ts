@@ -26,8 +26,8 @@ const warmUpRequests = (concurrency: number): number => Math.max(100, 8 * concur
 const USERS = 6000;
 
 /**
- * As much as a run writes, and more. MariaDB's own 96 MB are full after half a minute of it; then each of 64 connections waits for room, they leave its one core
- * hardly to the thread that makes it, and nothing is written for minutes.
+ * As much as a run writes, and more. With MariaDB's own 96 MB the 64 connections of raw statements came to a standstill for minutes, waiting for room in the log, as
+ * far as their stacks show; with 1 GB not once.
  */
 const REDO_LOG = { quick: '256M', full: '2G' };
 

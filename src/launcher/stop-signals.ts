@@ -14,15 +14,15 @@ export function stopOnSignal(stop: () => Promise<void>, say: (line: string) => v
     }
     stoppingSince = performance.now();
     say('Stopping: what runs is finished first. Again to stop at once.');
-    stop().then(
-      // Everything is closed in order: nothing that a library still holds open may keep the process from its end.
-      () => process.exit(0),
+    const stopped = stop().then(
+      () => 0,
       (error: unknown) => {
         console.error(error);
-        // What could not be closed would keep the process alive.
-        process.exit(1);
+        return 1;
       },
     );
+    // An exit code alone would not do: what a library still holds open, or what could not be closed, may not keep the process from its end.
+    void stopped.then((code) => process.exit(code));
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   if (startedByNpm) whenParentEnds(onSignal);
