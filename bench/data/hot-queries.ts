@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/mysql';
-import { reservationsToEnd } from '../../src/database/repositories/cancellation.repository.js';
+import { progressOf, reservationsToEnd } from '../../src/database/repositories/cancellation.repository.js';
 import { lastPublished, outboxBacklog, unpublishedEvents } from '../../src/database/repositories/outbox.repository.js';
 import { openPasses, passesOfUsers } from '../../src/database/repositories/queue-line.repository.js';
 import { overduePasses, queueFactsOf } from '../../src/database/repositories/queue.repository.js';
@@ -41,11 +41,12 @@ export const HOT_QUERIES: HotQuery[] = [
   { name: 'holds that are over (sweeper)', table: 'reservation', index: 'reservation_expiry_index', published: [75.6, 16.3], ask: (em) => overdueHolds(em, 100) },
   { name: 'a page of my reservations', table: 'reservation', index: 'reservation_user_index', ask: (em) => reservationsOfUser(em, user, null, PAGE) },
   { name: 'what a user has of a concert (limit)', table: 'reservation', index: 'reservation_quota_index', ask: (em) => together(em, [liveReservationsOf([{ userId: user, concertId: concert }])]) },
-  { name: 'whether a date owes anything still', table: 'reservation', index: 'reservation_schedule_index', ask: (em) => reservationsToEnd(em, idOf('schedule', LARGE_DATE), 50) },
+  { name: 'whether a date owes anything still', table: 'seat', index: 'seat_status_index', ask: (em) => reservationsToEnd(em, idOf('schedule', LARGE_DATE), 50) },
+  { name: 'how far a cancellation is', table: 'reservation', index: 'reservation_date_index', ask: (em) => progressOf(em, date, new Date(0)) },
   { name: 'a page of my payments', table: 'payment', index: 'payment_user_index', ask: (em) => em.find(Payment, { userId: user }, { orderBy: { id: 'desc' }, limit: PAGE }) },
   { name: 'whether a reservation is paid', table: 'payment', index: 'payment_reservation_unique', ask: (em) => em.findOne(Payment, { reservationId: unpaid }) },
   { name: 'passes that are over (tick)', table: 'queue_pass', index: 'queue_pass_open_index', ask: (em) => overduePasses(em, 500) },
-  { name: 'open passes of a queue (recovery)', table: 'queue_pass', index: 'queue_pass_concert_index', ask: (em) => openPasses(em, concert, null, 500) },
+  { name: 'open passes of a queue (recovery)', table: 'queue_pass', index: 'PRIMARY', ask: (em) => openPasses(em, concert, null, 500) },
   { name: 'passes of some users (return)', table: 'queue_pass', index: 'PRIMARY', ask: (em) => passesOfUsers(em, concert, [user]) },
   { name: 'events to publish (relay)', table: 'outbox_event', index: 'outbox_event_published_index', ask: (em) => unpublishedEvents(em, 100) },
   { name: 'the event published last (relay)', table: 'outbox_event', index: 'outbox_event_published_index', ask: (em) => lastPublished(em) },

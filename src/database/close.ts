@@ -19,6 +19,7 @@ export async function closeDatabase(orm: MikroORM): Promise<void> {
   connection.createKysely = () => {
     throw new Error('The database is closed.');
   };
-  await Promise.race([orm.close(), delay(CLOSE_PATIENCE_MS, undefined, { ref: false })]);
+  // A connection that was only about to be made fails the good-bye of all, perhaps after it was waited for.
+  await Promise.race([orm.close().catch(() => undefined), delay(CLOSE_PATIENCE_MS, undefined, { ref: false })]);
   for (let index = 0; index < pool._allConnections.length; index += 1) pool._allConnections.get(index).stream.destroy();
 }

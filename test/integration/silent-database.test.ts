@@ -155,3 +155,13 @@ test('closing leaves a silent database without its good-bye', async () => {
   expect(await running).toBeInstanceOf(Error);
   proxy.speak();
 });
+
+test('nor does a good-bye that fails keep it from being closed', async () => {
+  const { orm } = await watchedPool(1);
+  await orm.em.fork().execute('select 1');
+  const pool = (await orm.em.getConnection().getNativeClient()) as unknown as { end: (done: (error: Error) => void) => void };
+  // As the driver does where a connection that was only about to be made is given up meanwhile.
+  pool.end = (done) => done(new Error('connect ETIMEDOUT'));
+  await closeDatabase(orm);
+  expect(await asRequest(() => orm.em.fork().execute('select 1'))).toBeInstanceOf(Error);
+});

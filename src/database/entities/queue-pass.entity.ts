@@ -22,10 +22,7 @@ const schema = defineEntity({
     activeMax: p.integer().nullable(),
     admittedEpoch: p.integer().nullable(),
   },
-  indexes: [
-    { name: 'queue_pass_open_index', properties: ['endedAt', 'expiresAt'] },
-    { name: 'queue_pass_concert_index', properties: ['concertId', 'endedAt'] },
-  ],
+  indexes: [{ name: 'queue_pass_open_index', properties: ['endedAt', 'expiresAt'] }],
 });
 
 export class QueuePass extends schema.class {}

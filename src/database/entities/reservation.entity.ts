@@ -19,9 +19,9 @@ const schema = defineEntity({
   },
   indexes: [
     { name: 'reservation_user_index', properties: ['userId', 'id'] },
-    { name: 'reservation_quota_index', properties: ['userId', 'concertId', 'status'] },
+    { name: 'reservation_quota_index', properties: ['userId', 'concertId'] },
     { name: 'reservation_expiry_index', properties: ['status', 'expiresAt'] },
-    { name: 'reservation_schedule_index', properties: ['scheduleId', 'status'] },
+    { name: 'reservation_date_index', properties: ['scheduleId'] },
   ],
 });
 

@@ -7,6 +7,7 @@ import { Rotation } from './005-rotation.js';
 import { AdmittedEpoch } from './006-admitted-epoch.js';
 import { SeatVersion } from './007-seat-version.js';
 import { UnusedIndex } from './008-unused-index.js';
+import { CheaperWrites } from './009-cheaper-writes.js';
 import { resumable } from './resumable.js';
 
 /** In the order they are applied. A released migration is never changed. */
@@ -19,4 +20,5 @@ export const migrations: MigrationObject[] = [
   { name: '006-admitted-epoch', class: resumable(AdmittedEpoch) },
   { name: '007-seat-version', class: resumable(SeatVersion) },
   { name: '008-unused-index', class: resumable(UnusedIndex) },
+  { name: '009-cheaper-writes', class: resumable(CheaperWrites) },
 ];

@@ -1,15 +1,17 @@
 import type { EntityManager } from '@mikro-orm/mysql';
-import type { ReservationStatus } from '../../domain/states.js';
+import type { ReservationStatus, SeatStatus } from '../../domain/states.js';
 import { instantOf, type RawInstant } from '../clock.js';
 
 /** What a cancelled date still has to give back, and how far it is, all of it from the rows: there is no mark of progress that could be lost or be wrong. */
 
 const LIVE = "('HELD', 'CONFIRMED')";
+/** A live reservation has seats, which their index finds among those that were given back; one status at a time, as each date is looked at once. */
+const hasSeats = (status: SeatStatus): string => `exists (select 1 from seat force index (seat_status_index) where schedule_id = schedule.id and status = '${status}')`;
 
 /** Cancelled dates of which somebody still holds or owns seats. */
 export async function unfinishedCancellations(em: EntityManager, limit: number): Promise<string[]> {
   const rows = await em.execute<{ id: string }[]>(
-    `select id from schedule where cancelled_at is not null and exists (select 1 from reservation where schedule_id = schedule.id and status in ${LIVE}) order by cancelled_at limit ?`,
+    `select id from schedule where cancelled_at is not null and (${hasSeats('HELD')} or ${hasSeats('SOLD')}) order by cancelled_at limit ?`,
     [limit],
   );
   return rows.map(({ id }) => id);
@@ -18,8 +20,8 @@ export async function unfinishedCancellations(em: EntityManager, limit: number):
 /** Live reservations of a date, but for those that failed lately; NOW() and not SYSDATE(): each is judged again under its lock. */
 export async function reservationsToEnd(em: EntityManager, scheduleId: string, limit: number): Promise<string[]> {
   const rows = await em.execute<{ id: string }[]>(
-    `select r.id from reservation r left join cancellation_failure f on f.reservation_id = r.id
-     where r.schedule_id = ? and r.status in ${LIVE} and (f.reservation_id is null or f.retry_at <= now(3)) limit ?`,
+    `select distinct s.reservation_id as id from seat s force index (seat_status_index) left join cancellation_failure f on f.reservation_id = s.reservation_id
+     where s.schedule_id = ? and s.status in ('HELD', 'SOLD') and (f.reservation_id is null or f.retry_at <= now(3)) limit ?`,
     [scheduleId, limit],
   );
   return rows.map(({ id }) => id);

@@ -58,21 +58,21 @@ const passOf = ({ userId, place, admitted, admittedEpoch, endedBy, remainingMs }
 });
 
 /** In the order of user and place, from after `after` on. */
-async function passesAfter(em: EntityManager, concertId: string, condition: string, value: number | null, after: Place | null, most: number): Promise<PassRow[]> {
+async function passesAfter(em: EntityManager, from: string, concertId: string, condition: string, value: number | null, after: Place | null, most: number): Promise<PassRow[]> {
   const rows = await em.execute<RawPass[]>(
-    `select ${PASS_COLUMNS} from queue_pass
+    `select ${PASS_COLUMNS} from ${from}
      where concert_id = ? and ${condition} ${after ? 'and (user_id > ? or (user_id = ? and place > ?))' : ''} order by user_id, place limit ?`,
     [concertId, ...(value === null ? [] : [value]), ...(after ? [after.userId, after.userId, after.place] : []), most],
   );
   return rows.map(passOf);
 }
 
-/** Passes that nothing has ended yet; their time may have. */
+/** Passes that nothing has ended yet; their time may have. They are found among all of their queue's: only a queue that was lost is asked for them. */
 export const openPasses = (em: EntityManager, concertId: string, after: Place | null, most: number): Promise<PassRow[]> =>
-  passesAfter(em, concertId, 'ended_at is null', null, after, most);
+  passesAfter(em, 'queue_pass force index (primary)', concertId, 'ended_at is null', null, after, most);
 
 export const passesEndedSince = (em: EntityManager, concertId: string, sinceMs: number, after: Place | null, most: number): Promise<PassRow[]> =>
-  passesAfter(em, concertId, 'ended_at >= from_unixtime(?)', Math.max(0, sinceMs) / 1000, after, most);
+  passesAfter(em, 'queue_pass', concertId, 'ended_at >= from_unixtime(?)', Math.max(0, sinceMs) / 1000, after, most);
 
 /** All that is remembered of these users in this queue. */
 export async function passesOfUsers(em: EntityManager, concertId: string, userIds: readonly string[]): Promise<PassRow[]> {

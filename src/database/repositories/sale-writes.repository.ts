@@ -41,17 +41,19 @@ export function insertHolds(holds: readonly ReservationRow[], seats: readonly Ca
   ];
 }
 
-/** A statement for each date. All holds of a date that begin together end together. */
+/** A statement for those that end together, as all do that begin together: seats of twenty dates cost half as much in one statement as in twenty. */
 function holdSeats(holds: readonly ReservationRow[], seats: readonly CapturedSeat[]): Asked<void>[] {
   const of = new Map(holds.map((hold) => [hold.id, hold]));
-  const ends = Map.groupBy(seats, ({ reservationId }) => `${of.get(reservationId)!.scheduleId} ${of.get(reservationId)!.expiresAt.getTime()}`);
-  return [...ends.values()].flatMap((some) => {
-    const { scheduleId, expiresAt } = of.get(some[0]!.reservationId)!;
+  const ends = Map.groupBy(seats, ({ reservationId }) => of.get(reservationId)!.expiresAt.getTime());
+  return [...ends].flatMap(([end, some]) => {
+    const dates = [...Map.groupBy(some, ({ reservationId }) => of.get(reservationId)!.scheduleId)];
+    const wanted = ofSeats(dates.map(([scheduleId, ofDate]) => ({ scheduleId, numbers: ofDate.map(({ number }) => number) })));
+    const holder = dates.map(([, ofDate]) => `when ? then case s.number ${Array(ofDate.length).fill('when ? then ?').join(' ')} end`).join(' ');
     return update(
-      `update seat force index (primary)
-       set status = 'HELD', reservation_id = case number ${Array(some.length).fill('when ? then ?').join(' ')} end, held_until = ?, version = version + 1
-       where schedule_id = ? and number in (?) and status = 'AVAILABLE'`,
-      [...some.flatMap(({ number, reservationId }) => [number, reservationId]), expiresAt, scheduleId, some.map(({ number }) => number)],
+      `update seat s force index (primary)
+       set s.status = 'HELD', s.reservation_id = case s.schedule_id ${holder} end, s.held_until = ?, s.version = s.version + 1
+       where (${wanted.sql}) and s.status = 'AVAILABLE'`,
+      [...dates.flatMap(([scheduleId, ofDate]) => [scheduleId, ...ofDate.flatMap(({ number, reservationId }) => [number, reservationId])]), new Date(end), ...wanted.params],
       some.length,
     );
   });
