@@ -23,14 +23,19 @@ const publishScript = new Script<0 | 1>('relay-publish');
 const askScript = new Script<0 | 1>('relay-ask');
 const releaseScript = new Script<'released' | 'asked' | 'kept'>('relay-release');
 
-/** What the queue scripts write. */
-type QueueEventFields = Record<'type' | 'user' | 'place' | 'cause', string | undefined>;
+/** Entries of a queue that are asked for at once: each may tell of many people, and what does not fit into a batch is asked for again. */
+const ENTRIES_PER_READ = 128;
+
+/** What the queue scripts write: of one user, or in `people` user and place of all whom one call moved. */
+type QueueEventFields = Record<'type' | 'user' | 'place' | 'people' | 'cause', string | undefined>;
 
 export interface QueueEvents {
   concertId: string;
   events: OutgoingEvent[];
-  /** The entry of the last of them. */
+  /** The entry of the last of them; all that it tells is among them. */
   last: string | null;
+  /** There may be more behind it. */
+  hasMore: boolean;
   /** Why none could be read; then there are none. */
   error: Error | null;
 }
@@ -50,7 +55,8 @@ export class EventStream {
 
   /** All of them, in this order, and with them how far the outbox is published; nothing where this relay owns the stream no more or this Redis is not at `before`. */
   async publish(relay: string, events: readonly OutgoingEvent[], before: string, reached: string): Promise<boolean> {
-    const written = events.map(({ id, type, occurredAt, userId, concertId, reservationId, payload }) => [id, type, occurredAt, userId, concertId ?? '', reservationId ?? '', payload]);
+    const textOf = instantTexts();
+    const written = events.map(({ id, type, occurredAt, userId, concertId, reservationId, payload }) => [id, type, textOf(occurredAt), userId, concertId ?? '', reservationId ?? '', payload]);
     const names = [keys.events(), keys.relayOwner(), keys.relayReached()];
     return (await publishScript.run(this.redis, names, [relay, OWNED_MS, STREAM_LENGTH_MAX, before, reached, JSON.stringify(written)])) === 1;
   }
@@ -71,14 +77,14 @@ export class EventStream {
     return [...new Set(sets.flat())];
   }
 
-  /** Of each of these queues the oldest events that were not dropped yet. */
+  /** Of each of these queues the oldest events that were not dropped yet: at most so many, but all of an entry. */
   async queueEvents(concertIds: readonly string[], limit: number): Promise<QueueEvents[]> {
     const pipeline = this.redis.pipeline();
-    for (const concertId of concertIds) pipeline.xrange(keys.queueEvents(concertId), '-', '+', 'COUNT', limit);
+    for (const concertId of concertIds) pipeline.xrange(keys.queueEvents(concertId), '-', '+', 'COUNT', Math.min(limit, ENTRIES_PER_READ));
     const replies = (await pipeline.exec())!;
     return concertIds.map((concertId, index) => {
       const [error, entries] = replies[index] as [Error | null, [string, string[]][] | null];
-      return error ? { concertId, events: [], last: null, error } : readQueue(concertId, entries ?? []);
+      return error ? { concertId, events: [], last: null, hasMore: false, error } : readQueue(concertId, entries ?? [], limit);
     });
   }
 
@@ -96,33 +102,67 @@ export class EventStream {
 }
 
 /** What cannot be read is one queue's trouble, and nobody else's. */
-function readQueue(concertId: string, entries: readonly [string, string[]][]): QueueEvents {
+function readQueue(concertId: string, entries: readonly [string, string[]][], limit: number): QueueEvents {
+  const events: OutgoingEvent[] = [];
+  let last: string | null = null;
+  let hasMore = entries.length >= Math.min(limit, ENTRIES_PER_READ);
   try {
-    return { concertId, events: entries.map(([entryId, pairs]) => eventOf(concertId, entryId, pairs)), last: entries.at(-1)?.[0] ?? null, error: null };
+    for (const [entryId, pairs] of entries) {
+      const told = eventsOf(concertId, entryId, pairs);
+      if (last !== null && events.length + told.length > limit) {
+        hasMore = true;
+        break;
+      }
+      events.push(...told);
+      last = entryId;
+    }
+    return { concertId, events, last, hasMore, error: null };
   } catch (error) {
-    return { concertId, events: [], last: null, error: error as Error };
+    return { concertId, events: [], last: null, hasMore: false, error: error as Error };
   }
 }
 
-function eventOf(concertId: string, entryId: string, pairs: readonly string[]): OutgoingEvent {
+function eventsOf(concertId: string, entryId: string, pairs: readonly string[]): OutgoingEvent[] {
   const fields: Partial<QueueEventFields> = {};
   for (let index = 0; index < pairs.length; index += 2) fields[pairs[index] as keyof QueueEventFields] = pairs[index + 1];
-  if (!fields.type || !fields.user || !Number.isSafeInteger(Number(fields.place))) throw new Error(`Entry ${entryId} of the queue of ${concertId} is no event`);
+  const people = fields.people?.split(' ') ?? [fields.user, fields.place];
   const [ms, sequence] = entryId.split('-').map(Number) as [number, number];
-  return {
-    id: uuidOfName(`${concertId} ${entryId}`),
-    sequence: ms * ENTRIES_PER_MS + sequence,
-    type: fields.type as EventType,
-    occurredAt: new Date(ms),
-    userId: fields.user,
-    concertId,
-    reservationId: null,
-    payload: versioned({ place: Number(fields.place), ...(fields.cause && { cause: fields.cause }) }),
-  };
+  const occurredAt = new Date(ms);
+  const firstId = uuidOfName(`${concertId} ${entryId}`);
+  return Array.from({ length: Math.ceil(people.length / 2) }, (_, index) => {
+    const [userId, place] = [people[2 * index], Number(people[2 * index + 1])];
+    if (!fields.type || !userId || !Number.isSafeInteger(place)) throw new Error(`Entry ${entryId} of the queue of ${concertId} is no event`);
+    return {
+      id: nthId(firstId, index),
+      sequence: ms * ENTRIES_PER_MS + sequence,
+      type: fields.type as EventType,
+      occurredAt,
+      userId,
+      concertId,
+      reservationId: null,
+      payload: versioned({ place, ...(fields.cause && { cause: fields.cause }) }),
+    };
+  });
 }
 
 /** A UUID of version 5; that of the library takes three times as long. */
 function uuidOfName(name: string): string {
   const hex = hash('sha1', Buffer.concat([EVENT_NAMESPACE, Buffer.from(name)]), 'hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${'89ab'[Number.parseInt(hex[16]!, 16) & 3]}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** Those of one entry differ in their last four digits: to hash a name for each would cost more than all else that is made of it. */
+function nthId(first: string, index: number): string {
+  if (index === 0) return first;
+  const digits = (Number.parseInt(first.slice(32), 16) + index) % 0x10000;
+  return first.slice(0, 32) + digits.toString(16).padStart(4, '0');
+}
+
+/** Events of one instant share its text, which takes longer to make than all else of them. */
+function instantTexts(): (at: Date) => string {
+  let [ms, text] = [NaN, ''];
+  return (at) => {
+    if (at.getTime() !== ms) [ms, text] = [at.getTime(), at.toISOString()];
+    return text;
+  };
 }

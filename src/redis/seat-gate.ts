@@ -66,7 +66,7 @@ const SOLD = 'SOLD';
 /** Holder of what is sold: no user has this id, so the entry lets nobody pass, its buyer neither. */
 const NOBODY = '';
 /** Attempts of one call: Redis serves others between two calls. */
-export const ATTEMPTS_PER_CALL_MAX = 64;
+const ATTEMPTS_PER_CALL_MAX = 64;
 /** Lists of reservations that share a call; each is what was committed together. */
 const KEPT_TOGETHER = 4;
 const take = new Script<[number, ...number[][]]>('seat-take');
@@ -80,20 +80,14 @@ interface Kept extends KeptSeats {
   ends: number | string;
 }
 
-interface Waiting {
-  attempt: Attempt;
-  resolve: (taken: Taken) => void;
-  reject: (error: unknown) => void;
-}
-
 export class SeatGate {
+  /** Attempts of one turn of the process, by concert. */
+  readonly #takes = new MicroBatch<Attempt, Taken>((_, attempts) => orUnavailable(this.#takeTogether(attempts)), ATTEMPTS_PER_CALL_MAX);
   /** Holds and sales of one turn of the process, by concert. */
   readonly #keeps = new MicroBatch<readonly Kept[], void>(async (_, kept) => {
     await this.#keepTogether(kept.flat());
     return kept.map(() => undefined);
   }, KEPT_TOGETHER);
-  /** Attempts of this turn of the process, by date. */
-  readonly #waiting = new Map<string, Waiting[]>();
 
   constructor(
     private readonly redis: Redis,
@@ -102,28 +96,14 @@ export class SeatGate {
 
   /** All seats or none. Entries of the same user let pass: the database tells a repeated reserve from a second one. Those that come in one turn share a call. Redis that is away is SERVICE_UNAVAILABLE. */
   take(attempt: Attempt): Promise<Taken> {
-    return new Promise((resolve, reject) => {
-      const { scheduleId } = attempt;
-      const waiting = this.#waiting.get(scheduleId);
-      if (waiting) return void waiting.push({ attempt, resolve, reject });
-      this.#waiting.set(scheduleId, [{ attempt, resolve, reject }]);
-      setImmediate(() => {
-        const all = this.#waiting.get(scheduleId)!;
-        this.#waiting.delete(scheduleId);
-        for (let first = 0; first < all.length; first += ATTEMPTS_PER_CALL_MAX) void this.#takeTogether(all.slice(first, first + ATTEMPTS_PER_CALL_MAX));
-      });
-    });
+    return this.#takes.ask(attempt.concertId, attempt);
   }
 
-  async #takeTogether(waiting: readonly Waiting[]): Promise<void> {
-    try {
-      const attempts = waiting.flatMap(({ attempt: { userId, attemptId, numbers } }) => [userId, attemptId, numbers.length, ...numbers]);
-      const call = async () => take.run(this.redis, await this.#keyOf(waiting[0]!.attempt), [PENDING_MS, GATE_KEPT_MS, ...attempts]);
-      const [takenAt, ...replies] = await orUnavailable(call());
-      waiting.forEach(({ resolve }, index) => resolve({ taken: replies[index]!, takenAt }));
-    } catch (error) {
-      for (const { reject } of waiting) reject(error);
-    }
+  async #takeTogether(attempts: readonly Attempt[]): Promise<Taken[]> {
+    const { names, indexOf } = await this.#gatesOf(attempts);
+    const asked = attempts.flatMap(({ scheduleId, userId, attemptId, numbers }) => [indexOf(scheduleId), userId, attemptId, numbers.length, ...numbers]);
+    const [takenAt, ...replies] = await take.run(this.redis, names, [PENDING_MS, GATE_KEPT_MS, ...asked]);
+    return replies.map((taken) => ({ taken, takenAt }));
   }
 
   /** These attempts were committed as holds. */
@@ -141,10 +121,8 @@ export class SeatGate {
   }
 
   async #keepTogether(kept: readonly Kept[]): Promise<void> {
-    const gates = [...new Map(kept.map((seats) => [seats.scheduleId, seats])).values()];
-    const indexes = new Map(gates.map(({ scheduleId }, index) => [scheduleId, index + 1]));
-    const names = (await Promise.all(gates.map((seats) => this.#keyOf(seats)))).flat();
-    await keep.run(this.redis, names, kept.flatMap(({ scheduleId, id, value, ends, numbers }) => [indexes.get(scheduleId)!, id, value, ends, numbers.length, ...numbers]));
+    const { names, indexOf } = await this.#gatesOf(kept);
+    await keep.run(this.redis, names, kept.flatMap(({ scheduleId, id, value, ends, numbers }) => [indexOf(scheduleId), id, value, ends, numbers.length, ...numbers]));
   }
 
   /** The entries of this hold or attempt end; anyone else's stay. */
@@ -159,6 +137,17 @@ export class SeatGate {
         : [number, `${userId}|${reservationId}`, LEARNED_HOLD_MS, Math.floor(takenAt + remainingMs)],
     );
     await learn.run(this.redis, await this.#keyOf(attempt), [attempt.attemptId, ...found]);
+  }
+
+  /** Gates of one concert, and which of them, from 1, is that of a date. */
+  async #gatesOf(all: readonly GateSeats[]): Promise<{ names: string[]; indexOf: (scheduleId: string) => number }> {
+    const run = await this.run.current();
+    const indexes = new Map<string, number>();
+    const names: string[] = [];
+    for (const { concertId, scheduleId } of all) {
+      if (!indexes.has(scheduleId)) indexes.set(scheduleId, names.push(keys.seatGate(run, concertId, scheduleId)));
+    }
+    return { names, indexOf: (scheduleId) => indexes.get(scheduleId)! };
   }
 
   async #keyOf({ concertId, scheduleId }: GateSeats): Promise<string[]> {

@@ -127,7 +127,8 @@ export class QueueService {
   async completeAll(concertId: string, places: readonly Place[]): Promise<void> {
     const ended = await this.store.end(concertId, 'PAID', places, ENDED_KEPT_MS, this.config.absenceGraceMs);
     for (const { userId } of places) this.#passes.forget(concertId, userId);
-    if (ended.length > 0) await this.#tellUsers(concertId, ended);
+    // Nobody who paid waits for what is only told to those who watch.
+    if (ended.length > 0) void this.#tellUsers(concertId, ended);
   }
 
   /** One tick of the admission job, for every queue. */

@@ -37,6 +37,8 @@ interface Turn {
   reached: string;
   /** After which the next rows count as published. */
   last: OutboxMark;
+  /** A queue had more than the last round has published: the next one waits for nobody. */
+  hasMore: boolean;
   /** What went wrong in the last round with single queues: told at the end of the run, which goes on for everybody else. */
   failures: unknown[];
 }
@@ -66,13 +68,13 @@ export class RelayService {
     let published = 0;
     let released = false;
     try {
-      const turn: Turn = { relay, reached, last: await lastPublished(this.transactions.fork()), failures: [] };
+      const turn: Turn = { relay, reached, last: await lastPublished(this.transactions.fork()), hasMore: false, failures: [] };
       published += await this.#publishAgain(turn);
       for (let round = 0, gatheredMs = 0; round < ROUNDS_MAX && gatheredMs < GATHERED_MAX_MS && !released; round += 1) {
         const inRound = (await this.#publishOutbox(turn)) + (await this.#publishQueues(turn));
         published += inRound;
         if (inRound === 0) released = await this.stream.release(relay);
-        else if (inRound < BATCH) gatheredMs += await this.#gather(inRound);
+        else if (inRound < BATCH && !turn.hasMore) gatheredMs += await this.#gather(inRound);
       }
       if (turn.failures.length > 0) throw turn.failures[0];
       return published;
@@ -143,6 +145,7 @@ export class RelayService {
   async #publishQueues(turn: Turn): Promise<number> {
     let published = 0;
     turn.failures = [];
+    turn.hasMore = false;
     const concertIds = await this.stream.concerts();
     for (let from = 0; from < concertIds.length; from += QUEUES_TOGETHER) published += await this.#publishSome(turn, concertIds.slice(from, from + QUEUES_TOGETHER));
     return published;
@@ -159,7 +162,11 @@ export class RelayService {
     for (const some of inBatches(queues.filter(({ last }) => last !== null))) {
       const appended = await togetherOrEach(some, failures, (events) => this.#append(turn, events, turn.reached));
       const followed = await togetherOrEach(appended, failures, async (events) => (await this.#follow(events), true));
-      for (const queue of followed) if (await tried(this.#drop(queue))) published += queue.events.length;
+      for (const queue of followed) {
+        if (!(await tried(this.#drop(queue)))) continue;
+        published += queue.events.length;
+        turn.hasMore ||= queue.hasMore;
+      }
     }
     return published;
   }

@@ -1,8 +1,10 @@
-import { v5 as uuidOfName } from 'uuid';
+import { randomUUID } from 'node:crypto';
+import { v5 as uuidOfName, validate as isUuid } from 'uuid';
 import { keys } from '../../src/redis/keys.js';
 import { EventStream } from '../../src/redis/event-stream.js';
 import { QueueStore } from '../../src/redis/queue-store.js';
 import { RelayService } from '../../src/services/relay.service.js';
+import type { Buyer, BuiltConcert } from '../support/builder.js';
 import { streamed } from '../support/events.js';
 import { followUpsOf } from '../support/follow-ups.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -127,6 +129,79 @@ test('Q9: the id of an event is the UUID of its concert and its entry, in whatev
   const [[entry]] = (await frontrow.app.redis.xrange(keys.queueEvents(concert.id), '-', '+')) as unknown as [[string]];
   await relay();
   expect((await queueEvents(concert.id)).map(({ id }) => id)).toEqual([uuidOfName(`${concert.id} ${entry}`, '0f3d8a54-6b0c-4c1e-9d57-2f6f2b1c7a90')]);
+});
+
+describe('people whom one call moved', () => {
+  const entriesOf = async (concertId: string) => (await frontrow.app.redis.xrange(keys.queueEvents(concertId), '-', '+')) as unknown as [string, string[]][];
+  const joinTogether = (buyers: readonly Buyer[], concertId: string) => {
+    const store = new QueueStore(frontrow.app.redis, frontrow.app.redisRun, () => Promise.reject(new Error('recovered')));
+    return Promise.all(buyers.map(({ id }) => store.join(concertId, id, true)));
+  };
+  /** With a queue, and no events in it. */
+  const openConcert = async (): Promise<BuiltConcert> => {
+    const concert = await frontrow.build.concert();
+    await queue.join(await frontrow.build.buyer(), concert.id);
+    await queue.tick();
+    await relay();
+    await frontrow.app.redis.del(keys.events());
+    return concert;
+  };
+
+  test('Q9: they are one entry, and an event each with an id of its own, the same each time', async () => {
+    const concert = await openConcert();
+    const buyers = await frontrow.build.buyers(20);
+    await joinTogether(buyers, concert.id);
+    const [[entry], ...others] = (await entriesOf(concert.id)) as [[string, string[]]];
+    expect(others).toEqual([]);
+    const stream = new EventStream(frontrow.app.redis);
+    const [[first], [again]] = [await stream.queueEvents([concert.id], 500), await stream.queueEvents([concert.id], 500)];
+    expect(again).toEqual(first);
+    const ids = first!.events.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(20);
+    expect(ids.every((id) => isUuid(id))).toBe(true);
+    expect(first!.last).toBe(entry);
+    await relay();
+    expect((await queueEvents(concert.id)).map(({ id, userId }) => [id, userId])).toEqual(buyers.map((buyer, index) => [ids[index], buyer.id]));
+  });
+
+  test('Q9: no entry tells of more than 64, and of many entries as many are read at once as hold so many events, but one at least', async () => {
+    const concert = await openConcert();
+    await queue.setPolicy(concert.id, { admitCount: 150 });
+    await joinTogether(await frontrow.build.buyers(130), concert.id);
+    await queue.tick();
+    const sizes = (await entriesOf(concert.id)).map(([, [, type, , people]]) => [type, people!.split(' ').length / 2]);
+    expect(sizes).toEqual([...[64, 64, 2].map((size) => ['QUEUE_JOINED', size]), ...[64, 64, 2].map((size) => ['QUEUE_ADMITTED', size])]);
+    const read = async (limit: number) => (await new EventStream(frontrow.app.redis).queueEvents([concert.id], limit))[0]!.events.length;
+    expect([await read(10), await read(128), await read(193), await read(260)]).toEqual([64, 128, 130, 260]);
+    expect(await relay()).toBe(260);
+    expect(await entriesOf(concert.id)).toEqual([]);
+  });
+
+  test('Q9: a backlog is carried over in one run, without the pauses in which a run waits for others to come', async () => {
+    const concert = await openConcert();
+    const entries = frontrow.app.redis.pipeline();
+    const [ENTRIES, PEOPLE] = [90, 64];
+    for (let entry = 0; entry < ENTRIES; entry += 1) {
+      const people = Array.from({ length: PEOPLE }, (_, index) => `${randomUUID()} ${entry * PEOPLE + index + 1}`);
+      entries.xadd(keys.queueEvents(concert.id), '*', 'type', 'QUEUE_JOINED', 'people', people.join(' '));
+    }
+    await entries.exec();
+    await frontrow.app.redis.sadd(keys.queuesToRelay(), concert.id);
+    expect(await relay()).toBe(ENTRIES * PEOPLE);
+    expect(await entriesOf(concert.id)).toEqual([]);
+  });
+
+  test('Q9: entries of one user each, as the version before writes them, come in their order among the others', async () => {
+    const concert = await openConcert();
+    const [one, other] = await frontrow.build.buyers(2);
+    await frontrow.app.redis.xadd(keys.queueEvents(concert.id), '*', 'type', 'QUEUE_EXPIRED', 'user', one!.id, 'place', '7', 'cause', 'TIME');
+    await joinTogether([one!, other!], concert.id);
+    await frontrow.app.redis.xadd(keys.queueEvents(concert.id), '*', 'type', 'QUEUE_ADMITTED', 'user', one!.id, 'place', '8');
+    await relay();
+    expect((await queueEvents(concert.id)).map(({ type, userId }) => [type, userId])).toEqual([
+      ['QUEUE_EXPIRED', one!.id], ['QUEUE_JOINED', one!.id], ['QUEUE_JOINED', other!.id], ['QUEUE_ADMITTED', one!.id],
+    ]);
+  });
 });
 
 test('Q9: more events than a batch come in the order of the line', async () => {

@@ -47,6 +47,21 @@ test('V3: an attempt that nobody confirms gives its seats back after ten seconds
   expect(endsIn).toBeLessThanOrEqual(10_000);
 });
 
+test('attempts of one turn, at whatever dates of a concert, share calls of at most 64, and each hears of its own', async () => {
+  const first = someone([1]);
+  const others = Array.from({ length: 64 }, (_, index) => someone([1], { concertId: first.concertId, scheduleId: index % 2 === 0 ? first.scheduleId : uuid() }));
+  const before = redis.scripts;
+  const answers = await Promise.all([first, ...others].map((attempt) => gate.take(attempt)));
+  expect(redis.scripts - before).toBe(2);
+  expect(answers.map(({ taken }) => taken)).toEqual([[], ...others.map((_, index) => (index % 2 === 0 ? [1] : []))]);
+  for (const other of others.filter((_, index) => index % 2 === 1)) expect((await entries(other))['1']).toContain(other.attemptId);
+  const ttl = await redis.pttl(keys.seatGate(await run.current(), first.concertId, others.at(-1)!.scheduleId));
+  expect(ttl).toBeGreaterThan(86_400_000);
+  // Control: one after the other, each is a call.
+  for (const attempt of others.slice(0, 3)) await gate.take(attempt);
+  expect(redis.scripts - before).toBe(5);
+});
+
 test('entries of the same user let pass and stay as they are', async () => {
   const first = someone([1]);
   await gate.take(first);

@@ -9,6 +9,7 @@ if redis.call('HGET', state, 'run') ~= table.remove(ARGV, 1) then return redis.e
 local perInterval, activeMax, passMs, perEpoch = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local passEnd = string.format('%.0f', now + passMs)
 
 local count = tonumber(redis.call('HGET', state, 'count') or 0)
 local epoch = tonumber(redis.call('HGET', state, 'epoch'))
@@ -29,10 +30,9 @@ for index, user in ipairs(users) do
     reply = 'WAITING'
   else
     admitted[#admitted + 1] = user
-    passes[#passes + 1], passes[#passes + 2] = now + passMs, user
+    passes[#passes + 1], passes[#passes + 2] = passEnd, user
     placed[#placed + 1], placed[#placed + 2] = user, ARGV[2 * index + 4]
     gone[#gone + 1] = ARGV[2 * index + 4]
-    redis.call('XADD', events, '*', 'type', 'QUEUE_ADMITTED', 'user', user, 'place', ARGV[2 * index + 4])
     seenHere[user] = place
     reply = 'ADMITTED'
   end
@@ -48,7 +48,10 @@ if #admitted > 0 then
   redis.call('RPUSH', moves, unpack(gone))
   redis.call('LTRIM', moves, -20000, -1)
   redis.call('HINCRBY', state, 'moves', #admitted)
-  redis.call('XTRIM', events, 'MAXLEN', '~', 1000000)
+  -- Many in one entry cost little more than one, and few enough to be read together with others.
+  for first = 1, #placed, 128 do
+    redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_ADMITTED', 'people', table.concat(placed, ' ', first, math.min(first + 127, #placed)))
+  end
 end
 replies[#replies + 1] = redis.call('ZCOUNT', active, '(' .. now, '+inf')
 replies[#replies + 1] = epoch

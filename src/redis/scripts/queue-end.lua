@@ -15,7 +15,7 @@ for index = 4, #ARGV, 2 do asked[#asked + 1] = ARGV[index] end
 local waits = cause == 'ABSENT' or cause == 'KNOWN'
 local scores = redis.call('ZMSCORE', waits and waiting or active, unpack(asked))
 local placed = waits and {} or redis.call('HMGET', places, unpack(asked))
-local gone, leaving, unseen = {}, {}, {}
+local gone, leaving, told, unseen = {}, {}, {}, {}
 
 local function endsWaiting(index, user, place)
   local held = scores[index]
@@ -34,7 +34,7 @@ local function endsPass(index, place)
   return keptMs - math.max(0, now - passEnd)
 end
 
-local done = {}
+local done, status = {}, cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
 for index, user in ipairs(asked) do
   local place = tonumber(ARGV[2 * index + 3])
   local kept = false
@@ -43,15 +43,15 @@ for index, user in ipairs(asked) do
   end
   if kept then
     done[user] = true
-    local status = cause == 'PAID' and 'COMPLETED' or 'EXPIRED'
     if kept > 0 then redis.call('SET', KEYS[8 + index], status, 'PX', kept) end
-    if cause ~= 'KNOWN' then
-      redis.call('XADD', events, '*', 'type', 'QUEUE_' .. status, 'user', user, 'place', ARGV[2 * index + 3], 'cause', cause)
-    end
     leaving[#leaving + 1] = user
+    told[#told + 1], told[#told + 2] = user, ARGV[2 * index + 3]
   end
 end
-if #leaving > 0 then redis.call('XTRIM', events, 'MAXLEN', '~', 1000000) end
+-- Many in one entry cost little more than one, and few enough to be read together with others.
+for first = 1, cause == 'KNOWN' and 0 or #told, 128 do
+  redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_' .. status, 'people', table.concat(told, ' ', first, math.min(first + 127, #told)), 'cause', cause)
+end
 if #unseen > 0 then redis.call('ZREM', seen, unpack(unseen)) end
 if #leaving > 0 and waits then redis.call('ZREM', waiting, unpack(leaving)) end
 if #leaving > 0 and not waits then

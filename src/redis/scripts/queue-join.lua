@@ -12,6 +12,7 @@ if known[1] ~= ARGV[1] then return redis.error_reply('UNREADY') end
 local perEpoch, epoch = tonumber(ARGV[2]), tonumber(known[7])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local seenAt = string.format('%.0f', now)
 
 local users = {}
 for index = 3, #ARGV, 3 do users[#users + 1] = ARGV[index] end
@@ -21,7 +22,7 @@ local people = redis.call('ZCARD', waiting)
 
 local replies, newcomers, newOf, sights = {}, {}, {}, {}
 local function see(user)
-  sights[#sights + 1] = now
+  sights[#sights + 1] = seenAt
   sights[#sights + 1] = user
 end
 for index, user in ipairs(users) do
@@ -52,7 +53,7 @@ end
 
 if #newcomers > 0 then
   local last = redis.call('HINCRBY', state, 'sequence', #newcomers)
-  local entries, markers, placeOf = {}, {}, {}
+  local entries, markers, placeOf, joined = {}, {}, {}, {}
   for number, index in ipairs(newcomers) do
     local user = users[index]
     local place = string.format('%.0f', epoch * perEpoch + last - #newcomers + number)
@@ -64,18 +65,13 @@ if #newcomers > 0 then
       redis.call('HDEL', places, user)
     end
     entries[2 * number - 1], entries[2 * number] = place, user
+    joined[number] = user .. ' ' .. place
     markers[number] = KEYS[7 + index]
     replies[index] = { 'JOINED', place, people + number - 1, 0 }
   end
   redis.call('ZADD', waiting, unpack(entries))
   redis.call('DEL', unpack(markers))
-  for number, index in ipairs(newcomers) do
-    if number < #newcomers then
-      redis.call('XADD', events, '*', 'type', 'QUEUE_JOINED', 'user', users[index], 'place', placeOf[number])
-    else
-      redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_JOINED', 'user', users[index], 'place', placeOf[number])
-    end
-  end
+  redis.call('XADD', events, 'MAXLEN', '~', 1000000, '*', 'type', 'QUEUE_JOINED', 'people', table.concat(joined, ' '))
   for _, reply in ipairs(replies) do
     local number = reply[1] == 'WAITING' and not reply[3] and reply[2]
     if number then reply[2], reply[3], reply[4] = placeOf[number], people + number - 1, 0 end
