@@ -18,7 +18,7 @@ export interface Mutant {
 /** The status of a seat keeps no second hold from it. */
 const BLIND_HOLD: readonly Edit[] = [
   { file: 'services/hold.ts', find: 'const taken = seats.filter((seat) => isTaken(seat, now));\n    if (taken.length > 0) throw new SeatsFoundTaken', replace: 'const taken: TakenSeat[] = [];\n    if (taken.length > 0) throw new SeatsFoundTaken' },
-  { file: 'database/repositories/sale-writes.repository.ts', find: "number in (?) and status = 'AVAILABLE'`", replace: 'number in (?)`' },
+  { file: 'database/repositories/sale-writes.repository.ts', find: "where (${wanted.sql}) and s.status = 'AVAILABLE'`", replace: 'where (${wanted.sql})`' },
 ];
 
 const SEATS: Mutant[] = [

@@ -19,6 +19,7 @@ function connect(address: RedisAddress, options: RedisOptions, logger: Logger): 
   const redis = new Redis(address, { retryStrategy, connectTimeout: CONNECT_TIMEOUT_MS, replyMapping: 'legacy', ...options } as RedisOptions);
   redis.on('error', (error) => logger.warn({ err: error }, 'redis connection'));
   redis.on('connect', () => sendTogether(redis));
+  forgetAnswered(redis);
   watch(redis, logger);
   return redis;
 }
@@ -38,6 +39,20 @@ function sendTogether({ stream }: Redis): void {
     }
     return write(...args);
   }) as typeof stream.write;
+}
+
+/**
+ * ioredis makes a function for each command that V8 puts among the old at once, where it keeps the command until a full collection. Most of that is what was sent, by which a command
+ * that is answered need not be known any more. It also means that a failed command nobody listens to goes unheard: what is sent and not awaited says itself what becomes of its failure.
+ */
+function forgetAnswered(redis: Redis): void {
+  const send = redis.sendCommand.bind(redis);
+  redis.sendCommand = (command, stream) => {
+    const answered = send(command, stream) as Promise<unknown>;
+    const forget = (): void => void (command.args = []);
+    answered.then(forget, forget);
+    return answered;
+  };
 }
 
 /** Turns are counted, not time: after a turn in which the process was busy it first reads what has come meanwhile. */

@@ -14,7 +14,7 @@ interface MicroBatchOptions {
 }
 
 export class MicroBatch<Item, Result> {
-  readonly #calls = new Map<string, Call<Item, Result>[]>();
+  #calls = new Map<string, Call<Item, Result>[]>();
   readonly #oneAfterTheOther: boolean;
   readonly #everyMs: number;
   #begunAt = -Infinity;
@@ -54,9 +54,10 @@ export class MicroBatch<Item, Result> {
   }
 
   #runAll(): void {
-    const all = [...this.#calls];
+    const all = this.#calls;
+    // Not cleared: what is left of a map that was cleared keeps its calls, and points to what followed. One that has grown old would keep everything after it.
+    this.#calls = new Map();
     this.#begunAt = performance.now();
-    this.#calls.clear();
     for (const [key, calls] of all) {
       for (let from = 0; from < calls.length; from += this.sizeMax) void this.#runOne(key, calls.slice(from, from + this.sizeMax));
     }

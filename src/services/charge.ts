@@ -1,8 +1,8 @@
-import { v7 as uuid } from 'uuid';
 import type { ChargeRow, WalletRow } from '../database/repositories/sale.repository.js';
 import type { MoneyMove } from '../database/repositories/sale-writes.repository.js';
 import type { Happening } from '../domain/event.js';
 import { BalanceLimitExceeded, IdempotencyKeyReused } from '../domain/refusals.js';
+import { quickId } from './ids.js';
 import { Member, present } from './sale-member.js';
 
 /** The part of charges in a transaction of many sales. The wallet's row is locked first, so the second of two equal keys finds the charge of the first. */
@@ -33,7 +33,7 @@ export class ChargeMember extends Member<ChargeOrder, Charged> {
       }
       const { balance } = this.wallet;
       if (balance + amount > balanceMax) throw new BalanceLimitExceeded(balanceMax, balance);
-      this.answer({ charge: { id: uuid(), userId, idempotencyKey, amount, balance: balance + amount, chargedAt: now! }, isNew: true });
+      this.answer({ charge: { id: quickId(), userId, idempotencyKey, amount, balance: balance + amount, chargedAt: now! }, isNew: true });
     });
   }
 }

@@ -53,10 +53,7 @@ export class PassMemory {
   #hears(concertId: string): boolean {
     const stop = this.#heard.get(concertId);
     if (stop === undefined) void this.#listen(concertId);
-    if (!stop) return false;
-    this.#heard.delete(concertId);
-    this.#heard.set(concertId, stop);
-    return true;
+    return !!stop;
   }
 
   async #listen(concertId: string): Promise<void> {

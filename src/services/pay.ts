@@ -1,4 +1,3 @@
-import { v7 as uuid } from 'uuid';
 import type { BriefTransaction } from '../database/brief-transaction.js';
 import { endingPasses } from '../database/repositories/queue.repository.js';
 import { paymentsOf, seatKey, type DateRow, type LockedSeat, type PaymentRow, type ReservationRow, type WalletRow } from '../database/repositories/sale.repository.js';
@@ -10,6 +9,7 @@ import type { Happening } from '../domain/event.js';
 import { assertPayable } from '../domain/payment.js';
 import type { QueuePlace } from '../domain/queue.js';
 import type { SeatChange } from '../domain/seat-change.js';
+import { quickId } from './ids.js';
 import { Member, open, present } from './sale-member.js';
 import { ofPayment } from './refund.js';
 
@@ -59,7 +59,7 @@ export class PayMember extends Member<PayOrder, Paid> {
       const held = seats.filter((seat) => seat.status === 'HELD' && seat.reservationId === id);
       if (held.length !== seatCount) throw changed();
       this.answer({
-        payment: { id: uuid(), reservationId, userId, status: 'PAID', amount, balance: this.wallet.balance - amount, paidAt: now!, refundedAt: null },
+        payment: { id: quickId(), reservationId, userId, status: 'PAID', amount, balance: this.wallet.balance - amount, paidAt: now!, refundedAt: null },
         reservation: { ...this.reservation, status: 'CONFIRMED', updatedAt: now! },
         changes: held.map(({ number, version }) => ({ number, status: 'SOLD', version: version + 1, heldUntil: null })),
       });

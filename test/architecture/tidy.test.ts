@@ -1,3 +1,4 @@
+import { parseSync } from '@swc/core';
 import { checkout, filesOf, read } from '../support/sources.js';
 
 const LINES_MAX = 400;
@@ -25,18 +26,26 @@ test('no file only passes others on, but for the two lists', () => {
   expect(withLine(sources.filter((file) => !BARRELS.includes(file)), (line) => /^export (\*|\{[^}]*\}) from /.test(line))).toEqual([]);
 });
 
-/** As a type. The compiler of this version cannot be asked for the tokens of a file. */
-const ANY = /[:<,|&=(]\s*any\b(?!\s+\w)|\bas any\b|\bany\[\]/;
-const COMMENT = /^\s*(\/\*\*|\*|\/\/)/;
+/** How often the type is written in what was parsed. */
+function anysIn(node: unknown): number {
+  if (typeof node !== 'object' || node === null) return 0;
+  const isAny = 'type' in node && node.type === 'TsKeywordType' && 'kind' in node && node.kind === 'any';
+  return Object.values(node).reduce<number>((sum, child) => sum + anysIn(child), isAny ? 1 : 0);
+}
+const anysOf = (source: string): number => anysIn(parseSync(source, { syntax: 'typescript', decorators: true, target: 'esnext' }));
 
 test('product code has no `any`, but for the arguments of any field', () => {
-  for (const line of ['const x: any = 1', 'Map<string, any>', 'x as any', 'f(...args: any[])', 'string | any']) expect(line).toMatch(ANY);
+  for (const line of ['const x: any = 1', 'type M = Map<string, any>', 'y = x as any', 'function f(...args: any[]) {}', 'type T = string | any', 'const f = async (): Promise<any> => 1']) expect([line, anysOf(line)]).toEqual([line, 1]);
+  for (const line of ['/** any: 1 */', "const x = 'as any'", 'const any = { any: 1 }']) expect([line, anysOf(line)]).toEqual([line, 0]);
   const files = filesOf('src', '.ts').filter((file) => file !== 'src/resolvers/access.ts');
-  expect(withLine(files, (line) => ANY.test(line) && !COMMENT.test(line))).toEqual([]);
+  expect(files.filter((file) => anysOf(read(file)) > 0)).toEqual([]);
 });
 
 test('nothing is left to be done later', () => {
-  expect(withLine(code.filter((file) => !file.endsWith('tidy.test.ts')), (line) => /\b(TODO|FIXME|XXX|HACK)\b/.test(line))).toEqual([]);
+  // Written so that the pattern does not find itself.
+  const later = /\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b/;
+  expect(['TO', 'DO'].join('')).toMatch(later);
+  expect(withLine(code, (line) => later.test(line))).toEqual([]);
 });
 
 test('no test is left out or alone', () => {
