@@ -26,8 +26,7 @@ const STATEMENTS_MAX = 2;
 async function measure(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world());
   const rounds = run.sized({ quick: 4, full: 9 });
-  const [{ racers, scheduleId }, api, load] = await Promise.all([run.part('racers', () => arrange(world)), world.frontrow('api'), Load.start(world.folder)]);
-  run.closing(() => load.close());
+  const [{ racers, scheduleId }, api, load] = await Promise.all([run.part('racers', () => arrange(world)), world.frontrow('api'), Load.start(world)]);
   const reserve = (racer: AdmittedBuyer, seat: number): string => requestOf(bodyOf(ReserveDocument, { input: { scheduleId, seatNumbers: [seat] } }), racer);
   const burst = (requests: string[], succeeds: string) =>
     load.requests({ port: api.port, connections: requests.length, requests, greeting: requestOf(TRIVIAL_BODY, racers[0]!), succeeds, count: [WON, LOST], pids: [api.pid, world.database.pid, world.redis.pid] });

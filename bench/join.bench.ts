@@ -35,8 +35,7 @@ async function measure(run: BenchRun): Promise<void> {
 
 async function overHttp(run: BenchRun, world: BenchWorld): Promise<void> {
   const arranging = run.part('users', () => world.build.buyers(run.sized({ quick: 3000, full: 20_000 })));
-  const [users, api, worker, load] = await Promise.all([arranging, world.frontrow('api'), world.frontrow('worker'), Load.start(world.folder)]);
-  run.closing(() => load.close());
+  const [users, api, worker, load] = await Promise.all([arranging, world.frontrow('api'), world.frontrow('worker'), Load.start(world)]);
   const bare = await bareSide(world, api, users[0]!);
   const pids = (server: Server): number[] => [server.pid, world.database.pid, world.redis.pid];
   const time = async (server: Server, requests: string[], succeeds: string) => {

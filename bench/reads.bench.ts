@@ -55,8 +55,7 @@ const FEW_CONNECTIONS = 8;
 
 async function measure(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world());
-  const [{ buyers, reads }, frontrow, load] = await run.part('Frontrow, users, dates and seats', () => Promise.all([arrange(run, world), world.frontrow('api'), Load.start(world.folder)]));
-  run.closing(() => load.close());
+  const [{ buyers, reads }, frontrow, load] = await run.part('Frontrow, users, dates and seats', () => Promise.all([arrange(run, world), world.frontrow('api'), Load.start(world)]));
   const sides = await run.part('the other sides', () => startSides(world, frontrow, reads, buyers));
   tellWhatTheyDo(run, buyers.length);
   if (run.mode === 'quick') run.note('Of a side that nothing is to be shown beside a quick run times 50 seats alone, a full one all reads.');

@@ -1,4 +1,4 @@
-// Builds dist: the compiled server, its Lua scripts and schema, and the GraphiQL page. `--if-stale` does nothing when dist was built from the same sources.
+// Builds dist: the compiled server, its Lua scripts and schema, and the GraphiQL page; with `--bench` the bench too. `--if-stale` leaves what was built from the same sources.
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 // As a whole: Node 20 has no globSync, and would fail on the name before it could be told so below.
@@ -8,22 +8,45 @@ import './check-node.mjs';
 
 const { closeSync, cpSync, existsSync, globSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } = fs;
 const root = dirname(import.meta.dirname);
-const BUILT_FROM = ['src/**/*', 'web/**/*', 'scripts/build*.mjs', 'package-lock.json', 'tsconfig*.json'];
+const SOURCES = ['src/**/*', 'scripts/build*.mjs', 'package-lock.json', 'tsconfig*.json'];
+const SERVER = { folder: 'dist', from: [...SOURCES, 'web/**/*'], build: buildServer };
+const BENCH = { folder: 'bench/.built', from: [...SOURCES, '{bench,drills,scripts,test}/**/*.{ts,mjs}'], build: buildBench };
 const LOCK_POLL_MS = 100;
 
 process.chdir(root);
-const fingerprint = fingerprintOf(BUILT_FROM);
-const isFresh = () => existsSync('dist/.built-from') && readFileSync('dist/.built-from', 'utf8') === fingerprint;
 const ifStale = process.argv.includes('--if-stale');
-if (!(ifStale && isFresh())) await alone(() => (ifStale && isFresh() ? undefined : build()));
+for (const what of process.argv.includes('--bench') ? [SERVER, BENCH] : [SERVER]) {
+  const fingerprint = fingerprintOf(what.from);
+  const mark = join(what.folder, '.built-from');
+  const isWanted = () => !(ifStale && existsSync(mark) && readFileSync(mark, 'utf8') === fingerprint);
+  const build = async () => {
+    if (!isWanted()) return;
+    rmSync(what.folder, { recursive: true, force: true });
+    await what.build(what.folder);
+    writeFileSync(mark, fingerprint);
+  };
+  if (isWanted()) await alone(build);
+}
 
-async function build() {
-  rmSync('dist', { recursive: true, force: true });
-  await step('Compiling the server', () => execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' }));
-  for (const file of globSync('src/**/*.{lua,graphql}')) cpSync(file, file.replace(/^src/, 'dist'));
+async function buildServer(folder) {
+  await step('Compiling the server', () => compile('tsconfig.build.json'));
+  copy('src/**/*.{lua,graphql}', (file) => file.replace(/^src/, folder));
   const { buildGraphiql } = await import('./build-graphiql.mjs');
-  await step('Bundling GraphiQL', () => buildGraphiql('dist/graphiql'));
-  writeFileSync('dist/.built-from', fingerprint);
+  await step('Bundling GraphiQL', () => buildGraphiql(join(folder, 'graphiql')));
+}
+
+/** Compiled like the server, so that neither side is slowed down by what a loader of TypeScript adds to each function. */
+async function buildBench(folder) {
+  await step('Compiling the bench', () => compile('tsconfig.bench.json'));
+  copy('{src/**/*.{lua,graphql},bench/**/*.mjs}', (file) => join(folder, file));
+}
+
+function compile(project) {
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project], { stdio: 'inherit' });
+}
+
+function copy(pattern, to) {
+  for (const file of globSync(pattern)) cpSync(file, to(file));
 }
 
 async function step(what, work) {

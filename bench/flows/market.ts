@@ -19,8 +19,7 @@ export const MARKET = 'market';
 export const openMarket = (run: BenchRun): Promise<Market> =>
   run.onStage(async (stage: Keeper) => {
     const world = await run.part('stores', () => stage.world({ env: { QUEUE_TICK_MS: '100' } }));
-    const [frontrow, raw, naive, load] = await run.part('servers', () => Promise.all([frontrowSeller(world), rawSeller(world), naiveSeller(world), Load.start(world.folder)]));
+    const [frontrow, raw, naive, load] = await run.part('servers', () => Promise.all([frontrowSeller(world), rawSeller(world), naiveSeller(world), Load.start(world)]));
     for (const { arena } of [frontrow, raw, naive]) stage.closing(() => arena.close());
-    stage.closing(() => load.close());
     return { world, load, frontrow, raw, naive, isWarm: false };
   });

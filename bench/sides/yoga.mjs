@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { createSchema, createYoga } from 'graphql-yoga';
-import { resolvers, typeDefs, viewerOf } from './support/reads-schema.ts';
+import { resolvers, typeDefs, viewerOf } from './support/reads-schema.js';
 
 /** GraphQL Yoga on node:http, as its documentation sets it up. No TypeScript: its types would add to graphql's own, for the whole of this project. */
 

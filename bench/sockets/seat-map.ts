@@ -29,8 +29,7 @@ export async function timeSeatMap(run: BenchRun): Promise<void> {
   const arena = Arena.ofFrontrow(world);
   const show = await arena.show(1, SEATS);
   const admitting = run.part('viewers', async () => arena.admit(show, await arena.people(VIEWERS + BUYERS)));
-  const [people, api, load] = await Promise.all([admitting, world.frontrow('api'), JobProcess.start('bench/sockets/map-child.ts', world.folder), world.frontrow('worker')]);
-  run.closing(() => load.close());
+  const [people, api, load] = await Promise.all([admitting, world.frontrow('api'), world.jobs('bench/sockets/map-child.ts'), world.frontrow('worker')]);
   const viewers = join(world.folder, 'viewers.json');
   writeFileSync(viewers, JSON.stringify(people.slice(BUYERS).map(({ accessToken, queueToken }) => ({ accessToken, queueToken }))));
   const buyers = new Buyers(world, load, people.slice(0, BUYERS), show.scheduleIds[0]!);

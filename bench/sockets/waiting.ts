@@ -51,7 +51,7 @@ const EVERYBODY = 'everybody told each second';
 const THINNED = 'as it is: far back every 10 s';
 const PLAIN = 'plain ws, same bytes to all';
 /** Programs of bench/sides; null: Frontrow as it is built. */
-const PROGRAMS = { [EVERYBODY]: 'frontrow-tells-all.mjs', [THINNED]: null, [PLAIN]: 'plain-ws.ts' };
+const PROGRAMS = { [EVERYBODY]: 'frontrow-tells-all.ts', [THINNED]: null, [PLAIN]: 'plain-ws.ts' };
 type SideName = keyof typeof PROGRAMS;
 
 interface Side {
@@ -64,7 +64,7 @@ export async function timeWaiting(run: BenchRun): Promise<void> {
   const world = await run.part('stores', () => run.world({ env: ONE_PER_SECOND }));
   const names = run.sized<SideName[]>({ quick: [EVERYBODY, PLAIN], full: [EVERYBODY, THINNED, PLAIN] });
   // All of them start while the line is made: nothing is measured yet, and who has no sockets costs nothing later.
-  const [crowd, sides] = await Promise.all([run.part('the line', () => joinAll(run, world)), Promise.all(names.map((name) => startSide(run, world, name))), world.frontrow('worker')]);
+  const [crowd, sides] = await Promise.all([run.part('the line', () => joinAll(run, world)), Promise.all(names.map((name) => startSide(world, name))), world.frontrow('worker')]);
   const steps = run.sized({ quick: [FEW, MANY], full: [FEW, SOME, MANY] });
   const ofOthers = run.sized({ quick: [SOME], full: [MANY] });
   const all: Measured[] = [];
@@ -76,10 +76,9 @@ export async function timeWaiting(run: BenchRun): Promise<void> {
   report(run, all);
 }
 
-async function startSide(run: BenchRun, world: BenchWorld, name: SideName): Promise<Side> {
+async function startSide(world: BenchWorld, name: SideName): Promise<Side> {
   const program = PROGRAMS[name];
-  const [server, load] = await Promise.all([program ? world.side(program, { ROLES: 'api' }) : world.frontrow('api'), JobProcess.start('bench/sockets/watch-child.ts', world.folder)]);
-  run.closing(() => load.close());
+  const [server, load] = await Promise.all([program ? world.side(program, { ROLES: 'api' }) : world.frontrow('api'), world.jobs('bench/sockets/watch-child.ts')]);
   return { name, server, load };
 }
 
@@ -155,7 +154,7 @@ function judge(run: BenchRun, all: readonly Measured[]): void {
 }
 
 function report(run: BenchRun, all: readonly Measured[]): void {
-  run.note(`One concert's line, which admits one person each second; everybody who watches has a user, a session and a socket of their own. Thinning off is a switch of the bench's own program (bench/sides/frontrow-tells-all.mjs) around the built server. Delay: from the message over Redis that tells of the move, as the load process hears it, to the update on each socket; where the far ones are told in turns that is no delay of one message, and is not shown.`);
+  run.note(`One concert's line, which admits one person each second; everybody who watches has a user, a session and a socket of their own. Thinning off is a switch of the bench's own program (bench/sides/frontrow-tells-all.ts) around the built server. Delay: from the message over Redis that tells of the move, as the load process hears it, to the update on each socket; where the far ones are told in turns that is no delay of one message, and is not shown.`);
   if (!all.some(({ side }) => side === THINNED)) run.note('Only a full run shows what it costs where those far back are told every 10 s, as the product does it, and 5,000 who are told each second.');
   run.note(`${PLAIN}: ws as its documentation says, the same JSON to every socket once a second, without subscription, users or guards; delay from the first send.`);
   const cell = (one: Measured, value: number): number | string => (one.side === THINNED ? '–' : value);

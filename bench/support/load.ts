@@ -1,14 +1,15 @@
-import { JobProcess } from './child-process.js';
+import type { JobProcess } from './child-process.js';
 import { Histogram } from './histogram.js';
 import type { FlowsJob, FlowsResult, RequestsJob, RequestsResult } from './load-jobs.js';
 import type { Sample } from './stats.js';
+import type { BenchWorld } from './world.js';
 
 /** HTTP load, as the bench sees it. */
 export class Load {
   private constructor(private readonly process: JobProcess) {}
 
-  static async start(folder: string): Promise<Load> {
-    return new Load(await JobProcess.start('bench/support/load-child.ts', folder));
+  static async start(world: BenchWorld): Promise<Load> {
+    return new Load(await world.jobs('bench/support/load-child.ts'));
   }
 
   requests(job: Omit<RequestsJob, 'kind'>): Promise<RequestsResult> {
@@ -17,10 +18,6 @@ export class Load {
 
   flows(job: Omit<FlowsJob, 'kind'>): Promise<FlowsResult> {
     return this.process.ask({ kind: 'flows', ...job });
-  }
-
-  close(): Promise<void> {
-    return this.process.close();
   }
 }
 

@@ -29,8 +29,8 @@ export interface ServerOptions {
 const START_TIMEOUT_MS = 60_000;
 const LOG_TAIL = 4000;
 
-/** TypeScript, as it is. */
-export const tsArgs = (file: string): string[] => ['--import', 'tsx', join(process.cwd(), file)];
+/** Program and arguments behind `node` of a file of the bench, named as in its sources, as it was compiled. */
+export const benchArgs = (file: string): string[] => [join(process.cwd(), 'bench/.built', file.replace(/\.ts$/, '.js'))];
 
 /**
  * In a session of its own, so that Ctrl-C reaches the bench alone, which then ends it; ended by the kernel should the bench be killed. It has both cores, as nothing is measured

@@ -33,7 +33,7 @@ export interface Report {
   plots: Plot[];
 }
 
-const FOLDER = join(import.meta.dirname, '..', 'reports');
+const FOLDER = join(process.cwd(), 'bench/reports');
 
 const endOf = (mode: Mode): string => (mode === 'quick' ? '-quick.json' : '.json');
 

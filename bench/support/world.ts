@@ -11,8 +11,9 @@ import { migrate } from '../../src/database/migrate.js';
 import { createLogger } from '../../src/logging.js';
 import { Builder } from '../../test/support/builder.js';
 import { freePort } from '../../test/support/free-port.js';
+import { JobProcess } from './child-process.js';
 import { pinProcess } from './pin.js';
-import { startServer, tsArgs, type Server } from './process.js';
+import { benchArgs, startServer, type Server, type ServerOptions } from './process.js';
 
 export interface WorldOptions {
   /** Laid over what every Frontrow process is started with. */
@@ -39,6 +40,8 @@ export interface BenchWorld {
   frontrow(role: 'api' | 'worker', env?: Record<string, string>): Promise<Server>;
   /** A program of bench/sides on the core of the server under test. */
   side(file: string, env?: Record<string, string>): Promise<Server>;
+  /** A program of the bench that answers jobs, on the other core. */
+  jobs(file: string): Promise<JobProcess>;
   close(): Promise<void>;
 }
 
@@ -76,17 +79,18 @@ export async function startWorld(options: WorldOptions, say: (line: string) => v
     const app = await observe(env, database.socket, redis.socket, folder);
     closing.push(() => app.close().catch(() => undefined));
     await openPorts(app, redisPort);
-    const start = async (server: Promise<Server>): Promise<Server> => {
-      const started = await server;
-      closing.push(() => started.stop());
-      return started;
+    /** Ended with the world, also if that ends while it still starts. */
+    const ending = <Started>(starting: Promise<Started>, end: (started: Started) => Promise<unknown>): Promise<Started> => {
+      closing.push(() => starting.then(end, () => undefined));
+      return starting;
     };
+    const start = (options: Omit<ServerOptions, 'folder'>): Promise<Server> => ending(startServer({ ...options, folder }), (server) => server.stop());
     return {
       folder, database, redis, databaseUrl, redisUrl, secret: env.AUTH_SECRET, app, build: new Builder(app), close,
       frontrow: (role, more = {}) =>
-        start(startServer({ name: `frontrow-${role}`, args: [join(process.cwd(), 'dist/index.js')], core: role === 'api' ? 'server' : 'rest', env: { ...env, ROLES: role, ...more }, folder })),
-      // What is compiled of TypeScript is found again by the next bench.
-      side: (file, more = {}) => start(startServer({ name: file, args: tsArgs(`bench/sides/${file}`), core: 'server', env: { ...env, TMPDIR: tmpdir(), ...more }, folder })),
+        start({ name: `frontrow-${role}`, args: [join(process.cwd(), 'dist/index.js')], core: role === 'api' ? 'server' : 'rest', env: { ...env, ROLES: role, ...more } }),
+      side: (file, more = {}) => start({ name: file, args: benchArgs(`bench/sides/${file}`), core: 'server', env: { ...env, ...more } }),
+      jobs: (file) => ending(JobProcess.start(file, folder), (jobs) => jobs.close()),
     };
   } catch (error) {
     await close();

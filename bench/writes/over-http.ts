@@ -30,8 +30,7 @@ const FIRST_CONCERT = 10_000;
 
 export async function overHttp(run: BenchRun, world: BenchWorld): Promise<void> {
   const arranging = world.build.buyers(run.sized({ quick: 1000, full: 5000 }), { balance: BALANCE });
-  const [api, worker, load, buyers] = await Promise.all([world.frontrow('api'), world.frontrow('worker'), Load.start(world.folder), arranging]);
-  run.closing(() => load.close());
+  const [api, worker, load, buyers] = await Promise.all([world.frontrow('api'), world.frontrow('worker'), Load.start(world), arranging]);
   const steps = run.sized({ quick: COMPARED, full: STEPS });
   const sales = new Sales(world, api, load, buyers, steps);
   const rows: (string | number)[][] = [];

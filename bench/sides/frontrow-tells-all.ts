@@ -1,10 +1,10 @@
-import { run } from '../../dist/run.js';
-import { readSettings } from '../../dist/config.js';
-import { createLogger } from '../../dist/logging.js';
+import { readSettings } from '../../src/config.js';
+import { createLogger } from '../../src/logging.js';
+import { run } from '../../src/run.js';
 
 /** Frontrow as it is built, but for one thing: whoever waits is told every change of the position at once, wherever in the line. */
 
 const config = readSettings();
-const stores = { database: { url: config.databaseUrl }, redis: config.redisUrl };
+const stores = { database: { url: config.databaseUrl! }, redis: config.redisUrl! };
 const { url } = await run(config, stores, createLogger(config.logLevel), { nearPositions: Infinity });
 console.log(url);
