@@ -99,7 +99,7 @@ async function main(): Promise<number> {
   mkdirSync(join(folder, 'tmp'));
   const stores = await startOwnStores(join(folder, 'stores'), say);
   try {
-    const { caught, worst } = await runAll(asked.mutants, new Runs({ database: stores.database, redis: stores.redis }, join(folder, 'tmp')));
+    const { caught, worst } = await runAll(asked.mutants, new Runs({ database: stores.database, redis: [stores.redis] }, join(folder, 'tmp')));
     if (asked.keeps && worst === 'caught') writeFileSync(TABLE, mutantTable(MUTANTS, caught, readFileSync(TABLE, 'utf8')));
     say(`${worst === 'caught' ? 'Each was caught' : worst === 'escaped' ? 'Some escaped' : 'Some could not be judged'}: ${asked.mutants.length} mutants.`);
     return EXIT_CODES[worst];

@@ -4,17 +4,18 @@ import { MikroORM } from '@mikro-orm/mysql';
 import type { StoreAddresses } from '../../src/app.js';
 import type { DatabaseAddress } from '../../src/database/orm.config.js';
 
-/** The MariaDB and Redis that scripts/test.ts started for this run. */
-const shared = (): { database: { socketPath: string }; redis: string } => JSON.parse(process.env['FRONTROW_TEST_STORES']!);
+/** The MariaDB and the Redises that scripts/test.ts started for this run. */
+const shared = (): { database: { socketPath: string }; redis: string[] } => JSON.parse(process.env['FRONTROW_TEST_STORES']!);
 
-/** A database of its own for each test file, and a logical Redis for each jest worker, emptied first. */
+/** A database of its own for each test file, and a Redis for each jest worker, emptied first. Of more workers than Redises some share one, and have a logical Redis each. */
 export async function freshStores(): Promise<StoreAddresses & { drop(): Promise<void> }> {
   const {
     database: { socketPath },
     redis,
   } = shared();
   const database: DatabaseAddress = { socketPath, name: `test_${randomBytes(6).toString('hex')}` };
-  const redisAddress = `${redis}?db=${process.env['JEST_WORKER_ID'] ?? 0}`;
+  const worker = Number(process.env['JEST_WORKER_ID'] ?? 0);
+  const redisAddress = `${redis[worker % redis.length]}?db=${worker}`;
   const client = new Redis(redisAddress);
   await client.flushdb();
   client.disconnect();
