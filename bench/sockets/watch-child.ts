@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { topics } from '../../src/redis/pubsub.js';
 import { answerJobs } from '../support/answer-jobs.js';
+import { stayAwake } from '../support/awake.js';
 import { cpuUsOf } from '../support/cpu.js';
 import { Histogram } from '../support/histogram.js';
 import { WsConnection } from '../support/ws-connection.js';
@@ -70,6 +71,7 @@ async function watch({ stretches, tellings, told, pids }: WatchJob): Promise<Wat
   lost = 0;
   const results: Stretch[] = [];
   await clock.between(1);
+  const rest = stayAwake();
   for (let turn = 0; turn < stretches; turn += 1) {
     const delays = new Histogram();
     let messages = 0;
@@ -82,6 +84,7 @@ async function watch({ stretches, tellings, told, pids }: WatchJob): Promise<Wat
     const overRedis = await clock.between(tellings);
     results.push({ seconds: (performance.now() - startedAt) / 1000, messages, overRedis, delays: delays.times(), cpuUs: pids.map((pid, index) => cpuUsOf(pid) - before[index]!) });
   }
+  rest();
   heard = () => undefined;
   clock.stop();
   return { stretches: results, lost, why };
