@@ -12,6 +12,8 @@ const SOURCES = ['src/**/*', 'scripts/build*.mjs', 'package-lock.json', 'tsconfi
 const SERVER = { folder: 'dist', from: [...SOURCES, 'web/**/*'], build: buildServer };
 const BENCH = { folder: 'bench/.built', from: [...SOURCES, '{bench,drills,scripts,test}/**/*.{ts,mjs}'], build: buildBench };
 const LOCK_POLL_MS = 100;
+/** Of a bench that runs: it starts what was built again and again. */
+const RUNNING_BENCH = 'node_modules/.cache/frontrow-bench.pid';
 
 process.chdir(root);
 const ifStale = process.argv.includes('--if-stale');
@@ -25,7 +27,9 @@ for (const what of process.argv.includes('--bench') ? [SERVER, BENCH] : [SERVER]
     await what.build(what.folder);
     writeFileSync(mark, fingerprint);
   };
-  if (isWanted()) await alone(build);
+  if (!isWanted()) continue;
+  refuseBesideBench();
+  await alone(build);
 }
 
 async function buildServer(folder) {
@@ -67,6 +71,12 @@ function fingerprintOf(patterns) {
   const files = patterns.flatMap((pattern) => globSync(pattern, { withFileTypes: true })).filter((entry) => entry.isFile());
   for (const file of files.map((entry) => join(entry.parentPath, entry.name)).sort()) hash.update(`${file}\0`).update(readFileSync(file)).update('\0');
   return hash.digest('hex');
+}
+
+function refuseBesideBench() {
+  if (!existsSync(RUNNING_BENCH) || !holderRuns(RUNNING_BENCH)) return;
+  console.error(`A bench is running (process ${readFileSync(RUNNING_BENCH, 'utf8')}) and starts what was built; the sources have changed since. Wait for its end, or end it.`);
+  process.exit(1);
 }
 
 /** Two builds at once would delete each other's files; a lock left by a killed build is known by its process being gone. */

@@ -10,8 +10,8 @@ import { makeRunFolder } from './run-folder.js';
 
 /** `npm test`: a MariaDB of our own for the whole run and a Redis for each jest worker, then jest with ESM switched on. Arguments go to jest. */
 
-/** As many as jest.config.mjs has workers. A Redis may be parted, but whoever listens to it hears the messages of all its parts: a test file would hear those of another. */
-const REDIS_COUNT = 2;
+// A Redis may be parted, but whoever listens to it hears the messages of all its parts: a test file would hear those of another.
+const { default: { maxWorkers } } = (await import('../jest.config.mjs' as string)) as { default: { maxWorkers: number } };
 
 const folder = makeRunFolder(tmpdir(), 'frontrow-test-');
 const temporary = join(folder, 'tmp');
@@ -19,7 +19,7 @@ mkdirSync(temporary);
 const say = (line: string): void => console.log(line);
 const started = [await startOwnStores(join(folder, 'stores'), say)];
 try {
-  while (started.length < REDIS_COUNT) started.push(await startOwnStores(join(folder, `redis-${started.length}`), say, { database: false, redis: true }));
+  while (started.length < maxWorkers) started.push(await startOwnStores(join(folder, `redis-${started.length}`), say, { database: false, redis: true }));
   const stores = { database: started[0]!.database, redis: started.map(({ redis }) => redis) };
   const node = ['--experimental-vm-modules', '--no-warnings', '--import=./scripts/end-with-parent.mjs'];
   const jest = spawn(process.execPath, [...node, 'node_modules/jest/bin/jest.js', `--cacheDirectory=${join(cacheDir(), 'jest')}`, ...process.argv.slice(2)], {

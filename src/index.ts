@@ -1,6 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
 import { destination } from 'pino';
 import { readSettings, type Config } from './config.js';
+import { tuneEngine } from './launcher/engine.js';
 import { explain } from './launcher/explain.js';
 import { greeting } from './launcher/greeting.js';
 import { startOwnStores, type OwnStores } from './launcher/own-stores.js';
@@ -8,8 +8,7 @@ import { stopOnSignal } from './launcher/stop-signals.js';
 import { createLogger } from './logging.js';
 import { run } from './run.js';
 
-// Where much waits for the stores V8 finds that such things live long, and makes all others like them among the old from then on, where they stay until a full collection.
-setFlagsFromString('--no-allocation-site-pretenuring');
+tuneEngine();
 
 /** Standard output is for people and tools that start us; logs go to standard error. */
 const say = (line: string): void => console.log(line);

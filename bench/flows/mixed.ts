@@ -53,6 +53,7 @@ async function visit(run: BenchRun, { world, load }: Market, seller: Seller, dur
     const visitors = await makeVisitors(world, seller, count, { balance: 0, admitted: true, datesPerConcert: DATES_PER_CONCERT });
     const result = await load.flows({ ...job, people: visitors.file, from: 0, to: visitors.count, stages });
     visitors.remove();
+    await seller.arena.empty();
     return result;
   };
   const trial = await go(run.sized(TRIAL_VISITORS), [{ ms: TRIAL_MS[seller.name]!, users: run.sized({ quick: FEW, full: MANY }) }]);

@@ -72,21 +72,24 @@ async function watch({ stretches, tellings, told, pids }: WatchJob): Promise<Wat
   const results: Stretch[] = [];
   await clock.between(1);
   const rest = stayAwake();
-  for (let turn = 0; turn < stretches; turn += 1) {
-    const delays = new Histogram();
-    let messages = 0;
-    heard = (payload) => {
-      messages += 1;
-      const at = clock.toldAt(payload);
-      if (at > 0) delays.add(nowMs() - at);
-    };
-    const [startedAt, before] = [performance.now(), pids.map(cpuUsOf)];
-    const overRedis = await clock.between(tellings);
-    results.push({ seconds: (performance.now() - startedAt) / 1000, messages, overRedis, delays: delays.times(), cpuUs: pids.map((pid, index) => cpuUsOf(pid) - before[index]!) });
+  try {
+    for (let turn = 0; turn < stretches; turn += 1) {
+      const delays = new Histogram();
+      let messages = 0;
+      heard = (payload) => {
+        messages += 1;
+        const at = clock.toldAt(payload);
+        if (at > 0) delays.add(nowMs() - at);
+      };
+      const [startedAt, before] = [performance.now(), pids.map(cpuUsOf)];
+      const overRedis = await clock.between(tellings);
+      results.push({ seconds: (performance.now() - startedAt) / 1000, messages, overRedis, delays: delays.times(), cpuUs: pids.map((pid, index) => cpuUsOf(pid) - before[index]!) });
+    }
+  } finally {
+    rest();
+    heard = () => undefined;
+    clock.stop();
   }
-  rest();
-  heard = () => undefined;
-  clock.stop();
   return { stretches: results, lost, why };
 }
 

@@ -1,6 +1,7 @@
 import { destination } from 'pino';
 import { createApp } from '../../src/app.js';
 import { readConfig } from '../../src/config.js';
+import { tuneEngine } from '../../src/launcher/engine.js';
 import { createLogger } from '../../src/logging.js';
 import { burst } from '../support/burst.js';
 import { obey } from '../support/control.js';
@@ -14,6 +15,7 @@ import type { Strategy, Tools } from './strategy.js';
 
 const CONNECTIONS_MAX = 64;
 
+tuneEngine();
 const config = readConfig(process.env);
 const [database, redis] = [config.databaseUrl!, config.redisUrl!];
 const app = await createApp(config, { database: { url: database }, redis }, createLogger('warn', destination(2)));

@@ -42,6 +42,8 @@ export class Arena {
   #schedules = 0;
   #seats = 0;
   #places = 0;
+  /** Concerts whose people were let in by `admit`. */
+  readonly #entered = new Set<string>();
 
   private constructor(
     private readonly world: BenchWorld,
@@ -126,8 +128,16 @@ export class Arena {
       );
     }
     await app.redis.sadd(keys.queues(), concertId);
+    this.#entered.add(concertId);
     const now = new Date();
     return Promise.all(placed.map(async ({ person, place }) => ({ ...person, queueToken: await app.tokens.signQueue({ concertId, userId: person.id, place }, now) })));
+  }
+
+  /** Whoever was let in by `admit` and did nothing has left: hundreds of queues would be looked after for them. */
+  async empty(): Promise<void> {
+    await this.execute("update queue_pass set ended_at = utc_timestamp(3), ended_by = 'LEFT' where ended_at is null");
+    for (const concertId of this.#entered) await this.world.app.redis.del(keys.queueActive(concertId), keys.queuePlaces(concertId));
+    this.#entered.clear();
   }
 
   /** What must be true of money and seats whoever sold them: answers what is not. */

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasEnded } from '../../src/launcher/server-process.js';
 import { pinProcess } from './pin.js';
-import { benchArgs, endProcess, spawnNode } from './process.js';
+import { benchArgs, endProcess, spawnNode, START_TIMEOUT_MS } from './process.js';
 
 type Answer<Result> = { result: Result } | { error: string };
 
@@ -20,7 +20,9 @@ export class JobProcess {
   /** `file` answers jobs with `answerJobs`. */
   static async start(file: string, folder: string): Promise<JobProcess> {
     const child = spawnNode(benchArgs(file), process.env as Record<string, string>, ['ignore', 'inherit', 'inherit', 'ipc']);
-    await Promise.race([once(child, 'message'), once(child, 'exit').then(() => Promise.reject(new Error(`${file} did not start.`)))]);
+    // Ended where it takes too long.
+    const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
+    await Promise.race([once(child, 'message'), once(child, 'exit').then(() => Promise.reject(new Error(`${file} did not start.`)))]).finally(() => clearTimeout(timer));
     pinProcess('rest', child.pid!);
     return new JobProcess(child, folder);
   }

@@ -26,7 +26,7 @@ export interface ServerOptions {
   folder: string;
 }
 
-const START_TIMEOUT_MS = 60_000;
+export const START_TIMEOUT_MS = 60_000;
 const LOG_TAIL = 4000;
 
 /** Program and arguments behind `node` of a file of the bench, named as in its sources, as it was compiled. */

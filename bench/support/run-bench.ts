@@ -15,6 +15,9 @@ interface How {
   stageStays: boolean;
 }
 
+/** What was built when the bench began: by the time of the last of them the tree may be another. */
+const COMMIT = commitOf();
+
 class Run implements BenchRun {
   readonly report: Report;
   readonly kept = new Kept((line) => this.say(line));
@@ -25,7 +28,7 @@ class Run implements BenchRun {
     private readonly stage: Stage,
   ) {
     const found: Pick<Report, 'parts' | 'gates' | 'checks' | 'notes' | 'tables' | 'plots'> = { parts: [], gates: [], checks: [], notes: [], tables: [], plots: [] };
-    const what = { bench: bench.name, asks: bench.asks, mode: how.mode, commit: commitOf(), machine: machineOf() };
+    const what = { bench: bench.name, asks: bench.asks, mode: how.mode, commit: COMMIT, machine: machineOf() };
     this.report = { ...what, startedAt: new Date().toISOString(), tookSeconds: 0, verdict: 'failed', ...found };
   }
 

@@ -1,4 +1,5 @@
 import type { Keeper } from '../bench.js';
+import { closeAll } from './close-all.js';
 import { startWorld, type BenchWorld, type WorldOptions } from './world.js';
 
 /** What was started, and how it is ended. */
@@ -17,8 +18,8 @@ export class Kept implements Keeper {
     this.#closing.push(close);
   }
 
-  async close(): Promise<void> {
-    while (this.#closing.length > 0) await this.#closing.pop()!();
+  close(): Promise<void> {
+    return closeAll(this.#closing);
   }
 }
 

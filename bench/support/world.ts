@@ -13,6 +13,7 @@ import { Builder } from '../../test/support/builder.js';
 import { freePort } from '../../test/support/free-port.js';
 import { JobProcess } from './child-process.js';
 import { pinProcess } from './pin.js';
+import { closeAll } from './close-all.js';
 import { benchArgs, startServer, type Server, type ServerOptions } from './process.js';
 
 export interface WorldOptions {
@@ -61,8 +62,10 @@ const RAISED = {
 export async function startWorld(options: WorldOptions, say: (line: string) => void): Promise<BenchWorld> {
   const folder = makeRunFolder(tmpdir(), 'frontrow-bench-');
   const closing: (() => Promise<unknown>)[] = [async () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 })];
-  const close = async (): Promise<void> => {
-    while (closing.length > 0) await closing.pop()!();
+  let isClosed = false;
+  const close = (): Promise<void> => {
+    isClosed = true;
+    return closeAll(closing);
   };
   try {
     const [databasePort, redisPort] = await Promise.all([freePort(), freePort()]);
@@ -81,7 +84,9 @@ export async function startWorld(options: WorldOptions, say: (line: string) => v
     await openPorts(app, redisPort);
     /** Ended with the world, also if that ends while it still starts. */
     const ending = <Started>(starting: Promise<Started>, end: (started: Started) => Promise<unknown>): Promise<Started> => {
-      closing.push(() => starting.then(end, () => undefined));
+      const ended = (): Promise<unknown> => starting.then(end, () => undefined);
+      if (isClosed) void ended();
+      else closing.push(ended);
       return starting;
     };
     const start = (options: Omit<ServerOptions, 'folder'>): Promise<Server> => ending(startServer({ ...options, folder }), (server) => server.stop());

@@ -91,7 +91,7 @@ export class PubSub {
   }
 }
 
-/** The library unsubscribes without waiting: on a connection that closes meanwhile its unheard rejection would end the process. */
+/** The library unsubscribes without waiting for what becomes of it. */
 function hearUnsubscribe(subscriber: Redis, logger: Logger): void {
   for (const name of ['unsubscribe', 'punsubscribe'] as const) {
     const send = subscriber[name].bind(subscriber) as (...channels: string[]) => Promise<unknown>;
@@ -105,10 +105,7 @@ function hearUnsubscribe(subscriber: Redis, logger: Logger): void {
 
 type Callback = (error?: Error | null, result?: unknown) => void;
 
-/**
- * The library keeps a promise beside each subscribe that nobody may be waiting for, and the client subscribes again by itself after a break: on a
- * connection that closes meanwhile the rejection of either would end the process.
- */
+/** The library keeps a promise beside each subscribe that nobody may be waiting for: on a connection that closes meanwhile its rejection would end the process. */
 function hearFailedSubscribe(subscriber: Redis, pubsub: RedisPubSub, logger: Logger): void {
   const send = subscriber.subscribe.bind(subscriber) as (...args: unknown[]) => Promise<unknown>;
   subscriber.subscribe = ((...args: unknown[]) => {

@@ -2,7 +2,7 @@ import { Recent } from '../domain/recent.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 
 /** So long a process believes that a pass is ACTIVE without asking, never beyond its end, and only for looks at the seats. */
-export const PASS_REMEMBERED_MS = 1000;
+const PASS_REMEMBERED_MS = 1000;
 /** Passes that are remembered, and concerts whose queues are listened to for it. */
 const PASSES_MAX = 50_000;
 const CONCERTS_MAX = 1000;

@@ -2,7 +2,7 @@ import { Recent } from '../domain/recent.js';
 import type { Viewer } from '../domain/viewer.js';
 
 /** So long a process believes that a session is good without asking, and only for reads of what everybody may read or sees behind a pass. */
-export const SESSION_REMEMBERED_MS = 1000;
+const SESSION_REMEMBERED_MS = 1000;
 /** Access tokens whose signature was checked. */
 export const TOKENS_REMEMBERED_MAX = 50_000;
 

@@ -4,7 +4,7 @@ import { filesOf, read } from '../support/sources.js';
 
 /**
  * What may happen to a table it knows: an index that refuses nothing, a column it need not write, a column that takes more than before, another layout of its rows. An index may also go
- * that refuses nothing (`_index`; those that do are called `_unique`) and that no statement names: without it the same is found, more slowly. One that is named may be made anew.
+ * that refuses nothing (`_index`; those that do are called `_unique`) and that no statement names: without it the same is found, more slowly. One that is named may be made anew, of its first columns.
  */
 const SAFE_CLAUSES = [
   /^add (index|key) \w+ \([\w, ]+\)$/,
@@ -44,6 +44,20 @@ function droppedBy(statement: string): string[] {
   return names(/drop index (\w+)/g).filter((name) => !made.includes(name));
 }
 
+/** Indexes that a migration makes anew of other columns than the first ones that they had before it. */
+function madeOfOthers(files: readonly string[]): string[] {
+  const columnsOf = new Map<string, string>();
+  return files.flatMap((source) =>
+    statementsOf(source).flatMap((statement) =>
+      [...statement.matchAll(/add (?:index|key) (\w+) \(([\w, ]+)\)/g)].flatMap(([, name, columns]) => {
+        const before = columnsOf.get(name!);
+        columnsOf.set(name!, columns!);
+        return before === undefined || `${before},`.startsWith(`${columns},`) ? [] : [name!];
+      }),
+    ),
+  );
+}
+
 const migrations = filesOf('src/database/migrations', '.ts').filter((file) => /\/\d{3}-/.test(file) && !file.includes('/001-'));
 
 test('O1: every migration after the first leaves the version before it able to run beside it', () => {
@@ -60,6 +74,12 @@ test('O1: no statement names an index that was dropped: it would fail in the ver
   const code = filesOf('src', '.ts').filter((file) => !file.includes('/migrations/')).map(read).join('\n');
   expect(dropped.filter((name) => code.includes(name))).toEqual([]);
   expect(code).toContain('force index (seat_status_index)');
+});
+
+test('O1: an index that is made anew serves what the version before asks of it', () => {
+  expect(madeOfOthers(filesOf('src/database/migrations', '.ts').filter((file) => /\/\d{3}-/.test(file)).map(read))).toEqual([]);
+  const [before, ...after] = ['user_id, concert_id, status', 'user_id, concert_id', 'concert_id, user_id', 'user'].map((columns) => `'alter table reservation drop index quota_index, add index quota_index (${columns})'`);
+  expect(after.map((statement) => madeOfOthers([before!, statement]))).toEqual([[], ['quota_index'], ['quota_index']]);
 });
 
 test('what would break the version before is found', () => {

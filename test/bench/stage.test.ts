@@ -56,3 +56,18 @@ describe('a bench fails', () => {
     expect(await verdictOf(async (run) => run.closing(() => Promise.reject(new Error('it goes on'))))).toBe('failed');
   });
 });
+
+test('what cannot be closed keeps nothing else from being closed, and fails the bench', async () => {
+  const events: string[] = [];
+  const bench: Bench = {
+    name: 'one', asks: 'What is one?',
+    run: (run) => {
+      run.closing(() => void events.push('first'));
+      run.closing(() => Promise.reject(new Error('stuck')));
+      run.closing(() => void events.push('last'));
+      return Promise.resolve();
+    },
+  };
+  const { verdict, cause } = await runBench(bench, { ...how, stageStays: false }, new Stage());
+  expect([events, verdict, cause]).toEqual([['last', 'first'], 'failed', 'not closed in order: Error: stuck']);
+});

@@ -32,6 +32,18 @@ async function withinItsTime(work: () => Promise<void>): Promise<void> {
   await work().finally(() => clock.mockRestore());
 }
 
+/** Whether it is believed 999 ms and 1 s after it was learned. */
+async function believedAfter(learn: () => unknown, isBelieved: () => boolean): Promise<boolean[]> {
+  const from = performance.now();
+  const clock = jest.spyOn(performance, 'now').mockReturnValue(from);
+  try {
+    await learn();
+    return [999, 1000].map((ms) => (clock.mockReturnValue(from + ms), isBelieved()));
+  } finally {
+    clock.mockRestore();
+  }
+}
+
 describe('a session', () => {
   test('is remembered once it was asked for, in that process', async () => {
     const buyer = await frontrow.build.buyer();
@@ -69,6 +81,11 @@ describe('a session', () => {
     expect(memory.isGood(sessionId)).toBe(true);
   });
 
+  test('is believed for a second after it was asked for, and no longer', async () => {
+    const memory = new SessionMemory();
+    expect(await believedAfter(() => memory.asking('one')(), () => memory.isGood('one'))).toEqual([true, false]);
+  });
+
   test('that is revoked in Redis is asked for by everything but reads of what all see alike', async () => {
     await withinItsTime(async () => {
       const buyer = await frontrow.build.buyer();
@@ -103,6 +120,12 @@ describe('a pass', () => {
     await look(brief!).catch(() => undefined);
     await eventually(() => !isRemembered(brief!), 'the end of the pass');
     await expect(look(brief!)).rejects.toMatchObject({ code: queueTokenExpired().code });
+  });
+
+  test('is believed for a second after it was looked at, and no longer', async () => {
+    const buyer = await frontrow.build.admittedBuyer(concert.id);
+    await seen(buyer);
+    expect(await believedAfter(() => look(buyer), () => isRemembered(buyer))).toEqual([true, false]);
   });
 
   test('that is given up or paid with is forgotten at once: here before the answer, elsewhere with the message', async () => {

@@ -114,6 +114,8 @@ test('C6: a lost queue is recovered by indexes: the rows of who comes back by th
 test('C6: a queue that was lost finds its open passes among its own', async () => {
   const [step] = await planOf((em) => openPasses(em, concert.id, null, 500));
   expect(step).toMatchObject({ key: 'PRIMARY', Extra: expect.not.stringContaining('filesort') });
+  const [bad] = await planOf((em) => openPasses(em, concert.id, null, 500), (sql) => sql.replace('force index (primary)', 'force index (queue_pass_open_index)'));
+  expect(bad).toMatchObject({ key: 'queue_pass_open_index', Extra: expect.stringContaining('filesort') });
 });
 
 test('C6: that a date is sold out is seen by two looks into the index, not by reading its seats', async () => {

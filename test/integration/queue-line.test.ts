@@ -7,7 +7,7 @@ import { PLACES_PER_EPOCH } from '../../src/domain/queue.js';
 import { keys } from '../../src/redis/keys.js';
 import { topics, type Messages } from '../../src/redis/pubsub.js';
 import { QueueStore } from '../../src/redis/queue-store.js';
-import { QueueAdmission } from '../../src/services/queue-admission.js';
+import { QueueAdmission, QUEUES_AT_ONCE } from '../../src/services/queue-admission.js';
 import type { Buyer } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -230,6 +230,27 @@ describe('Q3: what a tick has found is told', () => {
     await admissionOf((...args) => new Slow(...args)).tick();
     await eventually(() => heard.some(({ line }) => line), 'the line');
     expect(heard.at(-1)).toMatchObject({ moved: true, heartbeat: true, line: { unlisted: true } });
+  });
+
+  test('of several queues at once, and of all of them, however many there are', async () => {
+    const concertIds: string[] = [];
+    for (let count = 0; count < QUEUES_AT_ONCE + 2; count += 1) concertIds.push(await waited());
+    const heard = await Promise.all(concertIds.map(heardOf));
+    await Promise.all(concertIds.map(dirty));
+    let [looking, most] = [0, 0];
+    const full = Promise.withResolvers<void>();
+    class Together extends QueueStore {
+      /** The first are looked at only when as many as may be are on their way: one after the other the tick would never end. */
+      override async look(...args: Parameters<QueueStore['look']>) {
+        most = Math.max(most, (looking += 1));
+        if (looking === QUEUES_AT_ONCE) full.resolve();
+        await full.promise;
+        return super.look(...args).finally(() => (looking -= 1));
+      }
+    }
+    await admissionOf((...args) => new Together(...args)).tick();
+    expect(most).toBe(QUEUES_AT_ONCE);
+    await eventually(() => heard.every((messages) => messages.some(({ moved }) => moved)), 'word of each');
   });
 
   test('by the next, where it could not tell', async () => {

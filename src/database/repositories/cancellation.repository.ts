@@ -5,7 +5,7 @@ import { instantOf, type RawInstant } from '../clock.js';
 /** What a cancelled date still has to give back, and how far it is, all of it from the rows: there is no mark of progress that could be lost or be wrong. */
 
 const LIVE = "('HELD', 'CONFIRMED')";
-/** A live reservation has seats, which their index finds among those that were given back; one status at a time, as each date is looked at once. */
+/** A live reservation has seats, unless its time is over and an admin has removed them: then the sweeper ends it with the other holds that are over. Asked for each status by itself, one look into the index finds them. */
 const hasSeats = (status: SeatStatus): string => `exists (select 1 from seat force index (seat_status_index) where schedule_id = schedule.id and status = '${status}')`;
 
 /** Cancelled dates of which somebody still holds or owns seats. */
