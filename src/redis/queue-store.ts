@@ -258,6 +258,11 @@ export class QueueStore {
     if (waiting + active > 0) await this.redis.sadd(keys.queues(), concertId);
   }
 
+  /** How many wait in each of these queues. */
+  async waiting(concertIds: readonly string[]): Promise<number[]> {
+    return Promise.all(concertIds.map((concertId) => this.redis.zcard(keys.queueWaiting(concertId))));
+  }
+
   async count(concertId: string): Promise<{ waiting: number; active: number }> {
     const [waiting, active] = await Promise.all([this.redis.zcard(keys.queueWaiting(concertId)), this.redis.zcard(keys.queueActive(concertId))]);
     return { waiting, active };

@@ -25,8 +25,13 @@ const OUTAGE_TICKS = 4;
 const USERS_PER_MESSAGE = 200;
 /** What is asked of Redis for several queues at once costs both sides less than half; fewer than a process has connections to the database. */
 export const QUEUES_AT_ONCE = 8;
+/** A queue in which nobody waits is looked after so often at least, and at least twice between two heartbeats. */
+export const QUIET_MS = 500;
 
 export class QueueAdmission {
+  /** When each queue was looked after by this process, by performance.now(). */
+  #lookedAt = new Map<string, number>();
+
   constructor(
     private readonly store: QueueStore,
     private readonly transactions: Transactions,
@@ -36,7 +41,8 @@ export class QueueAdmission {
     private readonly logger: Logger,
   ) {}
 
-  async tick(): Promise<void> {
+  /** `sparing` leaves out queues in which nobody waits and that were looked after a moment ago: what there is to do in those can wait for it. */
+  async tick(sparing = false): Promise<void> {
     // Those that Redis has lost are known by their rows.
     const lookedAfter = await lookedAfterQueues(this.transactions.fork());
     const concertIds = [...new Set([...(await this.store.queues()), ...lookedAfter])];
@@ -44,13 +50,15 @@ export class QueueAdmission {
     if (overdue.length > 0) await this.transactions.runBriefly(({ em }) => endPassesByTime(em, overdue));
     // Also without any queue: those who watch one that was lost with Redis would never hear of it otherwise.
     if (await this.store.beatDue(this.#heartbeatMs)) await this.pubsub.publish<'queuesBeat'>(topics.queuesBeat(), {});
-    if (concertIds.length === 0) return;
-    const facts = await queueFactsOf(this.transactions.fork(), concertIds);
+    const due = sparing ? await this.#due(concertIds) : concertIds;
+    if (due.length === 0) return;
+    const facts = await queueFactsOf(this.transactions.fork(), due);
     const failures: unknown[] = [];
     const beats: { concertId: string; beat: number }[] = [];
     const limit = pLimit(QUEUES_AT_ONCE);
-    await limit.map(concertIds, async (concertId) => {
+    await limit.map(due, async (concertId) => {
       try {
+        this.#lookedAt.set(concertId, performance.now());
         const beat = await this.#tickOne(concertId, facts.get(concertId));
         if (beat !== null) beats.push({ concertId, beat });
       } catch (error) {
@@ -61,6 +69,16 @@ export class QueueAdmission {
     });
     await noteBeats(this.transactions.fork(), beats);
     if (failures.length > 0) throw failures[0];
+  }
+
+  async #due(concertIds: readonly string[]): Promise<string[]> {
+    const since = performance.now() - Math.min(QUIET_MS, this.#heartbeatMs / 2);
+    const lately = concertIds.filter((concertId) => (this.#lookedAt.get(concertId) ?? -Infinity) > since);
+    this.#lookedAt = new Map(lately.map((concertId) => [concertId, this.#lookedAt.get(concertId)!]));
+    if (lately.length === 0) return [...concertIds];
+    const waiting = await this.store.waiting(lately);
+    const quiet = new Set(lately.filter((_, index) => waiting[index] === 0));
+    return concertIds.filter((concertId) => !quiet.has(concertId));
   }
 
   /** The number of this tick of the queue; null when it is looked after no more. */

@@ -131,9 +131,9 @@ export class QueueService {
     if (ended.length > 0) void this.#tellUsers(concertId, ended);
   }
 
-  /** One tick of the admission job, for every queue. */
-  tick(): Promise<void> {
-    return this.admission.tick();
+  /** One tick of the admission job, for every queue; a `sparing` one leaves out those that were quiet a moment ago. */
+  tick(sparing = false): Promise<void> {
+    return this.admission.tick(sparing);
   }
 
   /** One queue as an operator sees it. */

@@ -5,4 +5,4 @@ import type { Handler } from './start-workers.js';
 export const admissionWorker =
   (queue: QueueService): Handler<'admission'> =>
   () =>
-    queue.tick();
+    queue.tick(true);

@@ -7,7 +7,7 @@ import { PLACES_PER_EPOCH } from '../../src/domain/queue.js';
 import { keys } from '../../src/redis/keys.js';
 import { topics, type Messages } from '../../src/redis/pubsub.js';
 import { QueueStore } from '../../src/redis/queue-store.js';
-import { QueueAdmission, QUEUES_AT_ONCE } from '../../src/services/queue-admission.js';
+import { QueueAdmission, QUEUES_AT_ONCE, QUIET_MS } from '../../src/services/queue-admission.js';
 import type { Buyer } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -251,6 +251,41 @@ describe('Q3: what a tick has found is told', () => {
     await admissionOf((...args) => new Together(...args)).tick();
     expect(most).toBe(QUEUES_AT_ONCE);
     await eventually(() => heard.every((messages) => messages.some(({ moved }) => moved)), 'word of each');
+  });
+
+  test('of a queue in which nobody waits twice a second, of the others with each tick of the job', async () => {
+    const concert = await frontrow.build.concert();
+    const [active, waiting] = await frontrow.build.buyers(2);
+    await queue.setPolicy(concert.id, { activeMax: 1 });
+    await queue.join(active!, concert.id);
+    await queue.tick();
+    const looks: string[] = [];
+    class Noting extends QueueStore {
+      override look(...args: Parameters<QueueStore['look']>) {
+        looks.push(args[0]);
+        return super.look(...args);
+      }
+    }
+    const admission = admissionOf((...args) => new Noting(...args));
+    const looked = async (sparing = true): Promise<boolean> => {
+      looks.length = 0;
+      await admission.tick(sparing);
+      return looks.includes(concert.id);
+    };
+    const from = performance.now();
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(from);
+    try {
+      expect([await looked(), await looked()]).toEqual([true, false]);
+      expect(await looked(false)).toBe(true);
+      clock.mockReturnValue(from + QUIET_MS - 1);
+      expect(await looked()).toBe(false);
+      clock.mockReturnValue(from + QUIET_MS);
+      expect([await looked(), await looked()]).toEqual([true, false]);
+      await queue.join(waiting!, concert.id);
+      expect([await looked(), await looked()]).toEqual([true, true]);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   test('by the next, where it could not tell', async () => {
