@@ -17,7 +17,7 @@ export interface Market {
 export const MARKET = 'market';
 
 /** What a full mixed flow writes is several times as large as what MariaDB keeps in memory as it is started here; no side is measured by its disk. */
-const FLAGS = ['--innodb-buffer-pool-size=2G', '--innodb-log-file-size=1G'];
+const FLAGS = ['--innodb-buffer-pool-size=2G'];
 
 export const openMarket = (run: BenchRun): Promise<Market> =>
   run.onStage(async (stage: Keeper) => {

@@ -31,6 +31,8 @@ export const QUIET_MS = 500;
 export class QueueAdmission {
   /** When each queue was looked after by this process, by performance.now(). */
   #lookedAt = new Map<string, number>();
+  /** Looks through all passes there are: several at once would keep the database from those who buy. */
+  readonly #mending = pLimit(1);
 
   constructor(
     private readonly store: QueueStore,
@@ -146,13 +148,15 @@ export class QueueAdmission {
   async #mendActive(concertId: string, epoch: number): Promise<string[]> {
     const ended: string[] = [];
     for await (const active of this.store.activePlaces(concertId)) {
-      if (active.length === 0) continue;
-      const unnoted = await unnotedPassesOf(this.transactions.fork(), concertId, active);
-      if (unnoted.length > 0) await this.transactions.runBriefly(({ em }) => notePassesGiven(em, concertId, unnoted, epoch));
-      const paid = await paidPassesOf(this.transactions.fork(), concertId, active.map(({ userId }) => userId));
-      ended.push(...(await this.#end(concertId, 'PAID', paid)));
+      if (active.length > 0) ended.push(...(await this.#mending(() => this.#mendSome(concertId, active, epoch))));
     }
     return ended;
+  }
+
+  async #mendSome(concertId: string, active: readonly Place[], epoch: number): Promise<string[]> {
+    const unnoted = await unnotedPassesOf(this.transactions.fork(), concertId, active);
+    if (unnoted.length > 0) await this.transactions.runBriefly(({ em }) => notePassesGiven(em, concertId, unnoted, epoch));
+    return this.#end(concertId, 'PAID', await paidPassesOf(this.transactions.fork(), concertId, active.map(({ userId }) => userId)));
   }
 
   #end(concertId: string, cause: EndCause, places: readonly Place[]): Promise<string[]> {
