@@ -133,7 +133,7 @@ export class Arena {
     return Promise.all(placed.map(async ({ person, place }) => ({ ...person, queueToken: await app.tokens.signQueue({ concertId, userId: person.id, place }, now) })));
   }
 
-  /** Whoever was let in by `admit` and did nothing has left: hundreds of queues would be looked after for them. */
+  /** Whoever still has a pass has left: hundreds of queues would be looked after for those who were let in by `admit` and did nothing. */
   async empty(): Promise<void> {
     await this.execute("update queue_pass set ended_at = utc_timestamp(3), ended_by = 'LEFT' where ended_at is null");
     for (const concertId of this.#entered) await this.world.app.redis.del(keys.queueActive(concertId), keys.queuePlaces(concertId));

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Tells scripts/build.mjs that a bench runs, and starts again and again what was built. */
@@ -15,6 +15,6 @@ export class RunningMark {
   }
 
   clear(): void {
-    if (this.#isSet) rmSync(FILE, { force: true });
+    if (this.#isSet && existsSync(FILE) && readFileSync(FILE, 'utf8') === String(process.pid)) rmSync(FILE, { force: true });
   }
 }

@@ -85,7 +85,7 @@ export async function startWorld(options: WorldOptions, say: (line: string) => v
     /** Ended with the world, also if that ends while it still starts. */
     const ending = <Started>(starting: Promise<Started>, end: (started: Started) => Promise<unknown>): Promise<Started> => {
       const ended = (): Promise<unknown> => starting.then(end, () => undefined);
-      if (isClosed) void ended();
+      if (isClosed) void ended().catch(() => undefined);
       else closing.push(ended);
       return starting;
     };

@@ -23,9 +23,9 @@ const BATCHES_MAX = 20;
 /** Ticks that stayed away this often, and longer than a heartbeat may, are an outage: nobody could be seen meanwhile. */
 const OUTAGE_TICKS = 4;
 const USERS_PER_MESSAGE = 200;
-/** What is asked of Redis for several queues at once costs both sides less than half; fewer than a process has connections to the database. */
+/** What is asked of Redis for several queues at once costs both sides less than half; fewer than a process has connections to the database, as it comes. */
 export const QUEUES_AT_ONCE = 8;
-/** A queue in which nobody waits is looked after so often at least, and at least twice between two heartbeats. */
+/** A queue in which nobody waits is looked after about so often, or twice between two heartbeats, and never more often than with every tick. */
 export const QUIET_MS = 500;
 
 export class QueueAdmission {
@@ -45,6 +45,7 @@ export class QueueAdmission {
 
   /** `sparing` leaves out queues in which nobody waits and that were looked after a moment ago: what there is to do in those can wait for it. */
   async tick(sparing = false): Promise<void> {
+    const now = performance.now();
     // Those that Redis has lost are known by their rows.
     const lookedAfter = await lookedAfterQueues(this.transactions.fork());
     const concertIds = [...new Set([...(await this.store.queues()), ...lookedAfter])];
@@ -52,7 +53,7 @@ export class QueueAdmission {
     if (overdue.length > 0) await this.transactions.runBriefly(({ em }) => endPassesByTime(em, overdue));
     // Also without any queue: those who watch one that was lost with Redis would never hear of it otherwise.
     if (await this.store.beatDue(this.#heartbeatMs)) await this.pubsub.publish<'queuesBeat'>(topics.queuesBeat(), {});
-    const due = sparing ? await this.#due(concertIds) : concertIds;
+    const due = sparing ? await this.#due(concertIds, now) : concertIds;
     if (due.length === 0) return;
     const facts = await queueFactsOf(this.transactions.fork(), due);
     const failures: unknown[] = [];
@@ -60,21 +61,24 @@ export class QueueAdmission {
     const limit = pLimit(QUEUES_AT_ONCE);
     await limit.map(due, async (concertId) => {
       try {
-        this.#lookedAt.set(concertId, performance.now());
         const beat = await this.#tickOne(concertId, facts.get(concertId));
         if (beat !== null) beats.push({ concertId, beat });
+        this.#lookedAt.set(concertId, now);
       } catch (error) {
         // One broken queue does not stop the others.
         this.logger.error({ err: error, concertId }, 'tick of a queue failed');
+        this.#lookedAt.delete(concertId);
         failures.push(error);
       }
     });
-    await noteBeats(this.transactions.fork(), beats);
+    // In one order, whichever queue was done first: two ticks at once would wait for each other in a circle.
+    await noteBeats(this.transactions.fork(), beats.toSorted((a, b) => (a.concertId < b.concertId ? -1 : 1)));
     if (failures.length > 0) throw failures[0];
   }
 
-  async #due(concertIds: readonly string[]): Promise<string[]> {
-    const since = performance.now() - Math.min(QUIET_MS, this.#heartbeatMs / 2);
+  async #due(concertIds: readonly string[], now: number): Promise<string[]> {
+    // Ticks do not come at even times: one that is half a tick early is the one that is meant.
+    const since = now - Math.min(QUIET_MS, this.#heartbeatMs / 2) + this.config.tickMs / 2;
     const lately = concertIds.filter((concertId) => (this.#lookedAt.get(concertId) ?? -Infinity) > since);
     this.#lookedAt = new Map(lately.map((concertId) => [concertId, this.#lookedAt.get(concertId)!]));
     if (lately.length === 0) return [...concertIds];

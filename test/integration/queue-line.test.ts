@@ -5,9 +5,6 @@ import { connect } from 'node:net';
 import type { QueuePosition } from '../../src/domain/queue.js';
 import { PLACES_PER_EPOCH } from '../../src/domain/queue.js';
 import { keys } from '../../src/redis/keys.js';
-import { topics, type Messages } from '../../src/redis/pubsub.js';
-import { QueueStore } from '../../src/redis/queue-store.js';
-import { QueueAdmission, QUEUES_AT_ONCE, QUIET_MS } from '../../src/services/queue-admission.js';
 import type { Buyer } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
@@ -190,118 +187,6 @@ test('Q3: after a message that was lost one who is far back is told no older pos
     clock.mockRestore();
   }
   expect(far.told.map(({ position }) => position)).toEqual([1054, 1053, 1051]);
-});
-
-describe('Q3: what a tick has found is told', () => {
-  const admissionOf = (storeOf: (...args: ConstructorParameters<typeof QueueStore>) => QueueStore) => {
-    const { redis, redisRun, transactions, pubsub, metrics, config, logger } = frontrow.app;
-    const store = storeOf(redis, redisRun, () => Promise.reject(new Error('not lost')));
-    return new QueueAdmission(store, transactions, pubsub, metrics, config.queue, logger);
-  };
-  const heardOf = async (concertId: string) => {
-    const heard: Messages['queueMoved'][] = [];
-    const stop = await frontrow.app.pubsub.listen<'queueMoved'>(topics.queueMoved(concertId), (message) => void heard.push(message));
-    watching.push({ stop: async () => stop() } as Watched);
-    return heard;
-  };
-  const waited = async (): Promise<string> => {
-    const { id } = await frontrow.build.concert();
-    await queue.setPolicy(id, { activeMax: 0 });
-    await queue.joinInTurn(await frontrow.build.buyers(1), id);
-    await queue.tick();
-    return id;
-  };
-  const dirty = (concertId: string) => frontrow.app.redis.hset(keys.queueState(concertId), 'dirty', 1);
-
-  test('by whichever of its looks: what happens while a great batch ends is not lost', async () => {
-    const concertId = await waited();
-    const { redis } = frontrow.app;
-    const over = Array.from({ length: 500 }, (_, index) => `someone-${index}`);
-    await redis.zadd(keys.queueActive(concertId), ...over.flatMap((user) => [1, user]));
-    await redis.hset(keys.queuePlaces(concertId), ...over.flatMap((user, index) => [user, index + 1]));
-    class Slow extends QueueStore {
-      override async end(...args: Parameters<QueueStore['end']>): Promise<string[]> {
-        const ended = await super.end(...args);
-        if (ended.length > 0) await Promise.all([dirty(concertId), ageHeartbeat(concertId)]);
-        return ended;
-      }
-    }
-    const heard = await heardOf(concertId);
-    await admissionOf((...args) => new Slow(...args)).tick();
-    await eventually(() => heard.some(({ line }) => line), 'the line');
-    expect(heard.at(-1)).toMatchObject({ moved: true, heartbeat: true, line: { unlisted: true } });
-  });
-
-  test('of several queues at once, and of all of them, however many there are', async () => {
-    const concertIds: string[] = [];
-    for (let count = 0; count < QUEUES_AT_ONCE + 2; count += 1) concertIds.push(await waited());
-    const heard = await Promise.all(concertIds.map(heardOf));
-    await Promise.all(concertIds.map(dirty));
-    let [looking, most] = [0, 0];
-    const full = Promise.withResolvers<void>();
-    class Together extends QueueStore {
-      /** The first are looked at only when as many as may be are on their way: one after the other the tick would never end. */
-      override async look(...args: Parameters<QueueStore['look']>) {
-        most = Math.max(most, (looking += 1));
-        if (looking === QUEUES_AT_ONCE) full.resolve();
-        await full.promise;
-        return super.look(...args).finally(() => (looking -= 1));
-      }
-    }
-    await admissionOf((...args) => new Together(...args)).tick();
-    expect(most).toBe(QUEUES_AT_ONCE);
-    await eventually(() => heard.every((messages) => messages.some(({ moved }) => moved)), 'word of each');
-  });
-
-  test('of a queue in which nobody waits twice a second, of the others with each tick of the job', async () => {
-    const concert = await frontrow.build.concert();
-    const [active, waiting] = await frontrow.build.buyers(2);
-    await queue.setPolicy(concert.id, { activeMax: 1 });
-    await queue.join(active!, concert.id);
-    await queue.tick();
-    const looks: string[] = [];
-    class Noting extends QueueStore {
-      override look(...args: Parameters<QueueStore['look']>) {
-        looks.push(args[0]);
-        return super.look(...args);
-      }
-    }
-    const admission = admissionOf((...args) => new Noting(...args));
-    const looked = async (sparing = true): Promise<boolean> => {
-      looks.length = 0;
-      await admission.tick(sparing);
-      return looks.includes(concert.id);
-    };
-    const from = performance.now();
-    const clock = jest.spyOn(performance, 'now').mockReturnValue(from);
-    try {
-      expect([await looked(), await looked()]).toEqual([true, false]);
-      expect(await looked(false)).toBe(true);
-      clock.mockReturnValue(from + QUIET_MS - 1);
-      expect(await looked()).toBe(false);
-      clock.mockReturnValue(from + QUIET_MS);
-      expect([await looked(), await looked()]).toEqual([true, false]);
-      await queue.join(waiting!, concert.id);
-      expect([await looked(), await looked()]).toEqual([true, true]);
-    } finally {
-      clock.mockRestore();
-    }
-  });
-
-  test('by the next, where it could not tell', async () => {
-    const concertId = await waited();
-    class Mute extends QueueStore {
-      override tell(): Promise<void> {
-        return Promise.reject(new Error('no'));
-      }
-    }
-    await dirty(concertId);
-    await admissionOf((...args) => new Mute(...args)).tick();
-    const heard = await heardOf(concertId);
-    await queue.tick();
-    await eventually(() => heard.length > 0, 'the message');
-    expect(heard[0]).toMatchObject({ moved: true, line: { unlisted: true } });
-  });
 });
 
 describe('what watching costs Redis', () => {
