@@ -4,7 +4,7 @@ import { command } from './support/command.js';
 import { pageOf } from './support/html.js';
 import { pinProcess } from './support/pin.js';
 import { linesOf, readReports, savePage, saveReport } from './support/report.js';
-import { RunningMark } from './support/running-mark.js';
+import { markRunning, unmarkRunning } from './support/running-mark.js';
 import { runBench } from './support/run-bench.js';
 import { Stage } from './support/stage.js';
 
@@ -16,7 +16,6 @@ const signal = listenForCtrlC();
 const startedAt = performance.now();
 const say = (line: string): void => console.error(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`);
 const stage = new Stage();
-const running = new RunningMark();
 const inOrder = (name: string): number => catalogue.findIndex((bench) => bench.name === name);
 
 process.exitCode = await command(process.argv.slice(2), {
@@ -25,7 +24,7 @@ process.exitCode = await command(process.argv.slice(2), {
   complain: (line) => console.error(line),
   interrupted: () => signal.aborted,
   run: async (bench, how) => {
-    running.set();
+    markRunning();
     const report = await runBench(bench, { ...how, signal, say }, stage);
     for (const line of linesOf(report)) console.log(line);
     if (!signal.aborted) saveReport(report);
@@ -35,4 +34,4 @@ process.exitCode = await command(process.argv.slice(2), {
 });
 // Only where it was interrupted before the last bench of a stage.
 await stage.close();
-running.clear();
+unmarkRunning();
