@@ -1,6 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { isRetried, wasCutShort, wasRolledBack } from '../database/transaction.js';
-import { remainingMs, withDeadline } from '../domain/deadline.js';
+import { remainingMs, workedOn, workingOn } from '../domain/deadline.js';
 import { serviceUnavailable } from '../domain/errors.js';
 
 /**
@@ -36,8 +35,8 @@ interface Entry<Request, Answer> {
   request: Request;
   resolve: (answer: Answer) => void;
   reject: (error: unknown) => void;
-  /** As whom it came: a batch runs as its first request. */
-  inContext: <T>(work: () => T) => T;
+  /** What it is a part of: a batch runs as its first request. */
+  on: unknown;
   /** When nobody waits for it any more, by performance.now(). */
   deadline: number;
 }
@@ -64,7 +63,7 @@ export class GroupCommit<Request extends Touching, Answer> {
     if (this.#closed || this.#unsettled >= WAITING_MAX) throw serviceUnavailable();
     this.#unsettled += 1;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, resolve, reject, inContext: AsyncLocalStorage.snapshot(), deadline: performance.now() + remainingMs() });
+      this.#waiting.push({ request, resolve, reject, on: workedOn(), deadline: performance.now() + remainingMs() });
       this.#start();
     });
   }
@@ -132,7 +131,7 @@ export class GroupCommit<Request extends Touching, Answer> {
     const deadline = Math.max(...batch.map((entry) => entry.deadline));
     const requests = batch.map(({ request }) => request);
     try {
-      const outcomes = await batch[0]!.inContext(() => withDeadline(deadline - performance.now(), () => this.write(requests, false)));
+      const outcomes = await workingOn(batch[0]!.on, deadline - performance.now(), () => this.write(requests, false));
       batch.forEach((entry, index) => this.#end(entry, outcomes[index]!));
     } catch (error) {
       // Whose fault it was shows when each is alone. What may have been committed is not written again.
@@ -172,7 +171,7 @@ export class GroupCommit<Request extends Touching, Answer> {
     this.#alone += 1;
     try {
       if (entry.deadline <= performance.now()) throw serviceUnavailable();
-      const [outcome] = await entry.inContext(() => this.write([entry.request], true));
+      const [outcome] = await workingOn(entry.on, entry.deadline - performance.now(), () => this.write([entry.request], true));
       if (outcome === 'aside') this.#tried.push(entry);
       else this.#end(entry, outcome!);
     } catch (error) {

@@ -9,7 +9,7 @@ import type { Happening } from '../domain/event.js';
 import { assertPayable } from '../domain/payment.js';
 import type { QueuePlace } from '../domain/queue.js';
 import type { SeatChange } from '../domain/seat-change.js';
-import { quickId } from './ids.js';
+import { quickId } from '../domain/ids.js';
 import { Member, open, present } from './sale-member.js';
 import { ofPayment } from './refund.js';
 

@@ -23,7 +23,7 @@ import type { Attempt, SeatGate } from '../redis/seat-gate.js';
 import { afterCommit } from './after-commit.js';
 import type { Announcer } from './announcer.js';
 import { SeatsFoundTaken, takenSeatsOf, type Held, type HoldOrder } from './hold.js';
-import { quickId } from './ids.js';
+import { quickId } from '../domain/ids.js';
 import type { SaleWriter } from './sale-writer.js';
 
 const DATE_KEPT_MS = 1000;

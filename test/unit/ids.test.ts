@@ -1,5 +1,5 @@
 import { validate, version } from 'uuid';
-import { quickId } from '../../src/services/ids.js';
+import { quickId } from '../../src/domain/ids.js';
 
 test('quick ids are UUIDs of version 7, each another, and grow with time', () => {
   const from = Date.now();

@@ -1,6 +1,6 @@
 import type { EntityManager, QueryResult } from '@mikro-orm/mysql';
-import { v7 as uuid } from 'uuid';
 import { versioned, type EventType, type Happening, type OutgoingEvent } from '../../domain/event.js';
+import { quickId } from '../../domain/ids.js';
 import { NOTHING_PUBLISHED, type OutboxMark } from '../../domain/outbox-mark.js';
 import { instantOf, type RawInstant } from '../clock.js';
 import type { Asked } from '../together.js';
@@ -25,7 +25,7 @@ export function telling(em: EntityManager, happenings: readonly Happening[]): As
   const rows = Array(happenings.length).fill('(?, ?, ?, ?, ?, ?, ?)').join(', ');
   return {
     sql: happenings.length === 0 ? '' : `insert into outbox_event (event_id, type, user_id, concert_id, reservation_id, payload, occurred_at) values ${rows}`,
-    params: happenings.flatMap(({ type, userId, concertId, reservationId, payload, occurredAt }) => [uuid(), type, userId, concertId, reservationId, versioned(payload), occurredAt]),
+    params: happenings.flatMap(({ type, userId, concertId, reservationId, payload, occurredAt }) => [quickId(), type, userId, concertId, reservationId, versioned(payload), occurredAt]),
     read: () => undefined,
   };
 }
