@@ -10,7 +10,7 @@ import { fillLine, timeLine } from './data/line.js';
 import { HOT_QUERIES, LARGE_DATE } from './data/hot-queries.js';
 import { worthOf, type Worth } from './data/indexes.js';
 import { interleave } from './support/interleave.js';
-import { withBothCores } from './support/pin.js';
+import { withCores } from './support/pin.js';
 import { medianOf, metricOf } from './support/stats.js';
 import type { BenchWorld } from './support/world.js';
 import { addConcert } from './support/rows.js';
@@ -36,7 +36,7 @@ export const data: Bench = {
     const world = await run.world({ database: { flags: FLAGS } });
     const many = run.sized(MANY_SEATS);
     const [fewRows, manyRows] = [await connectionOf(run, world, FEW), await connectionOf(run, world, 'frontrow')];
-    const { size, lines } = await run.part(`${many.toLocaleString('en')} seats, queues`, () => withBothCores(world.database, () => arrange(run, world, fewRows, manyRows)));
+    const { size, lines } = await run.part(`${many.toLocaleString('en')} seats, queues`, () => withCores('both', world.database, () => arrange(run, world, fewRows, manyRows)));
     const found = await run.part('hot queries', async () => {
       const worths: Worth[] = [];
       for (const query of HOT_QUERIES) {

@@ -1,7 +1,7 @@
 import type { Bench, BenchRun } from './bench.js';
 import { Town } from './growth/town.js';
 import { interleave } from './support/interleave.js';
-import { withBothCores } from './support/pin.js';
+import { withCores } from './support/pin.js';
 import { isNoisy, medianOf, metricOf, pairedRatio, type Rounds } from './support/stats.js';
 
 const SIZES = { quick: [1000, 100_000], full: [1000, 10_000, 100_000, 1_000_000] };
@@ -13,7 +13,7 @@ export const growth: Bench = {
   asks: 'what one reserve, one position and one admission cost as users and seats grow, and what a waiting user costs Redis',
   async run(run) {
     const world = await run.world({ database: { flags: FLAGS } });
-    const towns = await run.part('towns', () => withBothCores(world.database, () => Promise.all(run.sized(SIZES).map((size, index) => Town.build(world, size, index + 1)))));
+    const towns = await run.part('towns', () => withCores('both', world.database, () => Promise.all(run.sized(SIZES).map((size, index) => Town.build(world, size, index + 1)))));
     run.closing(() => Promise.all(towns.map((town) => town.close())));
     const sides = towns.map((town) => ({ name: named(town.size), measure: () => town.measure() }));
     report(run, towns, await run.part('costs', () => interleave(run, 'costs', sides, run.sized({ quick: 3, full: 9 }))));

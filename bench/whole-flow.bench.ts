@@ -51,7 +51,7 @@ async function measure(run: BenchRun): Promise<void> {
 }
 
 function tellWhatTheyDo(run: BenchRun): void {
-  run.note(`A flow: join the line, read the ${SEATS_PER_DATE} seats of a date, reserve one, pay it; each by a user who was never seen before, ${DATES} dates at a time. A server under test has a core for itself; the load, MariaDB, Redis and Frontrow's worker share the other one.`);
+  run.note(`A flow: join the line, read the ${SEATS_PER_DATE} seats of a date, reserve one, pay it; each by a user who was never seen before, ${DATES} dates at a time. What a side runs itself has one core, Frontrow's worker too; the load, MariaDB and Redis share the other one.`);
   run.note('At Frontrow people wait in line until the admission job of the worker lets them in (every 100 ms); each connection lets others join meanwhile, and who asks too early asks again. Every guard is on, and every reserve and payment also writes quota, pass, outbox event, gate and expiry job.');
   run.note(`${NAIVE}: Apollo Server with expressMiddleware, MikroORM entities in em.transactional with pessimistic locks, reads by em.find; the line is four commands to Redis that let everybody in at once. Rows: reservation, reservation_seat, seat, wallet (version compared), payment, ledger.`);
   run.note(`${RAW}: the same rows by hand-written SQL, all that wait in one transaction by one writer; joins of a tick in one command to Redis; seats from a copy of at most one second; the access token is checked, nothing else.`);
@@ -71,7 +71,7 @@ function timeFlows(run: BenchRun, { world, load, frontrow, raw, naive, isWarm }:
         const visitors = await makeVisitors(world, seller, count, { balance: 10_000, admitted: false, datesPerConcert: DATES });
         const { join, seats, reserve, pay } = seller.steps;
         const job = { port: seller.server.port, steps: [join, seats, reserve, pay], people: visitors.file, from: 0, to: visitors.count, stages: [{ ms, users: connections }], pids: seller.pids, ahead };
-        const result = await load.flows(job);
+        const result = await seller.turn(() => load.flows(job));
         visitors.remove();
         if (result.failed + result.refused > 0) errors.push(`${seller.name}: ${result.failed} failed and ${result.refused} refused: ${result.firstErrors[0]}`);
         if (result.ranOut && round !== WARM_UP) errors.push(`${seller.name}: there were too few people for a turn of ${ms} ms`);

@@ -51,7 +51,7 @@ async function visit(run: BenchRun, { world, load }: Market, seller: Seller, dur
   const job = { port: seller.server.port, steps: [VISITS.charge, VISITS.concerts, VISITS.dates, seats, reserve, pay], pids: seller.pids };
   const go = async (count: number, stages: { ms: number; users: number }[]): Promise<FlowsResult> => {
     const visitors = await makeVisitors(world, seller, count, { balance: 0, admitted: true, datesPerConcert: DATES_PER_CONCERT });
-    const result = await load.flows({ ...job, people: visitors.file, from: 0, to: visitors.count, stages });
+    const result = await seller.turn(() => load.flows({ ...job, people: visitors.file, from: 0, to: visitors.count, stages }));
     visitors.remove();
     await seller.arena.empty();
     return result;

@@ -4,6 +4,7 @@ import { checkInvariants } from '../../src/database/check-invariants.js';
 import { Arena } from '../support/arena.js';
 import type { FlowStep } from '../support/load-jobs.js';
 import { bodyOf } from '../support/operations.js';
+import { withCores } from '../support/pin.js';
 import type { Server } from '../support/process.js';
 import type { BenchWorld } from '../support/world.js';
 
@@ -15,6 +16,8 @@ export interface Seller {
   pids: number[];
   arena: Arena;
   steps: Record<'join' | 'seats' | 'reserve' | 'pay', FlowStep>;
+  /** Its turn: all that it runs itself has one core meanwhile. */
+  turn<T>(work: () => Promise<T>): Promise<T>;
   /** People wait in line between joining and the seats. */
   hasLine: boolean;
   /** What is not true of its rows that should be. */
@@ -64,7 +67,7 @@ export async function frontrowSeller(world: BenchWorld): Promise<Seller> {
     const findings = await checkInvariants(world.app.orm, { ...world.app.config, settled: false });
     return [...(await arena.wrongs()), ...findings.filter(({ count }) => count > 0).map(({ name, count }) => `${name}: ${count}`)];
   };
-  return { name: FRONTROW, server, pids: [server.pid, worker.pid, ...storesOf(world)], arena, steps: GRAPHQL, hasLine: true, wrongs };
+  return { name: FRONTROW, server, pids: [server.pid, worker.pid, ...storesOf(world)], arena, steps: GRAPHQL, turn: (work) => withCores('server', worker, work), hasLine: true, wrongs };
 }
 
 export const naiveSeller = (world: BenchWorld): Promise<Seller> => otherSeller(world, NAIVE, 'naive', GRAPHQL);
@@ -75,5 +78,5 @@ async function otherSeller(world: BenchWorld, name: string, file: string, steps:
   const env = { DATABASE_URL: world.databaseUrl.replace(/[^/]+$/, database), SCHEMA: join(process.cwd(), 'src/schema/schema.graphql') };
   await world.app.orm.em.getConnection().execute(`create database ${database} character set utf8mb4 collate utf8mb4_bin`);
   const [arena, server] = await Promise.all([Arena.named(world, database), world.side(`${file}.ts`, env)]);
-  return { name, server, pids: [server.pid, ...storesOf(world)], arena, steps, hasLine: false, wrongs: () => arena.wrongs() };
+  return { name, server, pids: [server.pid, ...storesOf(world)], arena, steps, turn: (work) => work(), hasLine: false, wrongs: () => arena.wrongs() };
 }

@@ -17,9 +17,8 @@ export async function issueTokens(run: BenchRun, { world, load, frontrow: seller
   for (let turn = 0; turn < turns; turn += 1) {
     const count = USERS * (turn === 0 ? run.sized(EACH_TO_WARM_UP) : EACH);
     const visitors = await makeVisitors(world, seller, count, { balance: 0, admitted: false, datesPerConcert: 20 });
-    const result = await load.flows({
-      port: seller.server.port, steps: [seller.steps.join], people: visitors.file, from: 0, to: count, stages: [{ ms: 600_000, users: USERS }], pids: seller.pids,
-    });
+    const job = { port: seller.server.port, steps: [seller.steps.join], people: visitors.file, from: 0, to: count, stages: [{ ms: 600_000, users: USERS }], pids: seller.pids };
+    const result = await seller.turn(() => load.flows(job));
     visitors.remove();
     const times = Histogram.of(result.times);
     // The first turn warms the server up.

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { findProgram } from '../../src/launcher/debian-packages.js';
 
-/** The server under test has a core for itself; the load, the stores and this program share another. Where that cannot be, nothing is pinned, and the report says so. */
+/** What is under test has a core for itself; the load, the stores and this program share another. Where that cannot be, nothing is pinned, and the report says so. */
 
 export type Core = 'server' | 'rest';
 type Cores = Core | 'both';
@@ -15,9 +15,9 @@ export const canPin = taskset !== undefined;
 /** The command, to be started on that core. */
 export const pinnedCommand = (cores: Cores, command: readonly string[]): string[] => (taskset ? [taskset, '-c', CORES[cores], ...command] : [...command]);
 
-/** A store may have both cores while nothing is measured. */
-export async function withBothCores<T>({ pid }: { pid: number }, work: () => Promise<T>): Promise<T> {
-  pinProcess('both', pid);
+/** A process that is not the server under test, and has these cores while the work lasts: a store both, where nothing is measured. */
+export async function withCores<T>(cores: Cores, { pid }: { pid: number }, work: () => Promise<T>): Promise<T> {
+  pinProcess(cores, pid);
   return work().finally(() => pinProcess('rest', pid));
 }
 

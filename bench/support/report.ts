@@ -37,7 +37,7 @@ const FOLDER = join(process.cwd(), 'bench/reports');
 
 const endOf = (mode: Mode): string => (mode === 'quick' ? '-quick.json' : '.json');
 
-export const machineOf = (): string => `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, ${canPin ? 'server on core 0, everything else on core 1' : 'nothing pinned'}`;
+export const machineOf = (): string => `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, ${canPin ? 'what is under test on core 0, everything else on core 1' : 'nothing pinned'}`;
 
 export function saveReport(report: Report): void {
   mkdirSync(FOLDER, { recursive: true });
