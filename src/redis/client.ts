@@ -43,7 +43,7 @@ function sendTogether({ stream }: Redis): void {
 
 /**
  * ioredis makes a function for each command that V8 puts among the old at once, where it keeps the command until a full collection. Most of that is what was sent, by which a command
- * that is answered need not be known any more. It also means that a failed command nobody listens to goes unheard: what is sent and not awaited says itself what becomes of its failure.
+ * that is answered need not be known any more. It also means that a failed command nobody listens to goes unheard, as `PubSub` counts on for who leaves; whose failure matters is awaited.
  */
 function forgetAnswered(redis: Redis): void {
   const send = redis.sendCommand.bind(redis);

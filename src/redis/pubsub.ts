@@ -58,7 +58,6 @@ export class PubSub {
     private readonly counters: Counters,
     logger: Logger,
   ) {
-    hearUnsubscribe(subscriber, logger);
     this.#pubsub = new RedisPubSub({ publisher, subscriber });
     hearFailedSubscribe(subscriber, this.#pubsub, logger);
   }
@@ -88,18 +87,6 @@ export class PubSub {
   async listen<Name extends keyof Messages>(topic: string, listener: (message: Messages[Name]) => void): Promise<() => void> {
     const id = await this.#pubsub.subscribe(topic, listener);
     return () => this.#pubsub.unsubscribe(id);
-  }
-}
-
-/** The library unsubscribes without waiting for what becomes of it. */
-function hearUnsubscribe(subscriber: Redis, logger: Logger): void {
-  for (const name of ['unsubscribe', 'punsubscribe'] as const) {
-    const send = subscriber[name].bind(subscriber) as (...channels: string[]) => Promise<unknown>;
-    subscriber[name] = ((...channels: string[]) => {
-      const done = send(...channels);
-      done.catch((error: unknown) => logger.debug({ err: error, channels }, `${name} failed`));
-      return done;
-    }) as never;
   }
 }
 

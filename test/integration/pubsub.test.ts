@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.js';
 import { redisProxy } from '../support/redis-proxy.js';
 import { freshStores } from '../support/stores.js';
 
-test('a connection that closes while Redis has not answered a subscribe rejects nothing unheard, which would end the process', async () => {
+test('a connection that closes while Redis has not answered who comes to listen and who leaves rejects nothing unheard, which would end the process', async () => {
   const stores = await freshStores();
   const logger = pino({ level: 'silent' });
   const proxy = await redisProxy(stores.redis);
@@ -16,7 +16,9 @@ test('a connection that closes while Redis has not answered a subscribe rejects 
   const hear = (reason: unknown): void => void unheard.push(reason);
   process.on('unhandledRejection', hear);
   const pubsub = new PubSub(publisher, subscriber, new Metrics(logger), logger);
+  const leave = await pubsub.listen<'reservationChanged'>(topics.reservationChanged('who leaves'), () => undefined);
   proxy.silence();
+  leave();
   const first = pubsub.iterate<'reservationChanged'>(topics.reservationChanged('somebody')).next();
   subscriber.disconnect();
   await expect(first).rejects.toThrow('Connection is closed.');
