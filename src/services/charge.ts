@@ -1,8 +1,8 @@
 import type { ChargeRow, WalletRow } from '../database/repositories/sale.repository.js';
 import type { MoneyMove } from '../database/repositories/sale-writes.repository.js';
 import type { Happening } from '../domain/event.js';
-import { BalanceLimitExceeded, IdempotencyKeyReused } from '../domain/refusals.js';
 import { quickId } from '../domain/ids.js';
+import { BalanceLimitExceeded, IdempotencyKeyReused } from '../domain/refusals.js';
 import { Member, present } from './sale-member.js';
 
 /** The part of charges in a transaction of many sales. The wallet's row is locked first, so the second of two equal keys finds the charge of the first. */

@@ -6,10 +6,10 @@ import { AT_ONCE, BRIEFLY, type Asked } from '../database/together.js';
 import { RowsChanged } from '../database/transaction.js';
 import { notFound } from '../domain/errors.js';
 import type { Happening } from '../domain/event.js';
+import { quickId } from '../domain/ids.js';
 import { assertPayable } from '../domain/payment.js';
 import type { QueuePlace } from '../domain/queue.js';
 import type { SeatChange } from '../domain/seat-change.js';
-import { quickId } from '../domain/ids.js';
 import { Member, open, present } from './sale-member.js';
 import { ofPayment } from './refund.js';
 

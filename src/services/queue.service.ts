@@ -15,6 +15,7 @@ import { topics, type PubSub } from '../redis/pubsub.js';
 import { MicroBatch } from '../redis/micro-batch.js';
 import type { Joined, QueueStore } from '../redis/queue-store.js';
 import { orUnavailable } from '../redis/unavailable.js';
+import { BriefMemo } from './brief-memo.js';
 import { PassMemory } from './pass-memory.js';
 import type { QueueAdmission } from './queue-admission.js';
 import { positionOf, type QueuePositions, type Stand } from './queue-positions.js';
@@ -24,6 +25,9 @@ import type { TokenService } from './token.service.js';
 
 /** Dates whose concert is remembered; it never changes. */
 const SCHEDULES_KNOWN_MAX = 10_000;
+/** A crowd asks whose a date is in the same moment. */
+const SCHEDULES_ASKED_MAX = 1000;
+const SCHEDULE_ASKED_MS = 1000;
 /** Concerts that are asked for in one statement. */
 const SALES_TOGETHER = 64;
 /** A crowd that joins asks at most so often whether it may; who comes alone asks at once. */
@@ -37,6 +41,7 @@ const READINGS_MAX = 3;
  */
 export class QueueService {
   readonly #concertOfSchedule = new Map<string, string>();
+  readonly #concertsAsked: BriefMemo<string>;
   readonly #passes: PassMemory;
   readonly #sales: MicroBatch<string, Sale | null>;
 
@@ -53,6 +58,7 @@ export class QueueService {
     private readonly logger: Logger,
   ) {
     this.#passes = new PassMemory(pubsub);
+    this.#concertsAsked = new BriefMemo((scheduleId) => this.#readConcertOf(scheduleId), SCHEDULE_ASKED_MS, SCHEDULES_ASKED_MAX);
     this.#sales = new MicroBatch((_, concertIds) => withoutDeadline(() => this.#salesOf(concertIds)), SALES_TOGETHER, { oneAfterTheOther: true, everyMs: SALES_EVERY_MS });
   }
 
@@ -108,11 +114,12 @@ export class QueueService {
     const place = this.#provenPlace(viewer, concertId, queueToken);
     if (place === null) throw queueTokenRequired();
     const proof = { concertId, userId: viewer.userId, place };
-    const remember = this.#passes.asking(queueToken!, viewer.userId, concertId);
+    // Who reserves is asked each time: nothing of that is worth remembering.
+    const remember = countsAttempt ? null : this.#passes.asking(queueToken!, viewer.userId, concertId);
     const check = () => this.store.checkPass(concertId, proof, countsAttempt, this.config.passAttemptsMax);
     let pass = await check();
     if (pass.status === 'LOST' && (await this.#bringBack(concertId, viewer.userId, place, false))) pass = await check();
-    if (pass.status === 'ACTIVE') remember(pass.remainingMs);
+    if (pass.status === 'ACTIVE') remember?.(pass.remainingMs);
     if (pass.status === 'WAITING') throw queueTokenWaiting();
     if (pass.status === 'ENDED' || pass.status === 'LOST') throw queueTokenExpired();
     if (pass.status === 'LIMITED') throw rateLimited(Math.ceil(pass.remainingMs / 1000), 'This pass allows no more attempts to reserve.');
@@ -220,10 +227,15 @@ export class QueueService {
   async #concertOf(scheduleId: string): Promise<string> {
     const known = this.#concertOfSchedule.get(scheduleId);
     if (known) return known;
-    const concertId = await concertOfSchedule(this.transactions.fork(), scheduleId);
-    if (!concertId) throw notFound('date');
+    const concertId = await this.#concertsAsked.get(scheduleId);
     if (this.#concertOfSchedule.size >= SCHEDULES_KNOWN_MAX) this.#concertOfSchedule.clear();
     this.#concertOfSchedule.set(scheduleId, concertId);
+    return concertId;
+  }
+
+  async #readConcertOf(scheduleId: string): Promise<string> {
+    const concertId = await concertOfSchedule(this.transactions.fork(), scheduleId);
+    if (!concertId) throw notFound('date');
     return concertId;
   }
 

@@ -13,6 +13,7 @@ import type { Counters } from '../domain/counters.js';
 import { idOfCursor, pageOf, type Page } from '../domain/cursor.js';
 import { notFound, RequestError } from '../domain/errors.js';
 import { isOver } from '../domain/hold.js';
+import { quickId } from '../domain/ids.js';
 import { pageSizeOf, seatNumbersOf, uuidOf } from '../domain/input.js';
 import { mapIterator, SKIPPED } from '../domain/map-iterator.js';
 import { Refusal, ReservationNotCancellable, SeatLimitExceeded, SeatsUnavailable } from '../domain/refusals.js';
@@ -23,7 +24,6 @@ import type { Attempt, SeatGate } from '../redis/seat-gate.js';
 import { afterCommit } from './after-commit.js';
 import type { Announcer } from './announcer.js';
 import { SeatsFoundTaken, takenSeatsOf, type Held, type HoldOrder } from './hold.js';
-import { quickId } from '../domain/ids.js';
 import type { SaleWriter } from './sale-writer.js';
 
 const DATE_KEPT_MS = 1000;

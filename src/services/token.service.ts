@@ -37,7 +37,7 @@ export class TokenService {
   signAccess(user: { id: string; role: Role }, sessionId: string, issuedAt: Date): { token: string; expiresAt: Date } {
     const issued = Math.floor(issuedAt.getTime() / 1000);
     const expires = issued + Math.ceil(this.accessTtlMs / 1000);
-    const token = this.#sign({ sub: user.id, role: user.role, sid: sessionId }, ACCESS, issued, expires);
+    const token = this.#sign({ sub: user.id, role: user.role, sid: sessionId, aud: ACCESS, iat: issued, exp: expires });
     return { token, expiresAt: new Date(expires * 1000) };
   }
 
@@ -49,7 +49,7 @@ export class TokenService {
 
   signQueue(place: QueuePlace, issuedAt: Date): string {
     const issued = Math.floor(issuedAt.getTime() / 1000);
-    return this.#sign({ sub: place.userId, concert: place.concertId, place: place.place }, QUEUE, issued, issued + Math.ceil(this.queueTtlMs / 1000));
+    return this.#sign({ sub: place.userId, concert: place.concertId, place: place.place, aud: QUEUE, iat: issued, exp: issued + Math.ceil(this.queueTtlMs / 1000) });
   }
 
   verifyQueue(token: string): QueuePlace | null {
@@ -73,8 +73,8 @@ export class TokenService {
     return timingSafeEqual(Buffer.from(this.signRefresh(sessionId, generation)), Buffer.from(token)) ? { sessionId, generation } : null;
   }
 
-  #sign(claims: Claims, audience: string, issued: number, expires: number): string {
-    const payload = Buffer.from(JSON.stringify({ ...claims, aud: audience, iat: issued, exp: expires })).toString('base64url');
+  #sign(claims: Claims & { aud: string; iat: number; exp: number }): string {
+    const payload = Buffer.from(JSON.stringify(claims)).toString('base64url');
     return `${HEADER}.${payload}.${createHmac('sha256', this.#key).update(`${HEADER}.${payload}`).digest('base64url')}`;
   }
 

@@ -17,6 +17,7 @@ import { changedBehind } from '../support/behind.js';
 import type { AdmittedBuyer, BuiltConcert } from '../support/builder.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { statementsOf as statementsOfAll } from '../support/statements.js';
 
 /** What is told from memory: read once for all who ask at once, never older than its law allows, and right again after anything that is lost. */
 
@@ -37,14 +38,7 @@ const appOf = (instance: number) => frontrow.instances[instance]!.app;
 const all: SeatFilter = { status: null, section: null, first: null, afterNumber: null };
 const DAY_MS = 86_400_000;
 
-/** What all instances sent to the database while `work` ran. */
-async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const logs = frontrow.instances.map(({ app }) => jest.spyOn(app.orm.config.getLogger(), 'logQuery'));
-  await work();
-  const statements = logs.flatMap((log) => log.mock.calls.map(([{ query }]) => String(query)));
-  for (const log of logs) log.mockRestore();
-  return statements;
-}
+const statementsOf = (work: () => Promise<unknown>) => statementsOfAll(frontrow, work);
 const onSeats = (statements: string[]) => statements.filter((sql) => /from seat\b/.test(sql));
 
 /** Committed and told to nobody. */

@@ -1,9 +1,9 @@
-import { jest } from '@jest/globals';
 import { v7 as uuid } from 'uuid';
 import { Seat } from '../../src/database/entities/seat.entity.js';
 import { changedBehind } from '../support/behind.js';
 import { codeOf } from '../support/client.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
+import { statementsOf } from '../support/statements.js';
 
 let frontrow: Frontrow;
 beforeAll(async () => {
@@ -23,17 +23,6 @@ const list = `query ($first: Int, $after: String) {
 async function setSeats(scheduleId: string, numbers: number[], change: { status: 'HELD' | 'SOLD'; heldUntil?: Date }): Promise<void> {
   await frontrow.app.transactions.fork().nativeUpdate(Seat, { scheduleId, number: { $in: numbers } }, { reservationId: uuid(), ...change });
   await changedBehind(frontrow.app, scheduleId);
-}
-
-/** SQL statements sent while `work` runs. */
-async function statementsOf(work: () => Promise<unknown>): Promise<number> {
-  const log = jest.spyOn(frontrow.app.orm.config.getLogger(), 'logQuery');
-  try {
-    await work();
-    return log.mock.calls.length;
-  } finally {
-    log.mockRestore();
-  }
 }
 
 test('C1: concerts come newest first, page by page, each once', async () => {
@@ -126,7 +115,8 @@ test('C1: sold out means dates and no seat left: neither a live hold, nor one th
 
 test('C1: a page costs the same few SQL statements however many concerts it has', async () => {
   for (let index = 0; index < 20; index += 1) await frontrow.build.concert({ seats: 2, dates: 2 });
-  const page = (first: number) => statementsOf(async () => expect((await frontrow.client().raw(list, { first })).data.concerts.nodes).toHaveLength(first));
+  const page = async (first: number) =>
+    (await statementsOf(frontrow, async () => expect((await frontrow.client().raw(list, { first })).data.concerts.nodes).toHaveLength(first))).length;
   const two = await page(2);
   expect(two).toBeGreaterThan(0);
   expect(await page(20)).toBe(two);

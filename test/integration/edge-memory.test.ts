@@ -146,6 +146,15 @@ describe('a pass', () => {
     }
   });
 
+  test('is not remembered by who reserves, for each try is asked about', async () => {
+    const buyer = await frontrow.build.admittedBuyer(concert.id);
+    await withinItsTime(async () => {
+      await seen(await frontrow.build.admittedBuyer(concert.id));
+      await services().queue.requirePass(viewerOf(buyer), buyer.queueToken, concert.scheduleId, true);
+      expect(isRemembered(buyer)).toBe(false);
+    });
+  });
+
   test('that has ended in Redis is asked for by reserve, whatever is remembered for looks at the seats', async () => {
     await withinItsTime(async () => {
       const buyer = await frontrow.build.admittedBuyer(concert.id);

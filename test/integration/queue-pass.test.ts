@@ -1,7 +1,9 @@
+import { jest } from '@jest/globals';
 import { endPasses, givePasses } from '../../src/database/repositories/queue.repository.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { queueOf } from '../support/queue.js';
 import { viewerOf } from '../support/sale.js';
+import { statementsOf } from '../support/statements.js';
 import { keys } from '../../src/redis/keys.js';
 
 const INTERVAL_MS = 10_000;
@@ -18,6 +20,7 @@ afterAll(() => frontrow.stop());
 
 /** Each test has a concert of its own; what earlier tests left must not take part in its ticks. */
 afterEach(() => queue.forgetAll());
+afterEach(() => jest.restoreAllMocks());
 
 describe('the pass', () => {
   test('Q2: seats need the ACTIVE pass of this user and this concert; each way to lack it has its code', async () => {
@@ -39,6 +42,19 @@ describe('the pass', () => {
     expect(await queue.seatsCode(buyer!, token, MISSING_ID)).toBe('NOT_FOUND');
     await queue.leave(buyer!, concert.id);
     expect(await code(token)).toBe('QUEUE_TOKEN_EXPIRED');
+  });
+
+  test('Q2: whose a date is that nobody has asked for yet is asked once, however many come at once, and never again', async () => {
+    const concert = await frontrow.build.concert();
+    const [buyer] = await frontrow.build.buyers(1);
+    const { token } = await queue.join(buyer!, concert.id);
+    await queue.tick();
+    const crowd = () => Promise.all(Array.from({ length: 100 }, () => frontrow.app.services.queue.requirePass(viewerOf(buyer!), token, concert.scheduleId, false)));
+    const asked = async () => (await statementsOf(frontrow, crowd)).filter((sql) => sql.includes('concert_id as concertId from schedule where id')).length;
+    expect(await asked()).toBe(1);
+    const now = performance.now.bind(performance);
+    jest.spyOn(performance, 'now').mockImplementation(() => now() + HOUR_MS);
+    expect(await asked()).toBe(0);
   });
 
   test('Q2: the token of a place that was given up opens nothing, though its user is active again at a newer one', async () => {

@@ -1,5 +1,5 @@
 import { OptimisticLockError } from '@mikro-orm/mysql';
-import { withDeadline } from '../../src/domain/deadline.js';
+import { remainingMs, withDeadline, workedOn, workingOn } from '../../src/domain/deadline.js';
 import { ALONE_MAX, BATCH_MAX, BATCH_MIN_BESIDE, BATCHES_MAX, GroupCommit, WAITING_MAX, type Outcome, type Touching } from '../../src/services/group-commit.js';
 
 interface Asked extends Touching {
@@ -224,4 +224,17 @@ test('O2: who closes waits for those that are under way, and takes nobody new', 
   await expect(commits.submit(asked('b'))).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
   await finish(closed);
   expect(await under).toBe('a done');
+});
+
+test('a batch is written as its first request, as long as anybody waits; who is alone as himself, as long as he waits', async () => {
+  const written: { on: unknown; ms: number }[] = [];
+  const commits = new GroupCommit<Asked, string>(async (requests, alone) => {
+    written.push({ on: workedOn(), ms: remainingMs() });
+    return alone ? answered(requests) : requests.map(() => 'aside' as const);
+  });
+  const [brief, long] = [10_000, 60_000];
+  await Promise.all([workingOn('first', brief, () => commits.submit(asked('a'))), workingOn('second', long, () => commits.submit(asked('b')))]);
+  expect(written.map(({ on }) => on)).toEqual(['first', 'first', 'second']);
+  const within = ({ ms }: { ms: number }, most: number): boolean => ms > most / 2 && ms <= most;
+  expect([within(written[0]!, long), within(written[1]!, brief), within(written[2]!, long)]).toEqual([true, true, true]);
 });

@@ -4,7 +4,6 @@ import type { Place, QueuePlace, Sale } from '../../domain/queue.js';
 import type { PassEnding, SeatStatus } from '../../domain/states.js';
 import { instantOf, type RawInstant } from '../clock.js';
 import type { Asked } from '../together.js';
-import { Schedule } from '../entities/schedule.entity.js';
 
 /** What outlives Redis of a queue: who was given a pass, and how it ended. */
 
@@ -135,7 +134,8 @@ export async function concertExists(em: EntityManager, concertId: string): Promi
 }
 
 export async function concertOfSchedule(em: EntityManager, scheduleId: string): Promise<string | null> {
-  return (await em.findOne(Schedule, scheduleId))?.concertId ?? null;
+  const [row] = await em.execute<{ concertId: string }[]>('select concert_id as concertId from schedule where id = ?', [scheduleId]);
+  return row?.concertId ?? null;
 }
 
 /** What an admission needs to know of a concert now. */
