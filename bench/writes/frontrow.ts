@@ -21,6 +21,8 @@ export class FrontrowWriter {
         };
       case 'pay': {
         const tokens = await this.#queueTokens(concert, count);
+        // Who pays has shown the same token when reserving, where it was checked.
+        for (const token of tokens) this.app.tokens.verifyQueue(token);
         // Of passes that are only rows a Redis knows nothing until somebody asks; bringing a queue back once is no part of its payments.
         await this.app.services.queue.position(viewers[0]!, idOf('concert', concert), tokens[0]!);
         return async (index) => void (await payments.pay(viewers[index]!, tokens[index]!, this.#reserved.get(seatOf(index))!));
