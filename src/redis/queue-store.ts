@@ -100,6 +100,12 @@ interface Join {
   proven: number | null;
 }
 
+/** Where one who asks stands, at the instant of the view. */
+interface Asker {
+  view: QueueView;
+  standing: Standing;
+}
+
 interface PassUse extends Place {
   countsAttempt: boolean;
   attemptsMax: number;
@@ -107,6 +113,7 @@ interface PassUse extends Place {
 
 export class QueueStore {
   readonly #joins = new MicroBatch<Join, JoinOutcome>((concertId, joins) => orUnavailable(this.#joinAll(concertId, joins)), CALLS_TOGETHER);
+  readonly #askers = new MicroBatch<string, Asker>((concertId, userIds) => orUnavailable(this.#standOf(concertId, userIds)), CALLS_TOGETHER);
   readonly #passUses = new MicroBatch<PassUse, PassOutcome>((concertId, uses) => orUnavailable(this.#checkPasses(concertId, uses)), CALLS_TOGETHER);
 
   constructor(
@@ -116,7 +123,7 @@ export class QueueStore {
     private readonly recover: (concertId: string) => Promise<void>,
   ) {}
 
-  /** `proven` is a place that the user has proved to have had. Redis that is away is SERVICE_UNAVAILABLE, here and for passes. */
+  /** `proven` is a place that the user has proved to have had. Redis that is away is SERVICE_UNAVAILABLE, here, for who asks and for passes. */
   join(concertId: string, userId: string, mayJoin: boolean, proven: number | null = null): Promise<JoinOutcome> {
     return this.#joins.ask(concertId, { userId, mayJoin, proven });
   }
@@ -137,6 +144,16 @@ export class QueueStore {
       wakes = false;
       return joined;
     });
+  }
+
+  /** Of one who asks, and so counts as present. */
+  position(concertId: string, userId: string): Promise<Asker> {
+    return this.#askers.ask(concertId, userId);
+  }
+
+  async #standOf(concertId: string, userIds: readonly string[]): Promise<Asker[]> {
+    const { view, standings } = await this.positions(concertId, userIds, 0);
+    return standings.map((standing) => ({ view, standing }));
   }
 
   /** Who is asked for may count as present, also for so many ms ahead; null: does not. */

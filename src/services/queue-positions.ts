@@ -29,16 +29,14 @@ export class QueuePositions {
     private readonly returns: QueueReturns,
   ) {}
 
-  /** Null if the user has no place and none that ended lately; `present` counts the user as being here, `prove` tells the place that is proved. */
-  async read(concertId: string, userId: string, present: boolean, prove: () => Promise<number | null>): Promise<{ position: QueuePosition; place: number | null } | null> {
-    const read = () => orUnavailable(this.store.positions(concertId, [userId], present ? 0 : null));
-    let { view, standings } = await read();
-    const proven = isLive(standings[0]!) ? null : await prove();
-    if (mayBeLost(standings[0]!, proven, view.epoch)) {
+  /** Null if the user has no place and none that ended lately. Asking counts as being here; `prove` tells the place that is proved. */
+  async read(concertId: string, userId: string, prove: () => number | null): Promise<{ position: QueuePosition; place: number | null } | null> {
+    let { view, standing } = await this.store.position(concertId, userId);
+    const proven = isLive(standing) ? null : prove();
+    if (mayBeLost(standing, proven, view.epoch)) {
       await this.returns.bringBack(concertId, [{ userId, place: proven }], false);
-      ({ view, standings } = await read());
+      ({ view, standing } = await this.store.position(concertId, userId));
     }
-    const [standing] = standings;
     return standing ? { position: positionOf(concertId, userId, view, standing), place: standing.place } : null;
   }
 

@@ -206,7 +206,7 @@ export class QueueService {
 
   async #read(viewer: Viewer, concertId: string, queueToken: string | null): ReturnType<QueuePositions['read']> {
     try {
-      return await this.positions.read(concertId, viewer.userId, true, async () => this.#provenPlace(viewer, concertId, queueToken));
+      return await this.positions.read(concertId, viewer.userId, () => this.#provenPlace(viewer, concertId, queueToken));
     } catch (error) {
       // A concert that is not there has no queue, and no place in it.
       if (error instanceof RequestError && error.code === 'NOT_FOUND') return null;

@@ -257,6 +257,19 @@ describe('what watching costs Redis', () => {
     });
     expect(sent.filter((command) => command === 'evalsha')).toHaveLength(3);
   });
+
+  test('Q3: those who ask in one turn where they stand share a call, and each is told of himself', async () => {
+    const concert = await frontrow.build.concert();
+    const buyers = await frontrow.build.buyers(100);
+    await queue.joinInTurn(buyers, concert.id);
+    const told: (number | undefined)[] = [];
+    const sent = await sentWhile(concert.id, async () => {
+      const positions = await Promise.all(buyers.map((buyer) => frontrow.app.services.queue.position(viewerOf(buyer), concert.id)));
+      told.push(...positions.map((position) => position?.position));
+    });
+    expect(told).toEqual(buyers.map((_, index) => index + 1));
+    expect(sent.filter((command) => command === 'evalsha')).toHaveLength(2);
+  });
 });
 
 test('Q8: of very many watchers some show with each heartbeat that they are here, for so long that all have had their turn', async () => {
