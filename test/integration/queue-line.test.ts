@@ -258,17 +258,20 @@ describe('what watching costs Redis', () => {
     expect(sent.filter((command) => command === 'evalsha')).toHaveLength(3);
   });
 
-  test('Q3: those who ask in one turn where they stand share a call, and each is told of himself', async () => {
+  test('Q3: those who ask in one turn where they stand share a call, each is told of himself, and all of them have been seen', async () => {
     const concert = await frontrow.build.concert();
     const buyers = await frontrow.build.buyers(100);
     await queue.joinInTurn(buyers, concert.id);
+    await lastSeenLongAgo(concert.id, buyers);
+    const askers = [...buyers, buyers[0]!];
     const told: (number | undefined)[] = [];
     const sent = await sentWhile(concert.id, async () => {
-      const positions = await Promise.all(buyers.map((buyer) => frontrow.app.services.queue.position(viewerOf(buyer), concert.id)));
+      const positions = await Promise.all(askers.map((buyer) => frontrow.app.services.queue.position(viewerOf(buyer), concert.id)));
       told.push(...positions.map((position) => position?.position));
     });
-    expect(told).toEqual(buyers.map((_, index) => index + 1));
+    expect(told).toEqual(askers.map((buyer) => buyers.indexOf(buyer) + 1));
     expect(sent.filter((command) => command === 'evalsha')).toHaveLength(2);
+    expect(await frontrow.app.redis.zcount(keys.queueSeen(concert.id), 1, 1)).toBe(0);
   });
 });
 
