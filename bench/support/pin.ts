@@ -15,7 +15,7 @@ export const canPin = taskset !== undefined;
 /** The command, to be started on that core. */
 export const pinnedCommand = (cores: Cores, command: readonly string[]): string[] => (taskset ? [taskset, '-c', CORES[cores], ...command] : [...command]);
 
-/** A process that is not the server under test, and has these cores while the work lasts: a store both, where nothing is measured. */
+/** A process that stands on the other core has these while the work lasts: a store both, where nothing is measured. */
 export async function withCores<T>(cores: Cores, { pid }: { pid: number }, work: () => Promise<T>): Promise<T> {
   pinProcess(cores, pid);
   return work().finally(() => pinProcess('rest', pid));

@@ -10,6 +10,7 @@ import { badInput, notFound, queueTokenExpired, queueTokenRequired, queueTokenWa
 import { uuidOf } from '../domain/input.js';
 import { changedQueuePolicy, queuePolicyOf, type QueuePolicyChange } from '../domain/queue-policy.js';
 import { ENDED_KEPT_MS, joinWindow, type Place, type QueuePlace, type QueuePolicy, type QueuePosition, type Sale } from '../domain/queue.js';
+import { Recent } from '../domain/recent.js';
 import type { Viewer } from '../domain/viewer.js';
 import { topics, type PubSub } from '../redis/pubsub.js';
 import { MicroBatch } from '../redis/micro-batch.js';
@@ -40,7 +41,7 @@ const READINGS_MAX = 3;
  * ACTIVE pass. Redis holds the line; each pass is a row before it is anyone's.
  */
 export class QueueService {
-  readonly #concertOfSchedule = new Map<string, string>();
+  readonly #concertOfSchedule = new Recent<string, string>(SCHEDULES_KNOWN_MAX);
   readonly #concertsAsked: BriefMemo<string>;
   readonly #passes: PassMemory;
   readonly #sales: MicroBatch<string, Sale | null>;
@@ -228,7 +229,6 @@ export class QueueService {
     const known = this.#concertOfSchedule.get(scheduleId);
     if (known) return known;
     const concertId = await this.#concertsAsked.get(scheduleId);
-    if (this.#concertOfSchedule.size >= SCHEDULES_KNOWN_MAX) this.#concertOfSchedule.clear();
     this.#concertOfSchedule.set(scheduleId, concertId);
     return concertId;
   }
