@@ -31,7 +31,7 @@ export async function fillLine(app: App, concertId: string, users: number): Prom
 
 /** What Redis takes to tell a rank anywhere in the line, and to admit those in front, one script after the other. */
 export async function timeLine(store: QueueStore, concertId: string, users: number): Promise<Sample> {
-  const rankMs = await medianTime(TIMES, () => store.positions(concertId, [idOf('user', users - Math.floor((Math.random() * users) / 2))], null));
+  const rankMs = await medianTime(TIMES, () => store.positions(concertId, [idOf('user', users - Math.floor((Math.random() * users) / 2))], 0));
   const admitMs = await medianTime(TIMES / 30, async () => {
     const places = (await store.propose(concertId, POLICY)).slice(0, PROPOSED);
     await store.admit(concertId, POLICY, HOUR_MS, places);

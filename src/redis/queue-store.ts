@@ -156,13 +156,13 @@ export class QueueStore {
     return standings.map((standing) => ({ view, standing }));
   }
 
-  /** Who is asked for may count as present, also for so many ms ahead; null: does not. */
-  async positions(concertId: string, userIds: readonly string[], presentAheadMs: number | null): Promise<{ view: QueueView; standings: Standing[] }> {
+  /** Who is asked for counts as present, for so many ms ahead. */
+  async positions(concertId: string, userIds: readonly string[], presentAheadMs: number): Promise<{ view: QueueView; standings: Standing[] }> {
     const names = [
       ...ofQueue(concertId, 'Waiting', 'Active', 'Seen', 'Places', 'State', 'Admissions'),
       ...userIds.map((userId) => keys.queueEnded(concertId, userId)),
     ];
-    const [view, ...users] = await this.#run(positionsScript, concertId, names, [presentAheadMs ?? -1, ...userIds]);
+    const [view, ...users] = await this.#run(positionsScript, concertId, names, [presentAheadMs, ...userIds]);
     return {
       view: viewOf(view),
       standings: users.map(([status, rank, passEnd, place]) =>

@@ -1,6 +1,6 @@
--- Where users stand, all at one instant; being asked for may count as being present, also ahead of time.
+-- Where users stand, all at one instant; being asked for counts as being present, also ahead of time.
 -- KEYS: waiting, active, seen, places, state, admissions, then the ended marker of each user
--- ARGV: run of the server, ms ahead for which the users are present or '-1' if they are not, then the users
+-- ARGV: run of the server, ms ahead for which the users are present, then the users
 -- Replies: { people waiting, interval, '1' if some seat may remain, ms since the last admission or -1, '1' if as many are active as may be,
 --            admissions of the last intervals with commas, epoch, moves of the line so far }, then for each user { status, rank from 0, end of the pass, place } or
 --            { 'NONE', 0, 0, '' }; error UNREADY: the queue is to be recovered first
@@ -22,14 +22,13 @@ local reply = { {
   known[6],
   known[7] or '0',
 } }
-local ahead = tonumber(ARGV[1])
-local seenAt = string.format('%.0f', now + ahead)
+local seenAt = string.format('%.0f', now + ARGV[1])
 
 for index = 2, #ARGV do
   local user = ARGV[index]
   local rank = redis.call('ZRANK', waiting, user)
   if rank then
-    if ahead >= 0 then redis.call('ZADD', seen, seenAt, user) end
+    redis.call('ZADD', seen, seenAt, user)
     reply[index] = { 'WAITING', rank, 0, redis.call('ZSCORE', waiting, user) }
   else
     local passEnd = redis.call('ZSCORE', active, user)
