@@ -16,7 +16,8 @@ import { only, saleOf, type Sale } from '../support/sale.js';
 
 /** What ends a hold: the timestamp, whoever runs; then those who announce it. */
 
-const HOLD_TTL_MS = 500;
+/** Longer than what a test does within a hold takes on a busy machine. */
+const HOLD_TTL_MS = 1000;
 const ENV = { HOLD_TTL_MS: String(HOLD_TTL_MS), QUEUE_PASS_ATTEMPTS_MAX: '100000' };
 
 let frontrow: Frontrow;
@@ -66,7 +67,7 @@ describe('with neither worker nor sweeper running', () => {
     const lateMs = Date.parse(taken.createdAt) - Date.parse(old.expiresAt);
     expect(refusals).toBeGreaterThan(0);
     expect(lateMs).toBeGreaterThanOrEqual(0);
-    expect(lateMs).toBeLessThan(500);
+    expect(lateMs).toBeLessThan(HOLD_TTL_MS);
 
     expect((await reservationRow(old.id)).status).toBe('EXPIRED');
     const [one, two] = await frontrow.app.transactions.fork().find(Seat, { scheduleId: concert.scheduleId, number: { $in: [1, 2] } }, { orderBy: { number: 'asc' } });

@@ -129,7 +129,7 @@ describe('reserve', () => {
   });
 
   test('V1: a reserve that had to wait for its seat until the date began is refused', async () => {
-    const startsAt = new Date(Date.now() + 500);
+    const startsAt = new Date(Date.now() + 1500);
     const soon = await frontrow.build.concert({ seats: 1, price: PRICE, startsAt });
     const buyer = await frontrow.build.admittedBuyer(soon.id);
     const answer = await frontrow.app.transactions.run(async (em) => {

@@ -10,6 +10,7 @@ import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js
 import { openSocket } from '../support/raw-socket.js';
 import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
 import { saleOf } from '../support/sale.js';
+import { timed } from '../support/stopwatch.js';
 
 /** A store that takes connections and commands and answers none of them, which is worse than one that is gone. */
 
@@ -39,11 +40,6 @@ async function wake(proxy: RedisProxy): Promise<void> {
   await proxy.restore();
 }
 
-async function timed<T>(work: Promise<T>): Promise<{ result: T; ms: number }> {
-  const started = performance.now();
-  return { result: await work, ms: performance.now() - started };
-}
-
 test('a silent database: queries, mutations and who is yet to be known get SERVICE_UNAVAILABLE by the deadline, repeating is safe, and all is well when it speaks again', async () => {
   const [buyer, stranger, watcher] = await frontrow.build.buyers(3);
   const client = graphqlClient(instance.url!);
@@ -52,8 +48,8 @@ test('a silent database: queries, mutations and who is yet to be known get SERVI
   const socket = await openSocket(instance.url!);
   toDatabase.silence();
   const connecting = socket.init({ authorization: `Bearer ${watcher!.accessToken}` });
-  const { result: answers, ms } = await timed(Promise.all([client.raw('{ now }', {}), charge(), client.raw('{ me { id } }', {}, stranger), client.raw('{ currency }', {})]));
-  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS);
+  const { result: answers, ownMs } = await timed(Promise.all([client.raw('{ now }', {}), charge(), client.raw('{ me { id } }', {}, stranger), client.raw('{ currency }', {})]));
+  expect(ownMs).toBeLessThan(REQUEST_DEADLINE_MS);
   for (const answer of answers.slice(0, 3)) {
     expect(answer.errors).toMatchObject([{ message: expect.stringContaining('Repeating the same call is safe'), extensions: { code: 'SERVICE_UNAVAILABLE', retryAfterSeconds: 5 } }]);
   }
@@ -74,7 +70,7 @@ test('a silent database: who comes when the line for a connection is full is tur
   const tooMany = await timed(Promise.race([ask(), ...waiting]));
   expect(isStoreAway(tooMany.result)).toBe(true);
   expect(String(tooMany.result)).toContain('Queue limit reached');
-  expect(tooMany.ms).toBeLessThan(2000);
+  expect(tooMany.ownMs).toBeLessThan(2000);
   await wake(toDatabase);
   await Promise.all(waiting);
   expect(await ask()).toBe('answered');
@@ -86,8 +82,8 @@ test('O4: with a silent Redis /metrics comes within 2 s, with every figure but t
   expect(await scrape()).toContain('frontrow_queue_waiting 0');
   toRedis.silence();
   await eventually(async () => (await scrape()).includes('frontrow_queue_waiting Nan'), 'the figures that are remembered to be out of date');
-  const { result, ms } = await timed(scrape());
-  expect(ms).toBeLessThan(2000);
+  const { result, ownMs } = await timed(scrape());
+  expect(ownMs).toBeLessThan(2000);
   expect(result).toContain('frontrow_queue_active Nan');
   for (const figure of ['process_resident_memory_bytes', 'frontrow_sockets_open', 'frontrow_database_pool_wait_seconds_count']) expect(result).toContain(figure);
   await wake(toRedis);
@@ -100,8 +96,8 @@ test('a process whose stores are both silent stops all the same, its jobs and it
   const stopping = await run(testConfig({ ROLES: 'api,worker', SHUTDOWN_TIMEOUT_MS: String(SHUTDOWN_TIMEOUT_MS) }), stores, createLogger('silent'));
   for (const proxy of [toDatabase, toRedis]) proxy.silence();
   const asked = graphqlClient(stopping.url!).raw('{ now }', {}).catch((error: unknown) => error);
-  const { ms } = await timed(stopping.close().catch((error: unknown) => error));
-  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS);
+  const { ownMs } = await timed(stopping.close().catch((error: unknown) => error));
+  expect(ownMs).toBeLessThan(REQUEST_DEADLINE_MS);
   await eventually(() => stopping.app.redis.status === 'end', 'the connection to Redis to end');
   await asked;
   await Promise.all([wake(toDatabase), wake(toRedis)]);

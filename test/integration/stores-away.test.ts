@@ -10,6 +10,7 @@ import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js
 import { openSocket, overSocket } from '../support/raw-socket.js';
 import { redisProxy, type RedisProxy } from '../support/redis-proxy.js';
 import { dataOf, only, saleOf, type Sale } from '../support/sale.js';
+import { timed } from '../support/stopwatch.js';
 
 /** An instance whose ways to its stores can be cut or fall silent, beside one that keeps them. Nobody waits longer than the deadline, and all is back soon. */
 
@@ -47,17 +48,15 @@ const CATALOGUE = `query ($id: ID!) {
 }`;
 
 async function inTime<T>(work: Promise<T>, limitMs = REQUEST_DEADLINE_MS): Promise<T> {
-  const started = performance.now();
-  const result = await work;
-  expect(performance.now() - started).toBeLessThan(limitMs);
+  const { result, ownMs } = await timed(work);
+  expect(ownMs).toBeLessThan(limitMs);
   return result;
 }
 
 /** Asked again until it is well, each time answered by the deadline. */
 async function back(ask: () => Promise<Answer<unknown>>): Promise<void> {
-  const started = performance.now();
-  await eventually(async () => (await inTime(ask())).data && true, 'the store to be in use again');
-  expect(performance.now() - started).toBeLessThan(BACK_WITHIN_MS);
+  const { ownMs } = await timed(eventually(async () => (await inTime(ask())).data && true, 'the store to be in use again'));
+  expect(ownMs).toBeLessThan(BACK_WITHIN_MS);
 }
 
 const cut = (proxy: RedisProxy) => ({ leave: () => proxy.cut(), come: () => proxy.restore() });
