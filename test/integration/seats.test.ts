@@ -1,3 +1,4 @@
+import { print } from 'graphql';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { v7 as uuid } from 'uuid';
 import { Schedule } from '../../src/database/entities/schedule.entity.js';
@@ -7,9 +8,10 @@ import { RequestError } from '../../src/domain/errors.js';
 import type { SeatFilter } from '../../src/domain/seat-snapshot.js';
 import { SEATS_PER_SCHEDULE_MAX } from '../../src/domain/seat-map.js';
 import { GIVEN_UP_AFTER_MS } from '../../src/server/limits.js';
-import { SeatsDocument } from '../graphql/operations.js';
+import { SeatsDocument, type SeatsQuery } from '../graphql/operations.js';
 import { changedBehind } from '../support/behind.js';
-import { codeOf } from '../support/client.js';
+import { sendBy } from '../support/both-ways.js';
+import { codeOf, headersOf, type Answer } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 
@@ -111,7 +113,13 @@ describe('a date of 100,000 seats', () => {
 
   test('C2: a buyer with a pass gets all of them in one answer', async () => {
     const buyer = await frontrow.build.admittedBuyer(concertId);
-    const answer = await timed('answer with 100,000 seats', () => frontrow.client().run(SeatsDocument, { scheduleId }, buyer));
+    const headers = { 'content-type': 'application/json', ...headersOf(buyer) };
+    const body = JSON.stringify({ query: print(SeatsDocument), variables: { scheduleId } });
+    // As a SPA asks, by a document that is known: Apollo's way would take most of the deadline in a process that tests.
+    const answer = await timed('answer with 100,000 seats', async () => {
+      const response = await sendBy('ahead', `${frontrow.client().url}/graphql`, { method: 'POST', headers, body });
+      return (await response.json()) as Answer<SeatsQuery>;
+    });
     expect(answer.data?.seats).toHaveLength(SEATS_PER_SCHEDULE_MAX);
     const taken = await frontrow.client().run(SeatsDocument, { scheduleId, status: 'SOLD' }, buyer);
     expect(taken.data?.seats).toEqual([]);

@@ -112,13 +112,14 @@ test('who waits for a lock is tried again only while there is time for it, and i
     await letGo.promise;
   });
   await locked.promise;
-  const { result, ms, ownMs } = await timed(asRequest(() => transactions.run((em) => em.execute(lock, [buyer.id]))));
+  // Half way between what a second wait needs and what a third would: neither a busy machine nor a quick one changes how many there are.
+  const patienceMs = 2.75 * LOCK_WAIT_TIMEOUT_S * 1000;
+  const { result, ms } = await timed(withDeadline(patienceMs, () => transactions.run((em) => em.execute(lock, [buyer.id]))).catch((error: unknown) => error));
   letGo.resolve();
   await holder;
   expect(errnoOf(result)).toBe(1205);
   expect(retried).toEqual(['1205']);
   expect(ms).toBeGreaterThan(2 * LOCK_WAIT_TIMEOUT_S * 1000 - 500);
-  expect(ownMs).toBeLessThan(REQUEST_DEADLINE_MS);
   await closeDatabase(orm);
 });
 
