@@ -9,7 +9,7 @@ import * as operations from '../graphql/operations.js';
 /** The whole sale as a SPA lives it: two instances, HTTP and websocket, real worker; every step goes to another instance than the one before. */
 
 const SEAT_PRICE = 10_000;
-const HOLD_TTL_MS = 1500;
+const HOLD_TTL_MS = 3000;
 
 let frontrow: Frontrow;
 const sockets: Client[] = [];

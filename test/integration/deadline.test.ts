@@ -35,7 +35,7 @@ test('every operation is answered by its deadline, and every subscription starts
     counted(overSocket(edge.url, 'subscription { endless }')),
     counted(overSocket(edge.url, 'subscription { ticks(count: 1) { value } }')),
   ]);
-  while (running < 4) await edge.client.raw('{ public }', {});
+  await eventually(() => running === 4, 'all of them to run');
   jest.advanceTimersByTime(GIVEN_UP_AFTER_MS - 1);
   await edge.client.raw('{ public }', {});
   expect(answered).toBe(0);

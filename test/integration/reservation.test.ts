@@ -10,6 +10,7 @@ import { collect } from '../support/collect.js';
 import { eventually, subscribed } from '../support/eventually.js';
 import { startFrontrow, type Frontrow } from '../support/frontrow.js';
 import { only, saleOf, type Sale } from '../support/sale.js';
+import { STALL_MS } from '../support/timed.js';
 
 const PRICE = 10_000;
 const UNKNOWN_ID = '00000000-0000-7000-8000-000000000000';
@@ -129,12 +130,15 @@ describe('reserve', () => {
   });
 
   test('V1: a reserve that had to wait for its seat until the date began is refused', async () => {
-    const startsAt = new Date(Date.now() + 1500);
+    const startsAt = new Date(Date.now() + STALL_MS + 500);
     const soon = await frontrow.build.concert({ seats: 1, price: PRICE, startsAt });
     const buyer = await frontrow.build.admittedBuyer(soon.id);
     const answer = await frontrow.app.transactions.run(async (em) => {
       await em.execute('select number from seat where schedule_id = ? for update', [soon.scheduleId]);
       const running = sale.reserve(buyer, soon.scheduleId, [1]);
+      const gate = keys.seatGate(await frontrow.app.redisRun.current(), soon.id, soon.scheduleId);
+      await eventually(() => frontrow.app.redis.hexists(gate, '1'), 'the reserve to have passed the gate');
+      expect((await databaseNow(em)) < startsAt).toBe(true);
       await eventually(async () => (await databaseNow(em)) > startsAt, 'the start of the date');
       return { running };
     });
@@ -209,7 +213,7 @@ describe('reserve', () => {
     const [number] = seats(1);
     const [seconds] = (await frontrow.app.redis.time()) as unknown as [string];
     const gate = keys.seatGate(await frontrow.app.redisRun.current(), concert.id, concert.scheduleId);
-    await frontrow.app.redis.hset(gate, String(number), `${dead.id}|${UNKNOWN_ID}|${Number(seconds) * 1000 + 1500}`);
+    await frontrow.app.redis.hset(gate, String(number), `${dead.id}|${UNKNOWN_ID}|${Number(seconds) * 1000 + 1000 + STALL_MS}`);
     only(await sale.reserve(buyer, concert.scheduleId, [number!]), 'SeatsUnavailable');
     await eventually(async () => (await sale.reserve(buyer, concert.scheduleId, [number!])).__typename === 'Reservation', 'the end of the entry');
   });

@@ -77,7 +77,7 @@ test('Q3: a token that ends in mid-queue closes the socket with 4403; its client
   await queue.setPolicy(concert.id, { activeMax: 0 });
   await queue.joinInTurn([ahead!], concert.id);
   const joined = await queue.join(buyer!, concert.id);
-  const issuedAt = new Date(Date.now() - frontrow.app.config.accessTokenTtlMs + 2000);
+  const issuedAt = new Date(Date.now() - frontrow.app.config.accessTokenTtlMs + 3000);
   const nearlyOver = await frontrow.app.tokens.signAccess({ id: buyer!.id, role: 'USER' }, buyer!.sessionId, issuedAt);
   const refresh = async (): Promise<string> =>
     dataOf(await frontrow.client().run(RefreshSessionDocument, { refreshToken: frontrow.app.tokens.signRefresh(buyer!.sessionId, 1) })).refreshSession.accessToken;
