@@ -90,7 +90,7 @@ test('Q3: who has not joined is refused; who has ended hears that once', async (
   const late = watch(ended!, concert.id);
   await late.completed;
   expect(late.messages.map(({ queuePosition }) => queuePosition.status)).toEqual(['EXPIRED']);
-  expect(await listeners(concert.id)).toBe(0);
+  await eventually(async () => (await listeners(concert.id)) === 0, 'nobody to listen any more');
 });
 
 test('Q3: many watchers of one queue share one listener, and a socket that goes leaves nothing behind', async () => {
