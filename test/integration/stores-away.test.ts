@@ -19,7 +19,7 @@ const PRICE = 10_000;
 const BACK_WITHIN_MS = 10_000;
 /** What is known already is told this soon, also by the first who meets the silence. */
 const KNOWN_WITHIN_MS = 2 * SILENT_AFTER_MS + 500;
-/** They come one by one once the silence is known: if each waited for it, however shortly, all would take longer than a stall. */
+/** They come once the silence is known, at once and then one by one: if each of these waited for it, however shortly, all together would take longer than a stall. */
 const READERS = 20;
 
 let frontrow: Frontrow;

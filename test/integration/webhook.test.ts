@@ -53,7 +53,7 @@ const stateOf = async (id: string) => {
   return { state, attempts, lastStatus, lastError, nextAt };
 };
 const deliver = (delivery: { id: string }) => services().deliveries.deliver({ deliveryId: delivery.id, webhookId: webhook.id });
-/** As if the time of the next attempt had come. */
+/** As if the time of the next attempt had come, or came so much later. */
 const makeDue = (id: string, inMs = -60_000) => em().nativeUpdate(WebhookDelivery, { id }, { nextAt: new Date(Date.now() + inMs) });
 
 test('P3: an event arrives as JSON, signed over its time and body, with the id it has everywhere', async () => {
