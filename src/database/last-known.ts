@@ -50,10 +50,23 @@ export class LastKnown {
     }
   }
 
+  /** Also what another process has read and given to this one. */
+  remember(key: string, value: unknown): void {
+    this.#forget(key);
+    if (value === null || value === undefined || value instanceof Error) return;
+    const items = Math.max(1, sizeOf(value));
+    this.#known.set(key, { value, items });
+    this.#items += items;
+    for (const oldest of this.#known.keys()) {
+      if (this.#items <= this.itemsMax) break;
+      this.#forget(oldest);
+    }
+  }
+
   async #load<T>(keys: readonly string[], load: () => Promise<(T | Error)[]>): Promise<(T | Error)[]> {
     const values = await load();
     this.signs.answered();
-    keys.forEach((key, index) => this.#remember(key, values[index]));
+    keys.forEach((key, index) => this.remember(key, values[index]));
     return values;
   }
 
@@ -82,18 +95,6 @@ export class LastKnown {
       const known = this.#known.get(key);
       return known ? (known.value as T) : orElse!;
     });
-  }
-
-  #remember(key: string, value: unknown): void {
-    this.#forget(key);
-    if (value === null || value === undefined || value instanceof Error) return;
-    const items = Math.max(1, sizeOf(value));
-    this.#known.set(key, { value, items });
-    this.#items += items;
-    for (const oldest of this.#known.keys()) {
-      if (this.#items <= this.itemsMax) break;
-      this.#forget(oldest);
-    }
   }
 
   #forget(key: string): void {

@@ -175,6 +175,7 @@ export class Catalogue implements ReadSource, CatalogueReads {
   #keep(key: string, value: unknown): void {
     // It may be older than what is known.
     if (value instanceof Recalled) return;
+    this.lastKnown.remember(key, value);
     this.#drop(key);
     if (value === null || value === undefined || value instanceof Error) return;
     const weight = Math.max(1, sizeOf(value));

@@ -1,10 +1,11 @@
 import { createLogger } from '../../src/logging.js';
 import { run, type Running } from '../../src/run.js';
 import { REQUEST_DEADLINE_MS } from '../../src/server/limits.js';
+import { keys } from '../../src/redis/keys.js';
 import { topics } from '../../src/redis/pubsub.js';
 import { SILENT_AFTER_MS } from '../../src/database/last-known.js';
 import * as operations from '../graphql/operations.js';
-import { codeOf, graphqlClient, type Answer } from '../support/client.js';
+import { codeOf, graphqlClient, type Answer, type GraphqlClient } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
 import { startFrontrow, testConfig, type Frontrow } from '../support/frontrow.js';
 import { openSocket, overSocket } from '../support/raw-socket.js';
@@ -100,6 +101,25 @@ describe.each([['cut off', cut], ['silent, its old connections for ever', hush]]
     expect(await sale.balanceOf(buyer.id)).toBe(1);
   });
 });
+
+test('without the database what another process has read for this one is told too, and not what this one had read before', async () => {
+  const concert = await frontrow.build.concert({ price: PRICE });
+  const priceBy = async (client: GraphqlClient): Promise<unknown> => dataOf(await client.raw('query ($id: ID!) { concert(id: $id) { prices { grade amount } } }', { id: concert.id })).concert.prices[0].amount;
+  expect(await priceBy(there())).toBe(PRICE);
+  await frontrow.app.services.concerts.setPrices(concert.id, [{ grade: 'R', amount: PRICE + 1 }]);
+  expect(await priceBy(frontrow.client())).toBe(PRICE + 1);
+  const copies = await eventually(async () => (await copiesOf(concert.id)).length > 0 && copiesOf(concert.id), 'a copy for other processes');
+  await Promise.all(copies.map((copy) => frontrow.app.redis.persist(copy)));
+  await toDatabase.cut();
+  instance.app.catalogue.forget();
+  expect(await priceBy(there())).toBe(PRICE + 1);
+  await frontrow.app.redis.del(...copies);
+  instance.app.catalogue.forget();
+  expect(await priceBy(there())).toBe(PRICE + 1);
+  await toDatabase.restore();
+});
+
+const copiesOf = (id: string): Promise<string[]> => frontrow.app.redis.keys(`${keys.sharedCopy('')}*${id}*`);
 
 describe.each([['cut off', cut], ['silent, its old connections for ever', hush]])('a Redis that is %s', (_how, faultOf) => {
   test('what needs it is SERVICE_UNAVAILABLE, all else goes on, each by the deadline; and it is in use again soon, messages and jobs too', async () => {
