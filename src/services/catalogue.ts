@@ -40,6 +40,8 @@ class Recalled<T> extends Error {
 
 export class Catalogue implements ReadSource, CatalogueReads {
   #version = 0;
+  /** How often everything was. */
+  #forgotten = 0;
   #items = new Map<string, Item>();
   #weight = 0;
   #loading = new Map<string, Promise<unknown>>();
@@ -99,6 +101,7 @@ export class Catalogue implements ReadSource, CatalogueReads {
   /** Nothing that was read until now is told any more. */
   forget(): void {
     this.#version += 1;
+    this.#forgotten += 1;
     this.#items = new Map();
     this.#weight = 0;
     this.#loading = new Map();
@@ -132,10 +135,10 @@ export class Catalogue implements ReadSource, CatalogueReads {
     const loading = withDeadline(LOAD_MS, () => this.#read(kind, ids, load, mine));
     ids.forEach((id, index) => {
       const key = `${kind}:${id}`;
-      const one = loading.then(({ values, version }) => {
+      const one = loading.then(({ values, forgotten }) => {
         // Otherwise another generation has begun meanwhile, or everything was forgotten.
         const value = values[index];
-        if (version === this.#version) this.#keep(key, value);
+        if (forgotten === this.#forgotten) this.#keep(key, value);
         if (!(value instanceof Recalled)) return value;
         // Whoever keeps an answer that holds it must ask again.
         this.#version += 1;
@@ -150,34 +153,34 @@ export class Catalogue implements ReadSource, CatalogueReads {
     });
   }
 
-  /** Answers also which version the reading is of. */
-  async #read<T>(kind: string, ids: readonly string[], load: (ids: readonly string[]) => Promise<(T | Error)[]>, mine: ReadonlyMap<string, Promise<unknown>>): Promise<{ values: (T | Error)[]; version: number }> {
+  /** Answers also what had been forgotten before. */
+  async #read<T>(kind: string, ids: readonly string[], load: (ids: readonly string[]) => Promise<(T | Error)[]>, mine: ReadonlyMap<string, Promise<unknown>>): Promise<{ values: (T | Error)[]; forgotten: number }> {
     const read = async (some: readonly string[]): Promise<(T | Error)[]> => {
       let isRecalled = false;
       const found = await this.lastKnown.each(some.map((id) => `${kind}:${id}`), () => load(some), () => (isRecalled = true));
       return isRecalled ? found.map((value) => (value instanceof Error ? value : new Recalled(value))) : found;
     };
-    let version = this.#version;
+    let forgotten = this.#forgotten;
     await within(this.#listen()).catch(() => undefined);
     const generation = await within(this.generations.current()).catch(() => null);
-    if (generation === null) return { values: (await read(ids)).map(plainOf) as (T | Error)[], version };
+    if (generation === null) return { values: (await read(ids)).map(plainOf) as (T | Error)[], forgotten };
     // A message was lost: this reading is of the new generation, and what was read before is not.
     if (this.#isNews(generation)) {
-      if (version === this.#version) this.#begin(generation, mine);
+      if (forgotten === this.#forgotten) this.#begin(generation, mine);
       else this.#begin(generation);
-      version = this.#version;
+      forgotten = this.#forgotten;
     }
     const names = ids.map((id) => `${kind}:${id}:${generation.epoch}:${generation.generation}`);
     const values = await this.shared.each(names, (indexes) => read(indexes.map((index) => ids[index]!)));
-    return { values: values.map(plainOf) as (T | Error)[], version };
+    return { values: values.map(plainOf) as (T | Error)[], forgotten };
   }
 
   #keep(key: string, value: unknown): void {
     // It may be older than what is known.
     if (value instanceof Recalled) return;
-    this.lastKnown.remember(key, value);
     this.#drop(key);
     if (value === null || value === undefined || value instanceof Error) return;
+    this.lastKnown.remember(key, value);
     const weight = Math.max(1, sizeOf(value));
     const keptMs = this.#deaf ? UNHEARD_MS : jittered(ITEM_KEPT_MS);
     this.#items.set(key, { value, weight, dueAt: performance.now() + keptMs });

@@ -133,9 +133,11 @@ test('P3: what does not arrive is tried again, each time later, and not before i
   const waits: number[] = [];
   for (const [attempt, answer] of [500, 404, 302].entries()) {
     receiver.answerWith(answer, { location: `${receiver.url}/elsewhere` });
+    const from = Date.now();
     const { remainingMs } = await deliver(delivery!);
     waits.push(remainingMs);
     expect(await stateOf(delivery!.id)).toMatchObject({ state: 'PENDING', attempts: attempt + 1, lastStatus: answer, lastError: `status ${answer}` });
+    expect((await stateOf(delivery!.id)).nextAt.getTime()).toBeGreaterThanOrEqual(from + 500 * 2 ** attempt);
     // Too early: nothing is sent.
     await makeDue(delivery!.id, 60_000);
     expect((await deliver(delivery!)).remainingMs).toBeGreaterThan(0);
