@@ -40,7 +40,7 @@ class Recalled<T> extends Error {
 
 export class Catalogue implements ReadSource, CatalogueReads {
   #version = 0;
-  /** How often everything was. */
+  /** How often everything was: what was being read meanwhile is kept by nobody. */
   #forgotten = 0;
   #items = new Map<string, Item>();
   #weight = 0;
