@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { startEdge, type Edge } from '../support/edge.js';
 import { openSocket, refusedHandshake, socketErrors, type RawSocket } from '../support/raw-socket.js';
-import { STALL_MS, timed } from '../support/timed.js';
+import { timed } from '../support/timed.js';
 
 let edge: Edge;
 beforeAll(async () => {
@@ -78,9 +78,9 @@ test('one mutation per operation, also through a fragment and under aliases, on 
 
 test('fragments are counted where they are spread: a small document that unfolds into millions of fields is refused at once', async () => {
   const doubling = repeat(25, (i) => `fragment F${i} on Node { next { ...F${i + 1} } other: next { ...F${i + 1} } }`);
-  const { result, ms } = await timed(() => overHttp(`{ node { ...F0 } } ${doubling} fragment F25 on Node { value }`));
+  const { result, ownMs } = await timed(() => overHttp(`{ node { ...F0 } } ${doubling} fragment F25 on Node { value }`));
   expect(result.message).toMatch(/asks for too much/);
-  expect(ms).toBeLessThan(1000 + STALL_MS);
+  expect(ownMs).toBeLessThan(2000);
   const spread = (count: number): string => `{ node { ${repeat(count, () => '...F')} } } fragment F on Node { ${repeat(29, () => 'value')} }`;
   expect(await overHttp(spread(10))).toBeUndefined();
   expect((await overHttp(spread(11))).message).toMatch(/fields 320/);

@@ -86,8 +86,8 @@ test('thousands wait when the database falls silent: each is told by its deadlin
   await Promise.all(Array.from({ length: 4 }, () => orm.em.fork().execute('select sleep(0.05)')));
   proxy.silence();
   const write = () => asRequest(() => transactions.run((em) => em.execute('insert into told_late values ()', [], 'run')));
-  const { result: answers, ms } = await timed(() => Promise.all(Array.from({ length: 3000 }, write)));
-  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS + STALL_MS);
+  const { result: answers, ownMs } = await timed(() => Promise.all(Array.from({ length: 3000 }, write)));
+  expect(ownMs).toBeLessThan(REQUEST_DEADLINE_MS);
   expect(answers.every(isStoreAway)).toBe(true);
   proxy.speak();
   await eventually(async () => !isStoreAway(await asRequest(() => orm.em.fork().execute('select 1'))), 'a connection');
@@ -95,7 +95,7 @@ test('thousands wait when the database falls silent: each is told by its deadlin
   expect(await late.execute('select count(*) as told from told_late')).toEqual([{ told: 0 }]);
   const after = await timed(write);
   expect(isStoreAway(after.result)).toBe(false);
-  expect(after.ms).toBeLessThan(1000 + STALL_MS);
+  expect(after.ownMs).toBeLessThan(REQUEST_DEADLINE_MS / 5);
   await late.execute('drop table told_late');
   await closeDatabase(orm);
 });
@@ -116,12 +116,13 @@ test('who waits for a lock is tried again only while there is time for it, and i
   // Two waits fit into a request; here with room for a stall, and still too little for a third.
   const waitsMs = 2 * LOCK_WAIT_TIMEOUT_S * 1000;
   expect(waitsMs).toBeLessThan(GIVEN_UP_AFTER_MS);
-  const { result, ms } = await timed(() => asRequest(() => transactions.run((em) => em.execute(lock, [buyer.id])), waitsMs + STALL_MS));
+  const { result, ms, ownMs } = await timed(() => asRequest(() => transactions.run((em) => em.execute(lock, [buyer.id])), waitsMs + STALL_MS));
   isLetGo = true;
   await holder;
   expect(errnoOf(result)).toBe(1205);
   expect(retried).toEqual(['1205']);
   expect(ms).toBeGreaterThan(waitsMs - 500);
+  expect(ownMs).toBeLessThan(REQUEST_DEADLINE_MS);
   await closeDatabase(orm);
 });
 
@@ -150,8 +151,8 @@ test('closing leaves a silent database without its good-bye', async () => {
   await orm.em.fork().execute('select 1');
   proxy.silence();
   const running = orm.em.fork().execute('select 2').catch((error: unknown) => error);
-  const { ms } = await timed(() => closeDatabase(orm));
-  expect(ms).toBeLessThan(REQUEST_DEADLINE_MS + STALL_MS);
+  const { ownMs } = await timed(() => closeDatabase(orm));
+  expect(ownMs).toBeLessThan(REQUEST_DEADLINE_MS);
   expect(await running).toBeInstanceOf(Error);
   proxy.speak();
 });
